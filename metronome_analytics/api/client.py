@@ -1,0 +1,266 @@
+"""The HTTP client: authentication, pace, retry, and every failure as one of our errors.
+
+It refuses a WRITE endpoint before a byte leaves, unless it was opened by `corrections`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+import httpx
+import stamina
+
+from metronome_analytics.api.decode import Undecodable
+from metronome_analytics.api.endpoints import Effect, Endpoint
+from metronome_analytics.api.pace import Pace
+from metronome_analytics.errors import (
+    AuthenticationError,
+    ConflictError,
+    MetronomeError,
+    NotFoundError,
+    RateLimitedError,
+    RequestRejected,
+    ServerError,
+    TransportError,
+    WritesDisabled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator, Mapping
+
+    from pydantic import SecretStr
+
+T = TypeVar("T")
+
+# One request is tried this often, and waits are honoured as long as all of it fits the budget.
+RETRY_ATTEMPTS = 6
+RETRY_BUDGET = 600.0
+_CONNECT_TIMEOUT = 10.0
+
+# v2 endpoints answer 400 with one of these codes where v1 answers 404.
+_NOT_FOUND_CODES = frozenset(
+    {"CustomerNotFound", "ContractNotFound", "SubscriptionNotFound", "PackageNotFound", "NotificationConfigNotFound"}
+)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a load has cost so far; the numbers of its receipt."""
+
+    requests: int = 0
+    pages: int = 0
+    rows: int = 0
+    bytes: int = 0
+    retries: int = 0
+    throttled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of one endpoint, before paging."""
+
+    endpoint: Endpoint
+    customer_id: str | None = None
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, object] = field(default_factory=dict)
+    body: Mapping[str, object] = field(default_factory=dict)
+
+
+class _Bearer(httpx.Auth):
+    """Puts the token on the request at the last moment, so no repr of ours ever holds it."""
+
+    def __init__(self, token: SecretStr) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
+        yield request
+
+
+class Client:
+    """Speaks to one account, from one event loop. Share it: the pace is the account's, not the call's."""
+
+    def __init__(
+        self,
+        token: SecretStr,
+        base_url: str,
+        *,
+        max_requests_per_second: float | None,
+        max_concurrency: int,
+        timeout: float,
+        transport: httpx.AsyncBaseTransport | None = None,
+        retry_attempts: int = RETRY_ATTEMPTS,
+        retry_budget: float = RETRY_BUDGET,
+        writes: bool = False,
+    ) -> None:
+        self._token = token
+        self._writes = writes
+        self._pace = Pace(max_requests_per_second)
+        self._retry_attempts = retry_attempts
+        self._retry_budget = retry_budget
+        self._http = httpx.AsyncClient(
+            auth=_Bearer(token),
+            base_url=base_url,
+            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT), pool=None),
+            limits=httpx.Limits(max_connections=max_concurrency, max_keepalive_connections=max_concurrency),
+            headers={"Accept": "application/json", "User-Agent": "metronome-analytics"},
+            transport=transport,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def fetch(
+        self, request: Request, parse: Callable[[bytes], Awaitable[T]], *, tally: Tally, page: int | None = None
+    ) -> T:
+        """Send `request`, read its whole answer and `parse` it; retry what may be retried, an unreadable body too.
+
+        Raises the error of `errors.py` that fits, with endpoint, customer and page in its message.
+        """
+        if request.endpoint.effect is Effect.WRITE and not self._writes:
+            raise WritesDisabled("This client only reads.", endpoint=str(request.endpoint))
+        deadline = time.monotonic() + self._retry_budget
+
+        def may_retry(error: Exception) -> bool | float:
+            delay = _retry_delay(error)
+            # A wait that the budget cannot hold is not begun: the caller learns now, not after it.
+            if isinstance(delay, float) and time.monotonic() + delay > deadline:
+                return False
+            return delay
+
+        try:
+            async for attempt in stamina.retry_context(
+                on=may_retry,
+                attempts=self._retry_attempts,
+                timeout=self._retry_budget,
+                wait_initial=0.5,
+                wait_max=8.0,
+                wait_jitter=0.5,
+            ):
+                with attempt:
+                    if attempt.num > 1:
+                        tally.retries += 1
+                    return await parse(await self._send(request, tally))
+        except MetronomeError as error:
+            error.endpoint = str(request.endpoint)
+            error.customer_id = request.customer_id
+            error.page = page
+            raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _send(self, request: Request, tally: Tally) -> bytes:
+        endpoint = request.endpoint
+        await self._pace.turn()
+        tally.requests += 1
+        try:
+            response = await self._http.request(
+                endpoint.method,
+                endpoint.path.format_map({name: quote(value, safe="") for name, value in request.path.items()}),
+                params=_query(request.query),
+                json=dict(request.body) if endpoint.method == "POST" else None,
+            )
+        except httpx.TransportError as error:
+            raise TransportError(
+                f"No whole answer arrived: {type(error).__name__}: {error}".rstrip(": ") + "."
+            ) from error
+        except httpx.DecodingError as error:
+            raise TransportError(f"The answer's compression is broken: {error}.") from error
+        body = response.content
+        tally.bytes += len(body)
+        if response.is_success:
+            return body
+        if response.status_code == 429:
+            tally.throttled += 1
+        raise self._refusal(response, body)
+
+    def _refusal(self, response: httpx.Response, body: bytes) -> MetronomeError:  # noqa: PLR0911  # one return a kind
+        """The error for an answer that is not 2xx."""
+        status = response.status_code
+        message, code = self._api_message(body)
+        said = f"{status} {response.reason_phrase}".strip() + (f": {message}" if message else "")
+        if status in {401, 403}:
+            return AuthenticationError(f"Metronome refused the token ({said}).", status=status)
+        if status == 404 or (status == 400 and code in _NOT_FOUND_CODES):
+            return NotFoundError(f"Metronome knows no such object ({said}).", status=status)
+        if status == 409:
+            return ConflictError(f"Metronome reports a conflict ({said}).", status=status)
+        if status == 429:
+            wait = _retry_after(response)
+            # 'customer' limits one customer; anything else may be the whole organisation's, so all of us wait.
+            if wait is not None and response.headers.get("X-Metronome-Rate-Limit-Type") != "customer":
+                self._pace.hold(min(wait, self._retry_budget))
+            asked = "" if wait is None else f", which asks for {wait:.0f} s"
+            limited = RateLimitedError(f"Metronome is throttling ({said}{asked}).", status=status)
+            limited.retry_after = wait
+            return limited
+        if status >= 500:
+            failing = ServerError(f"Metronome failed ({said}).", status=status)
+            failing.retry_after = _retry_after(response)
+            return failing
+        if 300 <= status < 400:
+            return TransportError(
+                f"The address answers with a redirect ({said}).",
+                status=status,
+                advice="Check base_url; redirects are not followed.",
+            )
+        return RequestRejected(f"Metronome rejected the request ({said}).", status=status)
+
+    def _api_message(self, body: bytes) -> tuple[str, str | None]:
+        """The API's own message and code, without the token should a server echo it."""
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if isinstance(answer, dict) and isinstance(answer.get("message"), str):
+            message, code = answer["message"], answer.get("code")
+        else:
+            message, code = body[:200].decode(errors="replace").strip(), None
+        return message.replace(self._token.get_secret_value(), "***"), code if isinstance(code, str) else None
+
+
+def _query(parameters: Mapping[str, object]) -> dict[str, str]:
+    """Query parameters as the API reads them: arrays comma-joined, booleans in lower case, None left out."""
+    return {name: _query_text(value) for name, value in parameters.items() if value is not None}
+
+
+def _query_text(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case list() | tuple():
+            return ",".join(map(str, value))
+        case _:
+            return str(value)
+
+
+def _retry_delay(error: Exception) -> bool | float:
+    """Whether to try again: False, True (back off), or the seconds the server asked for."""
+    if isinstance(error, RateLimitedError | ServerError):
+        return True if error.retry_after is None else error.retry_after
+    # A redirect is a TransportError with a status: it will be the same next time.
+    if isinstance(error, TransportError):
+        return error.status is None
+    return isinstance(error, Undecodable) or (isinstance(error, RequestRejected) and error.status == 408)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """The seconds of a Retry-After header, given as seconds or as an HTTP date; None without a usable one."""
+    text = response.headers.get("Retry-After", "").strip()
+    if not text:
+        return None
+    try:
+        return max(float(text), 0.0)
+    except ValueError:
+        pass
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max((at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)

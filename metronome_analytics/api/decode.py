@@ -1,0 +1,368 @@
+"""Bytes to a wire frame: strict, exact, and without a Python object per row.
+
+polars reads JSON fast, but alone it is neither exact nor strict: a Decimal column goes through float arithmetic,
+a number is taken for a string, a scalar for a list, `true` for 1.0, an unreadable timestamp becomes null. So:
+
+- JSON numbers that are money are read as Float64, whose shortest text is then parsed as Decimal(38, 10). That
+  text is the JSON number for up to 15 significant digits; digits past the tenth decimal are rounded half to even.
+- Timestamps are read as text and parsed strictly as RFC 3339.
+- One regular expression per schema finds a known key with a value of a kind polars would silently convert.
+
+Whatever fails there is read a second time by `_explain`, slower, in Python: it either names the field that is
+wrong or turns a nested value of a free-form object into its JSON text and hands the page back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import polars as pl
+
+from metronome_analytics.errors import MalformedResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from metronome_analytics.api.endpoints import Endpoint
+
+CURSOR_FIELD = "next_page"
+
+_RFC3339 = "%+"
+
+
+class Undecodable(MalformedResponse):
+    """The body is not JSON at all: cut short, or a proxy's page. Worth another try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer, decoded: its rows in the endpoint's wire dtypes, and the cursor to the next page."""
+
+    rows: pl.DataFrame
+    next_page: str | None
+    body: bytes = field(repr=False)
+
+
+def decode(body: bytes, endpoint: Endpoint) -> Page:
+    """The page in `body`; MalformedResponse names the field that is wrong."""
+    schema = _schema(endpoint)
+    try:
+        if schema.suspicious(body):
+            return _explain(body, endpoint)
+        return _read(body, schema)
+    except (pl.exceptions.PolarsError, _Unusual):
+        return _explain(body, endpoint)
+
+
+class _Unusual(Exception):  # noqa: N818  # not an error: it asks for the second reading
+    """The fast reading found something it cannot judge."""
+
+
+class _Schema:
+    """What the fast path needs to know of one endpoint's answer, worked out once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        assert endpoint.wire is not None  # noqa: S101  # the registry: only a write answers nothing
+        row = endpoint.wire
+        self.wire = row
+        self.is_list = endpoint.is_list
+        data = pl.List(_physical(row)) if endpoint.is_list else _physical(row)
+        self.envelope = {"data": data, CURSOR_FIELD: pl.String()}
+        self.conversions = [
+            converted.alias(name)
+            for name, dtype in _fields(row)
+            if (converted := _convert(pl.col(name), dtype)) is not None
+        ]
+        self.known_keys = {"data", CURSOR_FIELD, *_keys(row)}
+        self._mistyped = _mistyped_pattern(row)
+
+    def suspicious(self, body: bytes) -> bool:
+        """Whether the body is something that polars would convert without a word."""
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            return True
+        if not text.lstrip("\ufeff \t\r\n").startswith("{"):
+            return True
+        return bool(pl.Series([text]).str.contains(self._mistyped).item())
+
+
+@cache
+def _schema(endpoint: Endpoint) -> _Schema:
+    return _Schema(endpoint)
+
+
+def _read(body: bytes, schema: _Schema) -> Page:
+    answer = pl.read_json(body, schema=schema.envelope)
+    if answer.height != 1 or answer["data"].null_count():
+        raise _Unusual
+    data = answer["data"]
+    rows = data.explode(empty_as_null=False) if schema.is_list else data
+    if rows.null_count():
+        raise _Unusual
+    return Page(
+        rows=rows.struct.unnest().with_columns(schema.conversions),
+        next_page=answer[CURSOR_FIELD].item() or None,
+        body=body,
+    )
+
+
+# --- wire dtype -> what polars reads, and back -------------------------------------------------------------
+
+
+def _fields(struct: pl.Struct) -> Iterator[tuple[str, pl.DataType]]:
+    for name, dtype in struct:
+        yield name, _instance(dtype)
+
+
+def _instance(dtype: Any) -> pl.DataType:
+    # polars types inner dtypes as instance or class; ours are instances, and a class would do too.
+    return dtype() if isinstance(dtype, type) else dtype
+
+
+def _physical(dtype: pl.DataType) -> pl.DataType:
+    """The dtype polars reads the JSON as, before `_convert`."""
+    match dtype:
+        case pl.Decimal():
+            return pl.Float64()
+        case pl.Datetime():
+            return pl.String()
+        case pl.Struct():
+            return pl.Struct({name: _physical(inner) for name, inner in _fields(dtype)})
+        case pl.List():
+            return pl.List(_physical(_instance(dtype.inner)))
+        case pl.Map():
+            return pl.Map(_instance(dtype.key), _physical(_instance(dtype.value)))
+        case _:
+            return dtype
+
+
+def _convert(expr: pl.Expr, dtype: pl.DataType) -> pl.Expr | None:
+    """The expression that turns what was read into `dtype`; None where nothing needs turning."""
+    match dtype:
+        case pl.Decimal():
+            return expr.cast(pl.String).cast(dtype)
+        case pl.Datetime():
+            return expr.str.to_datetime(_RFC3339, time_unit="us", time_zone="UTC")
+        case pl.Struct():
+            changed = [
+                converted.alias(name)
+                for name, inner in _fields(dtype)
+                if (converted := _convert(expr.struct.field(name), inner)) is not None
+            ]
+            return expr.struct.with_fields(changed) if changed else None
+        case pl.List():
+            element = _convert(pl.element(), _instance(dtype.inner))
+            return None if element is None else expr.list.eval(element)
+        case pl.Map():
+            value = _instance(dtype.value)
+            entry = _convert(pl.element(), pl.Struct({"key": _instance(dtype.key), "value": value}))
+            return None if entry is None else expr.map.entries().list.eval(entry)
+        case _:
+            return None
+
+
+# --- the fast strictness ------------------------------------------------------------------------------------
+
+# First characters of a JSON value by kind; `n` is null, which stands for "missing" everywhere.
+_STARTS = {"text": '"n', "number": "-0123456789n", "flag": "tfn", "list": "[n", "object": "{n"}
+
+
+def _kind(dtype: pl.DataType) -> str:
+    match dtype:
+        case pl.Decimal() | pl.Float64():
+            return "number"
+        case pl.Boolean():
+            return "flag"
+        case pl.List():
+            return "list"
+        case pl.Struct() | pl.Map():
+            return "object"
+        case pl.String() | pl.Datetime():
+            return "text"
+        case _:
+            raise TypeError(f"no wire kind for {dtype}")
+
+
+def _walk(dtype: pl.DataType) -> Iterator[tuple[str, pl.DataType]]:
+    match dtype:
+        case pl.Struct():
+            for name, inner in _fields(dtype):
+                yield name, inner
+                yield from _walk(inner)
+        case pl.List():
+            yield from _walk(_instance(dtype.inner))
+        case pl.Map():
+            yield from _walk(_instance(dtype.value))
+        case _:
+            return
+
+
+def _keys(dtype: pl.DataType) -> set[str]:
+    return {name for name, _ in _walk(dtype)}
+
+
+def _mistyped_pattern(row: pl.Struct) -> str:
+    """Matches `"key": value` where the value begins like no kind that key has anywhere in the schema."""
+    starts: dict[str, set[str]] = {}
+    for name, dtype in _walk(row):
+        starts.setdefault(name, set()).update(_STARTS[_kind(dtype)])
+    groups: dict[str, list[str]] = {}
+    for name, allowed in starts.items():
+        groups.setdefault("".join(sorted(allowed)), []).append(name)
+    return "|".join(
+        f'"(?:{"|".join(map(re.escape, names))})"\\s*:\\s*[^\\s{re.escape(allowed)}]'
+        for allowed, names in groups.items()
+    )
+
+
+# --- the second, explaining reading ---------------------------------------------------------------------------
+
+
+class _Mismatch(Exception):  # noqa: N818  # becomes a MalformedResponse with its path
+    def __init__(self, path: str, expected: str, got: object) -> None:
+        super().__init__(f"{path or 'the answer'}: expected {expected}, got {_describe(got)}")
+
+
+def _describe(value: object) -> str:
+    if value is _MISSING:
+        return "nothing"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+_MISSING = object()
+
+
+def _reject(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _explain(body: bytes, endpoint: Endpoint) -> Page:
+    schema = _schema(endpoint)
+    try:
+        answer = json.loads(body, parse_constant=_reject)
+    except (ValueError, RecursionError):
+        start = body[:40].decode(errors="replace").strip()
+        raise Undecodable(
+            f"The answer is not JSON: {len(body)} bytes that begin {start!r}.",
+            advice="A proxy's page or a cut connection looks like this; check base_url if it stays.",
+        ) from None
+    try:
+        checked = _checked_envelope(answer, schema)
+    except _Mismatch as mismatch:
+        raise MalformedResponse(f"The answer is not what the API declares at {mismatch}.") from None
+    try:
+        page = _read(json.dumps(checked).encode(), schema)
+    except (pl.exceptions.PolarsError, _Unusual) as error:
+        raise MalformedResponse(f"The answer cannot be held in the declared columns: {error}.") from error
+    return Page(page.rows, page.next_page, body)
+
+
+def _checked_envelope(answer: object, schema: _Schema) -> dict[str, object]:
+    if not isinstance(answer, dict):
+        raise _Mismatch("", "an object with `data`", answer)
+    cursor = answer.get(CURSOR_FIELD)
+    if cursor is not None and not isinstance(cursor, str):
+        raise _Mismatch(CURSOR_FIELD, "text", cursor)
+    data: Any = answer.get("data", _MISSING)
+    expected: type = list if schema.is_list else dict
+    if not isinstance(data, expected):
+        raise _Mismatch("data", "a list" if schema.is_list else "an object", data)
+    rows = data if schema.is_list else [data]
+    checked = []
+    for index, row in enumerate(rows):
+        path = f"data[{index}]" if schema.is_list else "data"
+        if row is None:
+            raise _Mismatch(path, "an object", row)
+        checked.append(_checked(row, schema.wire, path))
+    return {"data": checked if schema.is_list else checked[0], CURSOR_FIELD: cursor}
+
+
+_PYTHON_KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "text": ("text", lambda v: isinstance(v, str)),
+    "number": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
+    "flag": ("true or false", lambda v: isinstance(v, bool)),
+    "list": ("a list", lambda v: isinstance(v, list)),
+    "object": ("an object", lambda v: isinstance(v, dict)),
+}
+
+
+def _checked(value: Any, dtype: pl.DataType, path: str) -> object:
+    """`value` as the fast path can read it; _Mismatch where it is not of the declared kind."""
+    if value is None:
+        return None
+    expected, fits = _PYTHON_KINDS[_kind(dtype)]
+    if not fits(value):
+        raise _Mismatch(path, expected, value)
+    match dtype:
+        case pl.Struct():
+            return {
+                name: _checked(value[name], inner, f"{path}.{name}") for name, inner in _fields(dtype) if name in value
+            }
+        case pl.List():
+            inner = _instance(dtype.inner)
+            return [_checked(item, inner, f"{path}[{index}]") for index, item in enumerate(value)]
+        case pl.Map():
+            inner = _instance(dtype.value)
+            if isinstance(inner, pl.String):
+                return {key: _free_text(item) for key, item in value.items()}
+            return {key: _checked(item, inner, f"{path}.{key}") for key, item in value.items()}
+        case pl.Datetime():
+            if not _is_instant(value):
+                raise _Mismatch(path, "an RFC 3339 timestamp", value)
+        case _:
+            pass
+    return value
+
+
+def _free_text(value: object) -> object:
+    """A value of a free-form object: nested ones become their JSON text, scalars are left to the fast path."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+# --- drift ------------------------------------------------------------------------------------------------------
+
+
+def undeclared_fields(body: bytes, endpoint: Endpoint) -> set[str]:
+    """The paths of fields in `body` that the wire schema does not declare (keys of free-form objects are free)."""
+    schema = _schema(endpoint)
+    keys = pl.Series([body.decode()]).str.extract_all(r'"\w+"\s*:').explode().str.extract(r'"(\w+)"').unique()
+    if set(keys) <= schema.known_keys:
+        return set()
+    answer = json.loads(body)
+    found = {name for name in answer if name not in {"data", CURSOR_FIELD}}
+    for row in answer["data"] if schema.is_list else [answer["data"]]:
+        found.update(_undeclared(row, schema.wire, ""))
+    return found
+
+
+def _undeclared(value: Any, dtype: pl.DataType, path: str) -> Iterator[str]:
+    match dtype:
+        case pl.Struct() if isinstance(value, dict):
+            declared = dict(_fields(dtype))
+            for name, item in value.items():
+                if name in declared:
+                    yield from _undeclared(item, declared[name], f"{path}{name}.")
+                else:
+                    yield f"{path}{name}"
+        case pl.List() if isinstance(value, list):
+            for item in value:
+                yield from _undeclared(item, _instance(dtype.inner), f"{path[:-1]}[].")
+        case pl.Map() if isinstance(value, dict):
+            for item in value.values():
+                yield from _undeclared(item, _instance(dtype.value), f"{path}*.")
+        case _:
+            return

@@ -1,0 +1,74 @@
+"""Exhausts a cursor: every page of a request, or an error that says why completeness cannot be shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from metronome_analytics.api.decode import CURSOR_FIELD, Page, decode
+from metronome_analytics.api.endpoints import Cursor
+from metronome_analytics.errors import PaginationError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from metronome_analytics.api.client import Client, Request, Tally
+
+# An empty page with a fresh cursor is legal and followed; this many in a row is a server going in circles.
+MAX_EMPTY_PAGES = 100
+# 100 rows a page: ten million rows under one cursor. Not a cap on data but on a server that never ends.
+MAX_PAGES = 100_000
+
+
+async def pages(client: Client, request: Request, *, tally: Tally) -> AsyncIterator[Page]:
+    """Every page of `request`, in order. A page that arrived is never fetched again."""
+    endpoint = request.endpoint
+
+    async def read(body: bytes) -> Page:
+        return await anyio.to_thread.run_sync(decode, body, endpoint)
+
+    seen: set[str] = set()
+    cursor: str | None = None
+    empty = 0
+    for number in range(1, MAX_PAGES + 1):
+        page = await client.fetch(_at(request, cursor), read, tally=tally, page=number)
+        tally.pages += 1
+        yield page
+        cursor = page.next_page
+        if cursor is None:
+            return
+        empty = 0 if page.rows.height else empty + 1
+        if cursor in seen:
+            problem = f"The cursor of page {number} has been given before"
+        elif empty >= MAX_EMPTY_PAGES:
+            problem = f"{empty} empty pages in a row, each with another cursor"
+        else:
+            seen.add(cursor)
+            continue
+        break
+    else:
+        problem = f"{MAX_PAGES} pages and still a cursor"
+    raise PaginationError(
+        f"{problem}: the end of the list cannot be found.",
+        endpoint=str(endpoint),
+        customer_id=request.customer_id,
+        page=number,
+    )
+
+
+def _at(request: Request, cursor: str | None) -> Request:
+    """`request` for the page at `cursor`, as large as the endpoint allows; all else stays unchanged."""
+    where: dict[str, object] = {}
+    if request.endpoint.page_limit is not None:
+        where["limit"] = request.endpoint.page_limit
+    if cursor is not None:
+        where[CURSOR_FIELD] = cursor
+    match request.endpoint.cursor:
+        case Cursor.QUERY:
+            return replace(request, query={**request.query, **where})
+        case Cursor.BODY:
+            return replace(request, body={**request.body, **where})
+        case Cursor.NONE:
+            return request

@@ -1,0 +1,327 @@
+"""What each endpoint answers, as polars dtypes, in the API's own field names and order.
+
+Declared, never inferred. Three dtypes carry a meaning that `decode` turns the JSON into:
+
+- AMOUNT: money or a price in the API's unit; a JSON number, held exactly (see decode).
+- INSTANT: an RFC 3339 string, held in UTC.
+- MAP: a free-form object; values are kept as text, a nested value as its JSON text.
+
+NUMBER is any other JSON number (quantities, priorities, fractions). Fields marked SDK are known to the
+official client and not to the OpenAPI file. `tests/api/test_wire.py` compares all of this with the OpenAPI file.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+AMOUNT = pl.Decimal(38, 10)
+INSTANT = pl.Datetime("us", "UTC")
+TEXT = pl.String()
+NUMBER = pl.Float64()
+FLAG = pl.Boolean()
+MAP = pl.Map(pl.String(), pl.String())
+TEXTS = pl.List(pl.String())
+
+CREDIT_TYPE = pl.Struct({"id": TEXT, "name": TEXT})
+REFERENCE = pl.Struct({"id": TEXT})
+NAMED_REFERENCE = pl.Struct({"id": TEXT, "name": TEXT})
+
+CUSTOMER = pl.Struct(
+    {
+        "id": TEXT,
+        "external_id": TEXT,
+        "ingest_aliases": TEXTS,
+        "name": TEXT,
+        "customer_config": pl.Struct({"salesforce_account_id": TEXT}),
+        "custom_fields": MAP,
+        "created_at": INSTANT,
+        "updated_at": INSTANT,
+        "archived_at": INSTANT,
+        "current_billable_status": pl.Struct({"value": TEXT, "effective_at": INSTANT}),
+    }
+)
+
+RATE = pl.Struct(
+    {
+        "rate_type": TEXT,
+        "price": AMOUNT,
+        "quantity": NUMBER,
+        "is_prorated": FLAG,
+        "tiers": pl.List(pl.Struct({"size": NUMBER, "price": AMOUNT})),
+        "custom_rate": MAP,
+        "pricing_group_values": MAP,
+        "credit_type": CREDIT_TYPE,
+        "minimum_config": pl.Struct({"minimum": AMOUNT}),
+    }
+)
+
+SUB_LINE_ITEM = pl.Struct(  # SDK: Plans only
+    {
+        "name": TEXT,
+        "quantity": NUMBER,
+        "subtotal": AMOUNT,
+        "price": AMOUNT,
+        "charge_id": TEXT,
+        "credit_grant_id": TEXT,
+        "start_date": INSTANT,
+        "end_date": INSTANT,
+        "custom_fields": MAP,
+        "tier_period": pl.Struct({"starting_at": INSTANT, "ending_before": INSTANT}),
+        "tiers": pl.List(pl.Struct({"starting_at": NUMBER, "quantity": NUMBER, "price": AMOUNT, "subtotal": AMOUNT})),
+    }
+)
+
+LINE_ITEM = pl.Struct(
+    {
+        "name": TEXT,
+        "type": TEXT,
+        "quantity": NUMBER,
+        "unit_price": AMOUNT,
+        "total": AMOUNT,
+        "credit_type": CREDIT_TYPE,
+        "product_id": TEXT,
+        "product_type": TEXT,
+        "product_tags": TEXTS,
+        "product_custom_fields": MAP,
+        "starting_at": INSTANT,
+        "ending_before": INSTANT,
+        "commit_id": TEXT,
+        "commit_segment_id": TEXT,
+        "commit_type": TEXT,
+        "applied_commit_or_credit": pl.Struct({"id": TEXT, "type": TEXT, "access_type": TEXT}),  # access_type: SDK
+        "postpaid_commit": REFERENCE,
+        "commit_custom_fields": MAP,
+        "commit_netsuite_sales_order_id": TEXT,
+        "commit_netsuite_item_id": TEXT,
+        "netsuite_item_id": TEXT,
+        "subscription_id": TEXT,
+        "subscription_custom_fields": MAP,
+        "is_prorated": FLAG,
+        "scheduled_charge_id": TEXT,
+        "scheduled_charge_custom_fields": MAP,
+        "professional_service_id": TEXT,
+        "professional_service_custom_fields": MAP,
+        "discount_id": TEXT,
+        "discount_custom_fields": MAP,
+        "pricing_group_values": MAP,
+        "presentation_group_values": MAP,
+        # The strings of a tier hold numbers; they stay text as the API sends them.
+        "tier": pl.Struct({"level": NUMBER, "starting_at": TEXT, "size": TEXT}),
+        "list_price": RATE,
+        "reseller_type": TEXT,
+        "netsuite_invoice_billing_start": INSTANT,
+        "netsuite_invoice_billing_end": INSTANT,
+        "metadata": TEXT,
+        "custom_fields": MAP,
+        "origin": pl.Struct({"line_item_id": TEXT, "invoice_id": TEXT, "customer_id": TEXT, "contract_id": TEXT}),
+        "quantity_consumed": NUMBER,  # SDK
+        "group_key": TEXT,  # SDK: Plans only
+        "group_value": TEXT,  # SDK: Plans only
+        "sub_line_items": pl.List(SUB_LINE_ITEM),  # SDK: Plans only
+    }
+)
+
+EXTERNAL_INVOICE = pl.Struct(
+    {
+        "billing_provider_type": TEXT,
+        "invoice_id": TEXT,
+        "issued_at_timestamp": INSTANT,
+        "external_status": TEXT,
+        "pdf_url": TEXT,
+        "tax": pl.Struct({"total_tax_amount": AMOUNT, "total_taxable_amount": AMOUNT, "transaction_id": TEXT}),
+        "invoiced_total": AMOUNT,
+        "invoiced_sub_total": AMOUNT,
+        "billing_provider_error": TEXT,
+        "external_payment_id": TEXT,
+    }
+)
+
+INVOICE = pl.Struct(
+    {
+        "id": TEXT,
+        "customer_id": TEXT,
+        "contract_id": TEXT,
+        "type": TEXT,
+        "status": TEXT,
+        "credit_type": CREDIT_TYPE,
+        "subtotal": AMOUNT,  # SDK: Plans only
+        "total": AMOUNT,
+        "start_timestamp": INSTANT,
+        "end_timestamp": INSTANT,
+        "issued_at": INSTANT,
+        "created_at": INSTANT,  # correction invoices only
+        "external_invoice": EXTERNAL_INVOICE,
+        "correction_record": pl.Struct(
+            {
+                "reason": TEXT,
+                "memo": TEXT,
+                "corrected_invoice_id": TEXT,
+                "corrected_external_invoice": EXTERNAL_INVOICE,
+            }
+        ),
+        "regenerated_from_invoice_id": TEXT,  # SDK
+        "constituent_invoices": pl.List(pl.Struct({"invoice_id": TEXT, "contract_id": TEXT, "customer_id": TEXT})),
+        "payer": pl.Struct({"contract_id": TEXT, "customer_id": TEXT}),
+        "billable_status": TEXT,
+        "amendment_id": TEXT,
+        "net_payment_terms_days": NUMBER,
+        "netsuite_sales_order_id": TEXT,
+        "salesforce_opportunity_id": TEXT,
+        "revenue_system_invoices": pl.List(
+            pl.Struct(
+                {
+                    "revenue_system_provider": TEXT,
+                    "sync_status": TEXT,
+                    "revenue_system_external_entity_type": TEXT,
+                    "revenue_system_external_entity_id": TEXT,
+                    "error_message": TEXT,
+                }
+            )
+        ),
+        "reseller_royalty": pl.Struct(
+            {
+                "reseller_type": TEXT,
+                "netsuite_reseller_id": TEXT,
+                "fraction": TEXT,
+                "aws_options": pl.Struct(
+                    {"aws_account_number": TEXT, "aws_payer_reference_id": TEXT, "aws_offer_id": TEXT}
+                ),
+                "gcp_options": pl.Struct({"gcp_account_id": TEXT, "gcp_offer_id": TEXT}),
+            }
+        ),
+        "plan_id": TEXT,  # SDK: Plans only
+        "plan_name": TEXT,  # SDK: Plans only
+        "plan_custom_fields": MAP,  # SDK: Plans only
+        "invoice_adjustments": pl.List(  # SDK: Plans only
+            pl.Struct(
+                {
+                    "name": TEXT,
+                    "total": AMOUNT,
+                    "credit_type": CREDIT_TYPE,
+                    "credit_grant_id": TEXT,
+                    "credit_grant_custom_fields": MAP,
+                }
+            )
+        ),
+        "custom_fields": MAP,
+        "customer_custom_fields": MAP,
+        "contract_custom_fields": MAP,
+        "line_items": pl.List(LINE_ITEM),
+    }
+)
+
+INVOICE_BREAKDOWN = pl.Struct(
+    {**dict(INVOICE), "breakdown_start_timestamp": INSTANT, "breakdown_end_timestamp": INSTANT}
+)
+
+COST_LINE = pl.Struct({"name": TEXT, "cost": AMOUNT, "group_key": TEXT, "group_value": TEXT})
+
+# Not in the OpenAPI file: the Plans reference and the official client declare it.
+COST = pl.Struct(
+    {
+        "start_timestamp": INSTANT,
+        "end_timestamp": INSTANT,
+        "credit_types": pl.Map(
+            TEXT, pl.Struct({"name": TEXT, "cost": AMOUNT, "line_item_breakdown": pl.List(COST_LINE)})
+        ),
+    }
+)
+
+LEDGER_ENTRY = pl.Struct(
+    {
+        "type": TEXT,
+        "timestamp": INSTANT,
+        "amount": AMOUNT,
+        "segment_id": TEXT,
+        "invoice_id": TEXT,
+        "contract_id": TEXT,
+        "new_contract_id": TEXT,
+        "reason": TEXT,
+    }
+)
+
+ACCESS_SCHEDULE = pl.Struct(
+    {
+        "credit_type": CREDIT_TYPE,
+        "schedule_items": pl.List(
+            pl.Struct({"id": TEXT, "amount": AMOUNT, "starting_at": INSTANT, "ending_before": INSTANT})
+        ),
+        "access_type": TEXT,  # SDK
+    }
+)
+
+INVOICE_SCHEDULE = pl.Struct(
+    {
+        "credit_type": CREDIT_TYPE,
+        "schedule_items": pl.List(
+            pl.Struct(
+                {
+                    "id": TEXT,
+                    "timestamp": INSTANT,
+                    "amount": AMOUNT,
+                    "unit_price": AMOUNT,
+                    "quantity": NUMBER,
+                    "invoice_id": TEXT,
+                }
+            )
+        ),
+        "do_not_invoice": FLAG,
+    }
+)
+
+SPECIFIER = pl.Struct(
+    {
+        "product_id": TEXT,
+        "product_tags": TEXTS,
+        "pricing_group_values": MAP,
+        "presentation_group_values": MAP,
+        "exclude": pl.List(pl.Struct({"product_tags": TEXTS})),
+    }
+)
+
+# Commits and credits come mixed from listBalances, so one schema holds the fields of both.
+BALANCE = pl.Struct(
+    {
+        "id": TEXT,
+        "type": TEXT,
+        "name": TEXT,
+        "description": TEXT,
+        "priority": NUMBER,
+        "product": NAMED_REFERENCE,
+        "contract": REFERENCE,
+        "invoice_contract": REFERENCE,
+        "rate_type": TEXT,
+        "amount": AMOUNT,
+        "balance": AMOUNT,
+        "cost_basis": NUMBER,  # SDK
+        "rollover_fraction": NUMBER,
+        "rolled_over_from": pl.Struct({"commit_id": TEXT, "credit_id": TEXT, "contract_id": TEXT}),
+        "recurring_commit_id": TEXT,
+        "recurring_credit_id": TEXT,
+        "subscription_config": pl.Struct(
+            {
+                "subscription_id": TEXT,
+                "allocation": TEXT,
+                "apply_seat_increase_config": pl.Struct({"is_prorated": FLAG}),
+            }
+        ),
+        "applicable_product_ids": TEXTS,
+        "applicable_product_tags": TEXTS,
+        "applicable_contract_ids": TEXTS,
+        "specifiers": pl.List(SPECIFIER),
+        "hierarchy_configuration": pl.Struct({"child_access": pl.Struct({"type": TEXT, "contract_ids": TEXTS})}),
+        "spend_tracker_attributes": pl.Struct({"counts_as_discounted": FLAG}),  # SDK
+        "uniqueness_key": TEXT,
+        "netsuite_sales_order_id": TEXT,
+        "salesforce_opportunity_id": TEXT,
+        "created_at": INSTANT,
+        "created_by": TEXT,  # SDK
+        "archived_at": INSTANT,
+        "custom_fields": MAP,
+        "access_schedule": ACCESS_SCHEDULE,
+        "invoice_schedule": INVOICE_SCHEDULE,
+        "ledger": pl.List(LEDGER_ENTRY),
+    }
+)
+
+NET_BALANCE = pl.Struct({"balance": AMOUNT, "credit_type_id": TEXT})

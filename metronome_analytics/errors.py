@@ -1,0 +1,214 @@
+"""Every error this package raises, under one root.
+
+MetronomeError
+├── ConfigurationError     no token, an unusable base URL, a missing extra: fix the set-up
+├── ArgumentError          an argument of a call is wrong; nothing was sent (also a ValueError)
+├── AuthenticationError    401 or 403: Metronome uses both for a bad token
+├── RequestRejected        any other 4xx, with the API's own message
+│   ├── NotFoundError      404, or a v2 endpoint's 400 that says "not found"
+│   └── ConflictError      409
+├── RateLimitedError       429, still after the retry budget
+├── ServerError            5xx, still after the retry budget
+├── TransportError         no connection, a timeout, a body cut short
+├── MalformedResponse      not JSON, no `data`, a field of the wrong type
+├── PaginationError        a cursor that repeats, pages without end
+├── LoadError              a loader stopped; carries what had arrived
+├── WritesDisabled         a write on a client that only reads
+├── PlanRejected           a plan of balance entries that may not be applied
+├── StalePlan              the account is no longer what the plan saw
+├── ConfirmationError      the typed phrase is not the plan's
+└── OutcomeUnknown         a write whose effect could not be established
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "ArgumentError",
+    "AuthenticationError",
+    "ConfigurationError",
+    "ConfirmationError",
+    "ConflictError",
+    "IncompleteLoadWarning",
+    "LoadError",
+    "MalformedResponse",
+    "MetronomeError",
+    "NotFoundError",
+    "OutcomeUnknown",
+    "PaginationError",
+    "PlanRejected",
+    "RateLimitedError",
+    "RequestRejected",
+    "ServerError",
+    "StalePlan",
+    "TransportError",
+    "WritesDisabled",
+]
+
+
+class MetronomeError(Exception):
+    """The root: what happened, where, and what to do next.
+
+    `endpoint`, `customer_id`, `page` (counted from 1) and `status` are None where they do not apply.
+    """
+
+    advice = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        endpoint: str | None = None,
+        customer_id: str | None = None,
+        page: int | None = None,
+        status: int | None = None,
+        advice: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.endpoint = endpoint
+        self.customer_id = customer_id
+        self.page = page
+        self.status = status
+        if advice is not None:
+            self.advice = advice
+
+    def __str__(self) -> str:
+        where = ", ".join(
+            text
+            for text in (
+                self.endpoint,
+                f"customer {self.customer_id}" if self.customer_id else None,
+                f"page {self.page}" if self.page is not None else None,
+            )
+            if text
+        )
+        return " ".join(part for part in (self.message, f"[{where}]" if where else "", self.advice) if part)
+
+
+class ConfigurationError(MetronomeError):
+    """The set-up cannot work: no token, an unusable base URL, a missing extra."""
+
+
+class ArgumentError(MetronomeError, ValueError):
+    """An argument cannot be used; its name is in the message and nothing was sent."""
+
+
+class AuthenticationError(MetronomeError):
+    """401 or 403. Metronome answers either for a token that is wrong, revoked or not allowed here."""
+
+    advice = "Check METRONOME_BEARER_TOKEN: the token alone decides the environment and what may be read."
+
+
+class RequestRejected(MetronomeError):
+    """The API refused the request (4xx) for the reason in the message."""
+
+    advice = "The request itself must change; sending it again will not help."
+
+
+class NotFoundError(RequestRejected):
+    """The API knows no such object (404, or 400 with a 'not found' code on v2 endpoints)."""
+
+    advice = "Check the id, and that the token belongs to the environment the id comes from."
+
+
+class ConflictError(RequestRejected):
+    """409: the object exists already, or a uniqueness or idempotency key was used before."""
+
+
+class RateLimitedError(MetronomeError):
+    """429, still after the retry budget was used up."""
+
+    advice = "Lower max_requests_per_second in connect(), or try again later."
+    retry_after: float | None = None
+
+
+class ServerError(MetronomeError):
+    """5xx, still after the retry budget was used up."""
+
+    advice = "Metronome is failing; try again later."
+    retry_after: float | None = None
+
+
+class TransportError(MetronomeError):
+    """No whole answer arrived: connection refused or lost, a timeout, a body cut short."""
+
+    advice = "Check the network and base_url, or raise timeout in connect()."
+
+
+class MalformedResponse(MetronomeError):
+    """An answer that is not what the API declares; nothing of it was used."""
+
+    advice = "If it happens again the API has changed: report it with the endpoint and the field."
+
+
+class PaginationError(MetronomeError):
+    """The cursor repeats or pages never end, so completeness cannot be shown."""
+
+    advice = "Load again; if it repeats, report the endpoint to Metronome."
+
+
+class LoadError(MetronomeError):
+    """A loader stopped before every row had arrived.
+
+    `partial` is the frame of what had arrived; `failures` has one row per failed customer
+    (`customer_id`, `endpoint`, `error`, `status`); `__cause__` is the first underlying error.
+    A LoadError is also an instance of that error's own class, so `except NotFoundError` works.
+    """
+
+    partial: pl.DataFrame
+    failures: pl.DataFrame
+
+
+def _load_error_class(kind: type[MetronomeError]) -> type[LoadError]:
+    return type(
+        f"LoadError[{kind.__name__}]", (LoadError, kind), {"__module__": __name__, "__doc__": LoadError.__doc__}
+    )
+
+
+def load_error(first: MetronomeError, *, partial: pl.DataFrame, failures: pl.DataFrame) -> LoadError:
+    """The LoadError for a load whose first failure is `first`."""
+    others = failures.height - 1
+    more = f" {others} more customers failed too." if others > 0 else ""
+    error = _load_error_class(type(first))(
+        first.message,
+        endpoint=first.endpoint,
+        customer_id=first.customer_id,
+        page=first.page,
+        status=first.status,
+        advice=f"{first.advice}{more} The {partial.height} rows that arrived are in .partial, all errors in .failures.",
+    )
+    error.partial = partial
+    error.failures = failures
+    error.__cause__ = first
+    return error
+
+
+class IncompleteLoadWarning(UserWarning):
+    """A loader called with `on_error="collect"` returns fewer rows than there are."""
+
+
+class WritesDisabled(MetronomeError):
+    """A write was asked of a client that can only read; nothing was sent."""
+
+    advice = "Open the account with connect(allow_writes=True) to apply balance entries."
+
+
+class PlanRejected(MetronomeError):
+    """The plan of balance entries breaks a rule; nothing was sent."""
+
+
+class StalePlan(MetronomeError):
+    """The plan is too old, or the account is no longer what the plan saw; nothing was sent."""
+
+
+class ConfirmationError(MetronomeError):
+    """The phrase given is not the plan's confirmation phrase; nothing was sent."""
+
+
+class OutcomeUnknown(MetronomeError):
+    """A write whose effect could not be established by reading the ledger."""

@@ -1,0 +1,187 @@
+"""One load: many requests at once, their rows in order, what failed, what the API sent that we do not know."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+import polars as pl
+
+from metronome_analytics.api.client import Client, Request, Tally
+from metronome_analytics.api.decode import Page, decode, undeclared_fields
+from metronome_analytics.api.pages import pages
+from metronome_analytics.errors import MetronomeError
+from metronome_analytics.tables import Drift, Failures
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from metronome_analytics.api.endpoints import Endpoint
+
+logger = logging.getLogger("metronome_analytics")
+
+# Every page is checked for wrong types; for fields nobody declared, the first megabytes of a load are.
+_DRIFT_BYTES = 8 * 1024 * 1024
+# Small answers are merged into larger frames as they become contiguous; large ones are left alone.
+_MERGE_FRAMES = 64
+_MERGE_ROWS = 10_000
+
+
+class DriftLog:
+    """Fields the API sent that no wire schema declares; each is reported once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], datetime] = {}
+
+    def note(self, endpoint: Endpoint, fields: set[str]) -> None:
+        """Remember `fields` of `endpoint`; log the new ones."""
+        for name in sorted(fields):
+            if (endpoint.name, name) not in self._seen:
+                self._seen[endpoint.name, name] = datetime.now(UTC)
+                logger.warning("Metronome sends an undeclared field, which no table holds: %s %s", endpoint, name)
+
+    def frame(self) -> pl.DataFrame:
+        """The columns of `Drift`."""
+        return pl.DataFrame(
+            [(endpoint, name, at) for (endpoint, name), at in self._seen.items()],
+            schema=Drift.create_empty().schema,
+            orient="row",
+        )
+
+
+class _Rows:
+    """Frames by the order of their requests, merged as they become contiguous.
+
+    50,000 customers give 50,000 small frames, and a frame of forty columns has a price of its own.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, list[pl.DataFrame]] = {}
+        self._finished: set[int] = set()
+        self._next = 0
+        self._small: list[pl.DataFrame] = []
+        self._merged: list[pl.DataFrame] = []
+
+    def add(self, index: int, rows: pl.DataFrame) -> None:
+        if rows.height:
+            self._waiting.setdefault(index, []).append(rows)
+
+    def finish(self, index: int) -> None:
+        self._finished.add(index)
+        while self._next in self._finished:
+            self._finished.discard(self._next)
+            self._small += self._waiting.pop(self._next, [])
+            self._next += 1
+        if len(self._small) >= _MERGE_FRAMES:
+            self._merge()
+
+    def _merge(self) -> None:
+        if self._small:
+            few_rows = sum(frame.height for frame in self._small) < _MERGE_ROWS
+            self._merged.append(pl.concat(self._small, rechunk=few_rows))
+            self._small = []
+
+    def all(self) -> list[pl.DataFrame]:
+        """Every frame so far, in order, those of unfinished requests last."""
+        self._merge()
+        return self._merged + [frame for _, frames in sorted(self._waiting.items()) for frame in frames]
+
+
+@dataclass(slots=True)
+class Load:
+    """One call of a loader, from its first request to its rows.
+
+    With `collect`, a request that fails leaves the others running; without, the first failure cancels them.
+    """
+
+    client: Client
+    drift: DriftLog
+    concurrency: int
+    collect: bool
+    tally: Tally = field(default_factory=Tally)
+    failures: list[MetronomeError] = field(default_factory=list)
+    unknown_fields: set[str] = field(default_factory=set)
+    customers: int = 0
+    planned: int = 0
+    finished: int = 0
+    _rows: _Rows = field(default_factory=_Rows)
+    _drift_bytes: int = _DRIFT_BYTES
+
+    async def gather(self, requests: Sequence[Request]) -> None:
+        """Exhaust every request, as many at once as `concurrency` allows."""
+        self.planned = len(requests)
+        self.customers = len({request.customer_id for request in requests if request.customer_id is not None})
+        queue = iter(enumerate(requests))
+
+        async def worker() -> None:
+            for index, request in queue:
+                try:
+                    async for page in self._pages(request):
+                        self.tally.rows += page.rows.height
+                        self._rows.add(index, _with_customer(page.rows, request))
+                except MetronomeError as error:
+                    self.failures.append(error)
+                    if not self.collect:
+                        group.cancel_scope.cancel()
+                        return
+                self._rows.finish(index)
+                self.finished += 1
+
+        async with anyio.create_task_group() as group:
+            for _ in range(min(self.concurrency, len(requests))):
+                group.start_soon(worker)
+
+    async def column(self, request: Request, name: str) -> list[str]:
+        """One text column of every row of `request`; its failure is a failure of the load."""
+        values: list[str] = []
+        try:
+            async for page in self._pages(request):
+                values += page.rows[name].to_list()
+        except MetronomeError as error:
+            self.failures.append(error)
+        return values
+
+    async def _pages(self, request: Request) -> AsyncIterator[Page]:
+        async for page in pages(self.client, request, tally=self.tally):
+            if self._drift_bytes > 0:
+                self._drift_bytes -= len(page.body)
+                found = await anyio.to_thread.run_sync(undeclared_fields, page.body, request.endpoint)
+                self.unknown_fields |= found
+                self.drift.note(request.endpoint, found)
+            yield page
+
+    @property
+    def foreseen(self) -> int:
+        """The requests this load will take at least: those sent, and one for each that has not begun."""
+        return self.tally.requests + max(self.planned - self.finished, 0)
+
+    def frame(self, endpoint: Endpoint) -> pl.DataFrame:
+        """The wire rows so far, in the order of their requests."""
+        frames = self._rows.all()
+        return pl.concat(frames, rechunk=False) if frames else _empty(endpoint)
+
+    def failure_frame(self) -> pl.DataFrame:
+        """The columns of `Failures`."""
+        return pl.DataFrame(
+            [(error.customer_id, error.endpoint, str(error), error.status) for error in self.failures],
+            schema=Failures.create_empty().schema,
+            orient="row",
+        )
+
+
+def _with_customer(rows: pl.DataFrame, request: Request) -> pl.DataFrame:
+    """`rows` with the customer they were asked for, where the API does not repeat it."""
+    if request.customer_id is None or "customer_id" in rows.columns:
+        return rows
+    return rows.with_columns(customer_id=pl.lit(request.customer_id))
+
+
+def _empty(endpoint: Endpoint) -> pl.DataFrame:
+    """No rows of what `endpoint` answers, in the very dtypes its pages decode to."""
+    body = b'{"data": []}' if endpoint.is_list else b'{"data": {}}'
+    rows = decode(body, endpoint).rows.clear()
+    return rows if "customer_id" in rows.columns else rows.with_columns(customer_id=pl.lit(None, dtype=pl.String))

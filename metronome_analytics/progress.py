@@ -1,0 +1,49 @@
+"""A progress bar for whoever is looking; silent elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Literal
+
+ProgressMode = Literal["auto", True, False]
+
+# A load that is done sooner needs no bar.
+_PATIENCE = 0.5
+
+
+def _someone_is_looking() -> bool:
+    if sys.stderr is not None and sys.stderr.isatty():
+        return True
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+class ProgressBar:
+    """Requests done of those foreseen, rows, pace and the time left, drawn by the caller's own thread."""
+
+    def __init__(self, title: str, mode: ProgressMode) -> None:
+        self._title = title
+        self._wanted = _someone_is_looking() if mode == "auto" else mode
+        self._began = time.monotonic()
+        self._bar: Any = None
+
+    def show(self, *, requests: int, foreseen: int, rows: int) -> None:
+        """Draw the state of the load."""
+        if not self._wanted or time.monotonic() - self._began < _PATIENCE:
+            return
+        if self._bar is None:
+            from tqdm.auto import tqdm  # noqa: PLC0415  # it loads ipywidgets in a notebook
+
+            self._bar = tqdm(desc=self._title, unit="request", leave=False, dynamic_ncols=True)
+            # The pace and the time left count from the start of the load, not of the bar.
+            self._bar.start_t -= time.monotonic() - self._began
+        self._bar.total = max(foreseen, requests)
+        self._bar.n = requests
+        self._bar.set_postfix_str(f"{rows:,} rows")
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()

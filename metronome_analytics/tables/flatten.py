@@ -1,0 +1,79 @@
+"""The flatteners: what a table nests, one row each. Pure functions over DataFrame or LazyFrame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables.columns import Frame, select
+from metronome_analytics.tables.schemas import BreakdownLineItems, CostLines, Ledger, LineItems, Segments
+
+if TYPE_CHECKING:
+    import dataframely as dy
+
+
+def line_items(invoices: Frame) -> Frame:
+    """One row per line of `account.invoices()` or `account.invoice_breakdowns()`.
+
+    Returns the columns of `LineItems` (key `invoice_id`, `line_item_index`); of breakdowns those of
+    `BreakdownLineItems`, whose key holds the window too. Amounts are in each line's own credit type.
+    Raises ArgumentError when the frame has no `line_items`.
+    """
+    names = _columns(invoices, "invoices", "line_items")
+    table = BreakdownLineItems if "breakdown_start_timestamp" in names else LineItems
+    return _flatten(invoices, table, pl.col("line_items"), index="line_item_index")
+
+
+def ledger(balances: Frame) -> Frame:
+    """One row per ledger entry of `account.balances()`, `commits()` or `credits()`.
+
+    Returns the columns of `Ledger` (key `balance_id`, `entry_index`), in API order; amounts keep the API's sign and
+    unit. A balance loaded with `include_ledgers=False` has no rows. Raises ArgumentError when there is no `ledger`.
+    """
+    _columns(balances, "balances", "ledger")
+    return _flatten(balances, Ledger, pl.col("ledger"), index="entry_index")
+
+
+def segments(balances: Frame) -> Frame:
+    """One row per access schedule item of `account.balances()`, `commits()` or `credits()`.
+
+    Returns the columns of `Segments` (key `balance_id`, `segment_id`). Raises ArgumentError when there is no
+    `access_schedule`.
+    """
+    _columns(balances, "balances", "access_schedule")
+    return _flatten(balances, Segments, pl.col("access_schedule").struct.field("schedule_items"))
+
+
+def cost_lines(costs: Frame) -> Frame:
+    """One row per line of `account.costs()`.
+
+    Returns the columns of `CostLines` (the key of `Costs` and `line_index`). Raises ArgumentError when there is no
+    `line_item_breakdown`.
+    """
+    _columns(costs, "costs", "line_item_breakdown")
+    return _flatten(costs, CostLines, pl.col("line_item_breakdown"), index="line_index")
+
+
+def _columns(frame: pl.DataFrame | pl.LazyFrame, argument: str, needed: str) -> list[str]:
+    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
+        raise ArgumentError(f"{argument} must be a polars DataFrame or LazyFrame, not {type(frame).__name__}.")
+    names = frame.collect_schema().names()
+    if needed not in names:
+        raise ArgumentError(
+            f"{argument} has no column {needed!r}.", advice=f"Pass the frame as account.{argument}() returned it."
+        )
+    return names
+
+
+def _flatten(frame: Frame, table: type[dy.Schema], items: pl.Expr, index: str | None = None) -> Frame:
+    """`table` with one row per element of `items`, numbered in `index`; null and empty lists give no row."""
+    exploded = frame.with_columns(items.alias("item"))
+    columns = ["item"]
+    if index is not None:
+        exploded = exploded.with_columns(
+            pl.when(pl.col("item").is_not_null()).then(pl.int_ranges(pl.col("item").list.len())).alias(index)
+        )
+        columns.append(index)
+    return select(exploded.explode(columns, empty_as_null=False, keep_nulls=False), table)

@@ -1,0 +1,122 @@
+"""Cut the vendor's OpenAPI file down to the operations this project uses.
+
+Usage: ``python -m tests.spec.reduce FULL_SPEC.json``. Adding an operation is one more line in
+``OPERATIONS`` and another run.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+OPERATIONS = (
+    ("GET", "/v1/customers"),
+    ("GET", "/v1/customers/{customer_id}"),
+    ("GET", "/v1/customers/{customer_id}/invoices"),
+    ("GET", "/v1/customers/{customer_id}/invoices/{invoice_id}"),
+    ("GET", "/v1/customers/{customer_id}/invoices/breakdowns"),
+    ("POST", "/v1/contracts/customerBalances/list"),
+    ("POST", "/v1/contracts/customerCommits/list"),
+    ("POST", "/v1/contracts/customerCredits/list"),
+    ("POST", "/v1/contracts/customerBalances/getNetBalance"),
+    ("POST", "/v1/contracts/addManualBalanceLedgerEntry"),
+)
+
+TARGET = Path(__file__).with_name("metronome-openapi.json")
+
+_PROSE = frozenset({"description", "summary", "tags", "externalDocs"})
+
+# The keys of these objects are names somebody chose, not OpenAPI keywords: a commit has a *field*
+# called "description", which must stay.
+_NAMED = frozenset({"content", "encoding", "examples", "headers", "properties", "responses", "variables"})
+
+# Plain data, copied as it stands.
+_DATA = frozenset({"const", "default", "enum", "example", "required", "value"})
+
+
+def reduce_spec(full: dict[str, Any], operations: Iterable[tuple[str, str]] = OPERATIONS) -> dict[str, Any]:
+    """Return the part of an OpenAPI document that `operations` reach, without its prose."""
+    paths: dict[str, Any] = {}
+    for method, path in operations:
+        item = full["paths"].get(path, {})
+        if method.lower() not in item:
+            msg = f"{method} {path} is not in the full spec: check the spelling in OPERATIONS"
+            raise LookupError(msg)
+        kept = paths.setdefault(path, {})
+        kept[method.lower()] = strip_prose(item[method.lower()])
+        if "parameters" in item:  # shared by every method of the path
+            kept["parameters"] = strip_prose(item["parameters"])
+    return {
+        "openapi": full["openapi"],
+        "info": {key: full["info"][key] for key in ("title", "version")},
+        "servers": strip_prose(full.get("servers", [])),
+        "paths": paths,
+        "components": _reachable_components(full, paths),
+    }
+
+
+def strip_prose(node: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return `node` without prose and `x-` extensions; examples and field names are left alone."""
+    if isinstance(node, list):
+        return [strip_prose(element) for element in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _strip_member(key, value) for key, value in node.items() if key not in _PROSE and not key.startswith("x-")
+    }
+
+
+def _strip_member(key: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if key in _DATA:
+        return value
+    if key in _NAMED and isinstance(value, dict):
+        return {name: strip_prose(member) for name, member in value.items()}
+    return strip_prose(value)
+
+
+def references(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    """Yield every `$ref` target below `node`, repeats included."""
+    if isinstance(node, dict):
+        target = node.get("$ref")
+        if isinstance(target, str):
+            yield target
+    members = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for member in members:
+        yield from references(member)
+
+
+def _reachable_components(full: dict[str, Any], paths: dict[str, Any]) -> dict[str, Any]:
+    components: dict[str, Any] = {}
+    pending = set(references(paths))
+    while pending:
+        target = pending.pop()
+        root, section, kind, name = target.split("/")
+        if (root, section) != ("#", "components"):
+            msg = f"{target} does not point into components: teach reduce.py this form"
+            raise LookupError(msg)
+        if name in components.get(kind, {}):
+            continue
+        component = strip_prose(full["components"][kind][name])
+        components.setdefault(kind, {})[name] = component
+        pending.update(references(component))
+    return components
+
+
+def to_text(spec: dict[str, Any]) -> str:
+    """Return the one text form of a spec: sorted keys, one value a line."""
+    return json.dumps(spec, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the reduced spec next to this module."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m tests.spec.reduce FULL_SPEC.json\n")
+        return 2
+    full = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    TARGET.write_text(to_text(reduce_spec(full)), encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
