@@ -1,0 +1,13 @@
+"""A stateful account that speaks the Metronome HTTP API: the embedded default and the test double.
+
+It keeps its own books: usage is metered day by day, commits and credits are drawn in the documented order, and
+invoices, ledgers, balances and breakdowns are views of the same figures, so they tie out to the last digit.
+"""
+
+from .clock import Clock
+from .faults import Fault, Faults
+from .server import running, serve
+from .simulator import AS_OF, Simulator
+from .switches import Switches
+
+__all__ = ["AS_OF", "Clock", "Fault", "Faults", "Simulator", "Switches", "running", "serve"]
