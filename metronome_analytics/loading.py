@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -149,7 +150,8 @@ class Load:
         async for page in pages(self.client, request, tally=self.tally):
             if self._drift_bytes > 0:
                 self._drift_bytes -= len(page.body)
-                found = await anyio.to_thread.run_sync(undeclared_fields, page.body, request.endpoint)
+                look = partial(undeclared_fields, page.body, request.endpoint, seen=self.unknown_fields)
+                found = await anyio.to_thread.run_sync(look)
                 self.unknown_fields |= found
                 self.drift.note(request.endpoint, found)
             yield page

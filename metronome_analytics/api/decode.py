@@ -26,7 +26,7 @@ import polars as pl
 from metronome_analytics.errors import MalformedResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from metronome_analytics.api.endpoints import Endpoint
 
@@ -80,6 +80,7 @@ class _Schema:
         ]
         self.known_keys = {"data", CURSOR_FIELD, *_keys(row)}
         self._mistyped = _mistyped_pattern(row)
+        self._free_form = _free_form_pattern(row)
 
     def suspicious(self, body: bytes) -> bool:
         """Whether the body is something that polars would convert without a word."""
@@ -89,7 +90,19 @@ class _Schema:
             return True
         if not text.lstrip("\ufeff \t\r\n").startswith("{"):
             return True
-        return bool(pl.Series([text]).str.contains(self._mistyped).item())
+        if not pl.Series([text]).str.contains(self._mistyped).item():
+            return False
+        # A key of a free-form object may be named like a field of ours ("tier"), and its value is as free.
+        return bool(self._declared_part(text).str.contains(self._mistyped).item())
+
+    def keys(self, body: bytes) -> set[str]:
+        """The keys in `body`, without those of free-form objects that nest nothing."""
+        keys = self._declared_part(body.decode()).str.extract_all(r'"\w+"\s*:').explode().unique()
+        return set(keys.str.extract(r'"(\w+)"'))
+
+    def _declared_part(self, text: str) -> pl.Series:
+        """`text` without what is in its flat free-form objects; one with a brace in it may stay, or stay in part."""
+        return pl.Series([text]).str.replace_all(self._free_form, "")
 
 
 @cache
@@ -122,7 +135,8 @@ def _fields(struct: pl.Struct) -> Iterator[tuple[str, pl.DataType]]:
 
 def _instance(dtype: Any) -> pl.DataType:
     # polars types inner dtypes as instance or class; ours are instances, and a class would do too.
-    return dtype() if isinstance(dtype, type) else dtype
+    instance: pl.DataType = dtype() if isinstance(dtype, type) else dtype
+    return instance
 
 
 def _physical(dtype: pl.DataType) -> pl.DataType:
@@ -210,7 +224,7 @@ def _keys(dtype: pl.DataType) -> set[str]:
 def _mistyped_pattern(row: pl.Struct) -> str:
     """Matches `"key": value` where the value begins like no kind that key has anywhere in the schema."""
     starts: dict[str, set[str]] = {}
-    for name, dtype in _walk(row):
+    for name, dtype in ((CURSOR_FIELD, pl.String()), *_walk(row)):
         starts.setdefault(name, set()).update(_STARTS[_kind(dtype)])
     groups: dict[str, list[str]] = {}
     for name, allowed in starts.items():
@@ -219,6 +233,15 @@ def _mistyped_pattern(row: pl.Struct) -> str:
         f'"(?:{"|".join(map(re.escape, names))})"\\s*:\\s*[^\\s{re.escape(allowed)}]'
         for allowed, names in groups.items()
     )
+
+
+def _free_form_pattern(row: pl.Struct) -> str:
+    """Matches a flat free-form object, with its key; nothing outside of one."""
+    kinds: dict[str, list[bool]] = {}
+    for name, dtype in _walk(row):
+        kinds.setdefault(name, []).append(isinstance(dtype, pl.Map) and isinstance(dtype.value, pl.String))
+    names = "|".join(re.escape(name) for name, free in kinds.items() if all(free)) or r"[^\s\S]"
+    return f'"(?:{names})"\\s*:\\s*\\{{[^{{}}]*\\}}'
 
 
 # --- the second, explaining reading ---------------------------------------------------------------------------
@@ -264,15 +287,14 @@ def _explain(body: bytes, endpoint: Endpoint) -> Page:
     return Page(page.rows, page.next_page, body)
 
 
-def _checked_envelope(answer: object, schema: _Schema) -> dict[str, object]:
+def _checked_envelope(answer: Any, schema: _Schema) -> dict[str, object]:
     if not isinstance(answer, dict):
         raise _Mismatch("", "an object with `data`", answer)
     cursor = answer.get(CURSOR_FIELD)
     if cursor is not None and not isinstance(cursor, str):
         raise _Mismatch(CURSOR_FIELD, "text", cursor)
     data: Any = answer.get("data", _MISSING)
-    expected: type = list if schema.is_list else dict
-    if not isinstance(data, expected):
+    if not isinstance(data, list if schema.is_list else dict):
         raise _Mismatch("data", "a list" if schema.is_list else "an object", data)
     rows = data if schema.is_list else [data]
     checked = []
@@ -336,11 +358,13 @@ def _is_instant(text: str) -> bool:
 # --- drift ------------------------------------------------------------------------------------------------------
 
 
-def undeclared_fields(body: bytes, endpoint: Endpoint) -> set[str]:
-    """The paths of fields in `body` that the wire schema does not declare (keys of free-form objects are free)."""
+def undeclared_fields(body: bytes, endpoint: Endpoint, *, seen: Iterable[str] = ()) -> set[str]:
+    """The paths of fields in `body` that the wire schema does not declare (keys of free-form objects are free).
+
+    A body whose only undeclared keys are those of the paths in `seen` has nothing new to say.
+    """
     schema = _schema(endpoint)
-    keys = pl.Series([body.decode()]).str.extract_all(r'"\w+"\s*:').explode().str.extract(r'"(\w+)"').unique()
-    if set(keys) <= schema.known_keys:
+    if schema.keys(body) <= schema.known_keys.union(path.rsplit(".", 1)[-1] for path in seen):
         return set()
     answer = json.loads(body)
     found = {name for name in answer if name not in {"data", CURSOR_FIELD}}

@@ -69,11 +69,13 @@ def _columns(frame: pl.DataFrame | pl.LazyFrame, argument: str, needed: str) -> 
 
 def _flatten(frame: Frame, table: type[dy.Schema], items: pl.Expr, index: str | None = None) -> Frame:
     """`table` with one row per element of `items`, numbered in `index`; null and empty lists give no row."""
-    exploded = frame.with_columns(items.alias("item"))
+    # Lazily, so that columns `table` does not select (the nested lists themselves) are not repeated for every element.
+    exploded = frame.lazy().with_columns(items.alias("item"))
     columns = ["item"]
     if index is not None:
         exploded = exploded.with_columns(
             pl.when(pl.col("item").is_not_null()).then(pl.int_ranges(pl.col("item").list.len())).alias(index)
         )
         columns.append(index)
-    return select(exploded.explode(columns, empty_as_null=False, keep_nulls=False), table)
+    flat = select(exploded.explode(columns, empty_as_null=False, keep_nulls=False), table)
+    return flat.collect() if isinstance(frame, pl.DataFrame) else flat

@@ -192,7 +192,10 @@ class Costs(dy.Schema):
 
 
 class CostLines(dy.Schema):
-    """One row per line of a daily cost. Key: that of `Costs` and `line_index` (from 0, API order)."""
+    """One row per line of a daily cost. Key: `customer_id`, `start_timestamp`, `credit_type_id`, `line_index`.
+
+    `line_index` counts from 0 in API order.
+    """
 
     customer_id = c.key()
     start_timestamp = c.instant(primary_key=True)
@@ -263,7 +266,7 @@ class Ledger(dy.Schema):
     `segment_id`; `contract_id` is the contract whose invoice drew, not the balance's own.
     """
 
-    customer_id = c.key()
+    customer_id = c.text()
     balance_id = c.key("id")
     balance_type = c.text("type")
     entry_index = c.index()
@@ -285,7 +288,7 @@ class Segments(dy.Schema):
     Access runs from `starting_at` to `ending_before`, exclusive.
     """
 
-    customer_id = c.key()
+    customer_id = c.text()
     balance_id = c.key("id")
     balance_type = c.text("type")
     segment_id = c.key("item.id")

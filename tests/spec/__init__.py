@@ -99,7 +99,7 @@ _NOT_JSON_SCHEMA = frozenset({"deprecated", "discriminator", "example", "nullabl
 _SAYS_WHICH_PROPERTIES = frozenset({"additionalProperties", "allOf", "anyOf", "oneOf", "properties"})
 
 
-def _convert_member(keyword: str, value: Any, *, strict: bool) -> Any:  # noqa: ANN401 - any JSON value
+def _convert_member(keyword: str, value: Any, *, strict: bool) -> Any:
     if keyword == "properties":
         properties = {name: json_schema(member, strict=strict) for name, member in value.items()}
         return {name: _or_null(member) if name in TOLERATED_NULLS else member for name, member in properties.items()}

@@ -56,7 +56,7 @@ def reduce_spec(full: dict[str, Any], operations: Iterable[tuple[str, str]] = OP
     }
 
 
-def strip_prose(node: Any) -> Any:  # noqa: ANN401 - any JSON value
+def strip_prose(node: Any) -> Any:
     """Return `node` without prose and `x-` extensions; examples and field names are left alone."""
     if isinstance(node, list):
         return [strip_prose(element) for element in node]
@@ -67,7 +67,7 @@ def strip_prose(node: Any) -> Any:  # noqa: ANN401 - any JSON value
     }
 
 
-def _strip_member(key: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _strip_member(key: str, value: Any) -> Any:
     if key in _DATA:
         return value
     if key in _NAMED and isinstance(value, dict):
@@ -75,7 +75,7 @@ def _strip_member(key: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return strip_prose(value)
 
 
-def references(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+def references(node: Any) -> Iterator[str]:
     """Yield every `$ref` target below `node`, repeats included."""
     if isinstance(node, dict):
         target = node.get("$ref")

@@ -1,0 +1,1 @@
+"""The scenarios behind `cassettes/`, how they are recorded, and how they are scrubbed."""

@@ -1,0 +1,34 @@
+"""What every test starts from: no waiting between retries, no token in the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import stamina
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A busy machine is no failure: nothing here is a timed test.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The loop our client runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _retries_without_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=10, cap=True):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("METRONOME_BEARER_TOKEN", raising=False)
+    monkeypatch.delenv("METRONOME_BASE_URL", raising=False)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import io
+import logging
+import traceback
+import warnings
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+import metronome_analytics as ma
+from metronome_analytics.settings import DEFAULT_BASE_URL, read_settings
+from tests.fakes import account_of, answer
+
+TOKEN = "very-secret-9f8e7d"
+
+
+def failing(request: httpx.Request) -> httpx.Response:
+    """A server that echoes the token in its error."""
+    if request.url.path == "/v1/customers":
+        return answer([{"id": "a", "extra": 1}])
+    return httpx.Response(401, json={"message": f"bad token {request.headers['Authorization']}"})
+
+
+def test_the_token_is_in_no_text_we_make() -> None:
+    """Reprs, errors, tracebacks, warnings, receipts and every log record at DEBUG are free of the token."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    texts: list[str] = []
+    try:
+        with (
+            warnings.catch_warnings(record=True) as caught,
+            ma.connect(TOKEN, transport=httpx.MockTransport(failing), progress=False) as account,
+        ):
+            warnings.simplefilter("always")
+            texts += [repr(account), str(account), repr(vars(account)), repr(vars(account._client))]
+            account.customers()
+            try:
+                account.invoices("a")
+            except ma.LoadError as error:
+                texts += [
+                    repr(error),
+                    str(error),
+                    "".join(traceback.format_exception(error)),
+                    str(error.failures.rows()),
+                ]
+            account.invoices("a", on_error="collect")
+            texts += [str(account.receipts.rows()), *(str(warning.message) for warning in caught)]
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    texts.append(stream.getvalue())
+    assert "***" in "".join(texts)
+    assert [text for text in texts if TOKEN in text] == []
+
+
+def test_no_token_says_what_to_set() -> None:
+    """Without a token connect() names the variable, and the way without one."""
+    with pytest.raises(ma.ConfigurationError, match=r"METRONOME_BEARER_TOKEN.*demo"):
+        ma.connect()
+
+
+@pytest.mark.parametrize("token", ["", "  ", None])
+def test_a_blank_token_is_none(token: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable or argument is no token."""
+    monkeypatch.setenv("METRONOME_BEARER_TOKEN", "")
+    with pytest.raises(ma.ConfigurationError, match="No Metronome token"):
+        ma.connect(token)
+
+
+@pytest.mark.parametrize("token", ["two words", "line\nbreak", "naïve", 5, ["x"]])
+def test_a_token_that_cannot_be_one_is_refused_unseen(token: Any) -> None:
+    """What fits no header is refused without being repeated."""
+    with pytest.raises(ma.ConfigurationError) as raised:
+        ma.connect(token)
+    assert str(token) not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Token and base URL come from the argument, else the environment, else the default address."""
+    monkeypatch.setenv("METRONOME_BEARER_TOKEN", "from-environment")
+    assert read_settings(None, None)[0].get_secret_value() == "from-environment"
+    assert read_settings(None, None)[1] == DEFAULT_BASE_URL
+    monkeypatch.setenv("METRONOME_BASE_URL", "https://example.test/")
+    assert read_settings(SecretStr("mine"), None)[1] == "https://example.test"
+    token, url = read_settings("mine", "https://other.test")
+    assert (token.get_secret_value(), url) == ("mine", "https://other.test")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.metronome.com",
+        "ftp://x",
+        "https://",
+        "https://user:pass@x.test",
+        "https://x.test?a=1",
+        "http://api.metronome.com",
+    ],
+)
+def test_an_address_that_could_leak_the_token_is_refused(url: str) -> None:
+    """Only https, or plain http to this machine, may carry the token."""
+    with pytest.raises(ma.ConfigurationError, match="base_url"):
+        ma.connect("token", base_url=url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8787", "http://localhost:1", "http://[::1]:1", "https://x.test/metronome"]
+)
+def test_a_loopback_or_https_address_is_fine(url: str) -> None:
+    """The simulator on this machine may be spoken to in the clear."""
+    ma.connect("token", base_url=url).close()
+
+
+def test_a_redirect_does_not_carry_the_token_elsewhere() -> None:
+    """A redirect is an error; the other host never hears from us."""
+    hosts: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        hosts.append(request.url.host)
+        return httpx.Response(307, headers={"Location": "https://elsewhere.test/v1/customers"})
+
+    with account_of(handler) as account, pytest.raises(ma.TransportError, match="redirect"):
+        account.customers()
+    assert hosts == ["api.metronome.com"]
