@@ -7,13 +7,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-import httpx
-from pydantic import SecretStr
-
-from metronome_analytics.account import Account, connect
-from metronome_analytics.arguments import instant
 from metronome_analytics.errors import (
     ArgumentError,
     AuthenticationError,
@@ -35,13 +31,22 @@ from metronome_analytics.errors import (
     TransportError,
     WritesDisabled,
 )
-from metronome_analytics.tables import cost_lines, ledger, line_items, segments
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-if TYPE_CHECKING:
-    from datetime import datetime
+    from metronome_analytics.account import Account, connect
+    from metronome_analytics.tables import (
+        contract_commits,
+        contract_credits,
+        cost_lines,
+        ledger,
+        line_items,
+        overrides,
+        scheduled_charges,
+        segments,
+        subscriptions,
+    )
 
 __all__ = [
     "Account",
@@ -65,12 +70,30 @@ __all__ = [
     "TransportError",
     "WritesDisabled",
     "connect",
+    "contract_commits",
+    "contract_credits",
     "cost_lines",
     "demo",
     "ledger",
     "line_items",
+    "overrides",
+    "scheduled_charges",
     "segments",
+    "subscriptions",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What stands on polars, httpx and the rest is imported when it is first asked for: the import itself is quick."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(f"{__name__}.account" if name in {"Account", "connect"} else f"{__name__}.tables")
+    value = globals()[name] = getattr(home, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def demo(*, customers: int = 40, seed: int = 7, as_of: datetime | None = None) -> Account:
@@ -78,8 +101,12 @@ def demo(*, customers: int = 40, seed: int = 7, as_of: datetime | None = None) -
 
     Its books are made up and tie out; `as_of` is its clock (aware, or read as UTC).
     """
-    # The simulator is large, and only this function needs it.
-    from metronome_analytics.simulator import Simulator  # noqa: PLC0415
+    import httpx  # noqa: PLC0415  # what stands on libraries is imported when first used, see __getattr__
+    from pydantic import SecretStr  # noqa: PLC0415  # as above
+
+    from metronome_analytics.account import Account  # noqa: PLC0415  # as above
+    from metronome_analytics.arguments import instant  # noqa: PLC0415  # as above
+    from metronome_analytics.simulator import Simulator  # noqa: PLC0415  # large, and only this function needs it
 
     simulator = Simulator(customers=customers, seed=seed, as_of=instant("as_of", as_of))
     return Account(

@@ -169,3 +169,48 @@ def choice(argument: str, value: str | None, *choices: str) -> str | None:
         if isinstance(value, str) and value.lower() == allowed.lower():
             return allowed
     raise ArgumentError(f"{argument} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+
+
+def identifier(argument: str, value: object) -> str:
+    """`value`, which must be an id: text that is neither blank nor padded."""
+    if not isinstance(value, str) or not value or value != value.strip():
+        raise ArgumentError(f"{argument} must be an id, not {value!r}.")
+    return value
+
+
+def one_customer(customer: Customers | None) -> str:
+    """The id of the one customer meant."""
+    ids = None if customer is None else customer_ids(customer, argument="customer")
+    if ids is None or len(ids) != 1:
+        given = "none" if not ids else f"{len(ids)}"
+        raise ArgumentError(f"customer must be one customer, not {given}.")
+    return ids[0]
+
+
+def choices(argument: str, values: str | Iterable[str] | None, *allowed: str) -> list[str] | None:
+    """Each of `values` as it stands in `allowed`, whatever its case."""
+    given = texts(argument, values)
+    return None if given is None else [found for value in given if (found := choice(argument, value, *allowed))]
+
+
+def an_object(argument: str, value: Mapping[str, object] | None, *fields: str) -> dict[str, object] | None:
+    """`value` as an object; with `fields` it may have no others."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise ArgumentError(f"{argument} must be an object, not {value!r}.")
+    unknown = [str(name) for name in value if fields and name not in fields]
+    if unknown:
+        raise ArgumentError(f"{argument} knows {', '.join(fields)}, not {', '.join(sorted(unknown))}.")
+    return dict(value)
+
+
+def objects(
+    argument: str, values: Iterable[Mapping[str, object]] | None, *fields: str
+) -> list[dict[str, object]] | None:
+    """`values` as a list of objects that have no fields but `fields`."""
+    if values is None:
+        return None
+    if isinstance(values, Mapping | str) or not isinstance(values, Iterable):
+        raise ArgumentError(f"{argument} must be a list of objects, not {type(values).__name__}.")
+    return [found for value in values if (found := an_object(argument, value, *fields)) is not None]

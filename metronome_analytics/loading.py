@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("metronome_analytics")
 
 # Every page is checked for wrong types; for fields nobody declared, the first megabytes of a load are.
-_DRIFT_BYTES = 8 * 1024 * 1024
+_DRIFT_BYTES = 4 * 1024 * 1024
 # Small answers are merged into larger frames as they become contiguous; large ones are left alone.
 _MERGE_FRAMES = 64
-_MERGE_ROWS = 10_000
+_MERGE_BYTES = 4 * 1024 * 1024
 
 
 class DriftLog:
@@ -82,8 +82,8 @@ class _Rows:
 
     def _merge(self) -> None:
         if self._small:
-            few_rows = sum(frame.height for frame in self._small) < _MERGE_ROWS
-            self._merged.append(pl.concat(self._small, rechunk=few_rows))
+            merged = pl.concat(self._small, rechunk=False)
+            self._merged.append(merged.rechunk() if merged.estimated_size() < _MERGE_BYTES else merged)
             self._small = []
 
     def all(self) -> list[pl.DataFrame]:
@@ -110,11 +110,14 @@ class Load:
     planned: int = 0
     finished: int = 0
     _rows: _Rows = field(default_factory=_Rows)
+    _gathered: Endpoint | None = None
     _drift_bytes: int = _DRIFT_BYTES
 
     async def gather(self, requests: Sequence[Request]) -> None:
-        """Exhaust every request, as many at once as `concurrency` allows."""
-        self.planned = len(requests)
+        """Exhaust every request, as many at once as `concurrency` allows; `frame` has their rows, and only theirs."""
+        self._rows = _Rows()
+        self._gathered = requests[0].endpoint if requests else None
+        self.planned, self.finished, self.tally.rows = len(requests), 0, 0
         self.customers = len({request.customer_id for request in requests if request.customer_id is not None})
         queue = iter(enumerate(requests))
 
@@ -123,7 +126,7 @@ class Load:
                 try:
                     async for page in self._pages(request):
                         self.tally.rows += page.rows.height
-                        self._rows.add(index, _with_customer(page.rows, request))
+                        self._rows.add(index, _labelled(page.rows, request))
                 except MetronomeError as error:
                     self.failures.append(error)
                     if not self.collect:
@@ -136,15 +139,14 @@ class Load:
             for _ in range(min(self.concurrency, len(requests))):
                 group.start_soon(worker)
 
-    async def column(self, request: Request, name: str) -> list[str]:
-        """One text column of every row of `request`; its failure is a failure of the load."""
-        values: list[str] = []
-        try:
-            async for page in self._pages(request):
-                values += page.rows[name].to_list()
-        except MetronomeError as error:
-            self.failures.append(error)
-        return values
+    async def look_up(self, requests: Sequence[Request], *names: str) -> list[tuple[str, ...]]:
+        """Text columns of every row of `requests`, for the requests that follow from them."""
+        if not requests:
+            return []
+        await self.gather(requests)
+        if self.failures and not self.collect:
+            return []
+        return self.frame(requests[0].endpoint).select(names).rows()
 
     async def _pages(self, request: Request) -> AsyncIterator[Page]:
         async for page in pages(self.client, request, tally=self.tally):
@@ -163,7 +165,7 @@ class Load:
 
     def frame(self, endpoint: Endpoint) -> pl.DataFrame:
         """The wire rows so far, in the order of their requests."""
-        frames = self._rows.all()
+        frames = self._rows.all() if self._gathered is endpoint else []
         return pl.concat(frames, rechunk=False) if frames else _empty(endpoint)
 
     def failure_frame(self) -> pl.DataFrame:
@@ -175,15 +177,14 @@ class Load:
         )
 
 
-def _with_customer(rows: pl.DataFrame, request: Request) -> pl.DataFrame:
-    """`rows` with the customer they were asked for, where the API does not repeat it."""
-    if request.customer_id is None or "customer_id" in rows.columns:
-        return rows
-    return rows.with_columns(customer_id=pl.lit(request.customer_id))
+def _labelled(rows: pl.DataFrame, request: Request) -> pl.DataFrame:
+    """`rows` with what they were asked for (whose they are), where the API does not repeat it."""
+    return rows.with_columns(
+        pl.lit(text).alias(name) for name, text in request.labels.items() if name not in rows.columns
+    )
 
 
 def _empty(endpoint: Endpoint) -> pl.DataFrame:
     """No rows of what `endpoint` answers, in the very dtypes its pages decode to."""
     body = b'{"data": []}' if endpoint.is_list else b'{"data": {}}'
-    rows = decode(body, endpoint).rows.clear()
-    return rows if "customer_id" in rows.columns else rows.with_columns(customer_id=pl.lit(None, dtype=pl.String))
+    return decode(body, endpoint).rows.clear()

@@ -6,6 +6,7 @@ It refuses a WRITE endpoint before a byte leaves, unless it was opened by `corre
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
+import anyio
 import httpx
 import stamina
 
@@ -63,13 +65,18 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call of one endpoint, before paging."""
+    """One call of one endpoint, before paging. `labels` is whose rows the answer holds: columns it may not repeat."""
 
     endpoint: Endpoint
-    customer_id: str | None = None
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, object] = field(default_factory=dict)
     body: Mapping[str, object] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def customer_id(self) -> str | None:
+        """The customer the call is about."""
+        return self.labels.get("customer_id")
 
 
 class _Bearer(httpx.Auth):
@@ -102,6 +109,8 @@ class Client:
         self._token = token
         self._writes = writes
         self._pace = Pace(max_requests_per_second)
+        # A page being decoded costs several times its size: no more of them at once than there are processors.
+        self.decoding = anyio.CapacityLimiter(os.cpu_count() or 1)
         self._retry_attempts = retry_attempts
         self._retry_budget = retry_budget
         self._http = httpx.AsyncClient(
@@ -165,6 +174,8 @@ class Client:
                 endpoint.path.format_map({name: quote(value, safe="") for name, value in request.path.items()}),
                 params=_query(request.query),
                 json=dict(request.body) if endpoint.method == "POST" else None,
+                # What answers no JSON (a PDF, an empty body) is asked for as whatever it is.
+                headers={} if endpoint.wire is not None else {"Accept": "*/*"},
             )
         except httpx.TransportError as error:
             raise TransportError(

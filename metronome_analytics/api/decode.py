@@ -6,7 +6,8 @@ a number is taken for a string, a scalar for a list, `true` for 1.0, an unreadab
 - JSON numbers that are money are read as Float64, whose shortest text is then parsed as Decimal(38, 10). That
   text is the JSON number for up to 15 significant digits; digits past the tenth decimal are rounded half to even.
 - Timestamps are read as text and parsed strictly as RFC 3339.
-- One regular expression per schema finds a known key with a value of a kind polars would silently convert.
+- One regular expression per schema finds a known key with a value of a kind polars would silently convert, and
+  a field that was left out of the reading because no answer had it so far.
 
 Whatever fails there is read a second time by `_explain`, slower, in Python: it either names the field that is
 wrong or turns a nested value of a free-form object into its JSON text and hands the page back.
@@ -23,14 +24,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
+from metronome_analytics.api.wire.kinds import JsonText
 from metronome_analytics.errors import MalformedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from metronome_analytics.api.endpoints import Endpoint
-
-CURSOR_FIELD = "next_page"
 
 _RFC3339 = "%+"
 
@@ -52,10 +52,8 @@ def decode(body: bytes, endpoint: Endpoint) -> Page:
     """The page in `body`; MalformedResponse names the field that is wrong."""
     schema = _schema(endpoint)
     try:
-        if schema.suspicious(body):
-            return _explain(body, endpoint)
-        return _read(body, schema)
-    except (pl.exceptions.PolarsError, _Unusual):
+        return _read(body, schema, schema.reading_of(body))
+    except (pl.exceptions.PolarsError, UnicodeDecodeError, _Unusual):
         return _explain(body, endpoint)
 
 
@@ -68,41 +66,62 @@ class _Schema:
 
     def __init__(self, endpoint: Endpoint) -> None:
         assert endpoint.wire is not None  # noqa: S101  # the registry: only a write answers nothing
-        row = endpoint.wire
-        self.wire = row
+        self.wire = endpoint.wire
         self.is_list = endpoint.is_list
-        data = pl.List(_physical(row)) if endpoint.is_list else _physical(row)
-        self.envelope = {"data": data, CURSOR_FIELD: pl.String()}
-        self.conversions = [
-            converted.alias(name)
-            for name, dtype in _fields(row)
-            if (converted := _convert(pl.col(name), dtype)) is not None
-        ]
-        self.known_keys = {"data", CURSOR_FIELD, *_keys(row)}
-        self._mistyped = _mistyped_pattern(row)
-        self._free_form = _free_form_pattern(row)
+        self.cursor = endpoint.cursor.answered
+        self.known_keys = frozenset({"data", *self.cursor, *_keys(self.wire)})
+        self.full = _Reading(self, self.known_keys)
+        self._met = _Reading(self, frozenset())
+        self._free_form = _free_form_pattern(self.wire)
 
-    def suspicious(self, body: bytes) -> bool:
-        """Whether the body is something that polars would convert without a word."""
-        try:
-            text = body.decode()
-        except UnicodeDecodeError:
-            return True
+    def reading_of(self, body: bytes) -> _Reading:
+        """The reading that knows every key in `body`; _Unusual where polars would convert a value without a word."""
+        text = body.decode()
         if not text.lstrip("\ufeff \t\r\n").startswith("{"):
-            return True
-        if not pl.Series([text]).str.contains(self._mistyped).item():
-            return False
-        # A key of a free-form object may be named like a field of ours ("tier"), and its value is as free.
-        return bool(self._declared_part(text).str.contains(self._mistyped).item())
+            raise _Unusual
+        answer, reading = pl.Series([text]), self._met
+        if reading.is_surprised_by(answer):
+            self._met = reading = _Reading(self, reading.keys | (_keys_in(answer) & self.known_keys))
+            if reading.is_surprised_by(answer):
+                raise _Unusual
+        return reading
 
-    def keys(self, body: bytes) -> set[str]:
-        """The keys in `body`, without those of free-form objects that nest nothing."""
-        keys = self._declared_part(body.decode()).str.extract_all(r'"\w+"\s*:').explode().unique()
-        return set(keys.str.extract(r'"(\w+)"'))
+    def undeclared_keys(self, body: bytes) -> set[str]:
+        """The keys in `body` that no field has, without those of free-form objects that nest nothing."""
+        # Up to the first brace in it a free-form object is free, even where that brace stands in a text.
+        return _keys_in(pl.Series([body.decode()]).str.replace_all(self._free_form, "")) - self.known_keys
 
-    def _declared_part(self, text: str) -> pl.Series:
-        """`text` without what is in its flat free-form objects; one with a brace in it may stay, or stay in part."""
-        return pl.Series([text]).str.replace_all(self._free_form, "")
+
+class _Reading:
+    """How polars reads an answer in which, of all declared keys, only `keys` occur.
+
+    What polars takes for a field it takes for every row, whether the field is there or not, and the API declares
+    three times as many as it sends. So fields are left out until a body has their key, and come back as nulls.
+    """
+
+    def __init__(self, schema: _Schema, keys: frozenset[str]) -> None:
+        self.keys = keys
+        row = _only(schema.wire, keys)
+        data = _physical(row)
+        self.envelope = {"data": pl.List(data) if schema.is_list else data, **_cursor_field(schema.cursor)}
+        here = dict(_fields(row))
+        self.columns = [
+            _column(name, here[name], dtype) if name in here else pl.lit(None, dtype=held(dtype)).alias(name)
+            for name, dtype in _fields(schema.wire)
+        ]
+        unmet = "|".join(map(re.escape, sorted(_keys(schema.wire) - keys)))
+        # A key may be written with escapes; who does that to a letter is read by `_explain`.
+        patterns = [
+            *_mistyped_patterns(schema),
+            *_json_patterns(schema),
+            r"\\u00[4-7]",
+            *([rf'"(?:{unmet})"\s*:'] if unmet else []),
+        ]
+        self._surprise = "|".join(patterns)
+
+    def is_surprised_by(self, answer: pl.Series) -> bool:
+        """Whether there is a key that was not met yet, or a value that polars would convert without a word."""
+        return bool(answer.str.contains(self._surprise).item())
 
 
 @cache
@@ -110,19 +129,27 @@ def _schema(endpoint: Endpoint) -> _Schema:
     return _Schema(endpoint)
 
 
-def _read(body: bytes, schema: _Schema) -> Page:
-    answer = pl.read_json(body, schema=schema.envelope)
+def _cursor_field(path: tuple[str, ...]) -> dict[str, pl.DataType]:
+    """The field of the answer that holds the cursor at `path`."""
+    first, *rest = path
+    return {first: pl.Struct(_cursor_field(tuple(rest))) if rest else pl.String()}
+
+
+def _keys_in(text: pl.Series) -> set[str]:
+    return set(text.str.extract_all(r'"\w+"\s*:').explode().unique().str.extract(r'"(\w+)"'))
+
+
+def _read(body: bytes, schema: _Schema, reading: _Reading) -> Page:
+    answer = pl.read_json(body, schema=reading.envelope)
     if answer.height != 1 or answer["data"].null_count():
         raise _Unusual
-    data = answer["data"]
-    rows = data.explode(empty_as_null=False) if schema.is_list else data
+    rows = answer["data"].item() if schema.is_list else answer["data"]
     if rows.null_count():
         raise _Unusual
-    return Page(
-        rows=rows.struct.unnest().with_columns(schema.conversions),
-        next_page=answer[CURSOR_FIELD].item() or None,
-        body=body,
-    )
+    cursor = answer[schema.cursor[0]]
+    for name in schema.cursor[1:]:
+        cursor = cursor.struct.field(name)
+    return Page(rows=rows.struct.unnest().select(reading.columns), next_page=cursor.item() or None, body=body)
 
 
 # --- wire dtype -> what polars reads, and back -------------------------------------------------------------
@@ -139,12 +166,51 @@ def _instance(dtype: Any) -> pl.DataType:
     return instance
 
 
+def _only(dtype: Any, keys: frozenset[str]) -> Any:
+    """`dtype` without the fields that are not in `keys`; an object keeps its first, to be told from null."""
+    match dtype:
+        case pl.Struct():
+            first = dtype.fields[0].name
+            kept = {name: _only(inner, keys) for name, inner in _fields(dtype) if name in keys or name == first}
+            return pl.Struct(kept)
+        case pl.List():
+            return pl.List(_only(_instance(dtype.inner), keys))
+        case pl.Map():
+            return pl.Map(dtype.key, _only(_instance(dtype.value), keys))
+        case _:
+            return dtype
+
+
+def _column(name: str, here: pl.DataType, declared: pl.DataType) -> pl.Expr:
+    """The column `name`, read as far as it is `here`, in all that is `declared`."""
+    expr = pl.col(name)
+    converted = _convert(expr, here)
+    whole = expr if converted is None else converted
+    # What is here has its dtype already: not strict only means that fields which are not here become nulls.
+    return (whole if here == declared else whole.cast(held(declared), strict=False)).alias(name)
+
+
+def held(dtype: Any) -> Any:
+    """The dtype that `_convert` makes: `dtype`, but a Map of objects is the list of its entries."""
+    match dtype:
+        case pl.Struct():
+            return pl.Struct({name: held(inner) for name, inner in _fields(dtype)})
+        case pl.List():
+            return pl.List(held(_instance(dtype.inner)))
+        case pl.Map() if _convert(pl.element(), _instance(dtype.value)) is not None:
+            return pl.List(pl.Struct({"key": dtype.key, "value": held(_instance(dtype.value))}))
+        case JsonText():
+            return pl.String()
+        case _:
+            return dtype
+
+
 def _physical(dtype: pl.DataType) -> pl.DataType:
     """The dtype polars reads the JSON as, before `_convert`."""
     match dtype:
         case pl.Decimal():
             return pl.Float64()
-        case pl.Datetime():
+        case pl.Datetime() | JsonText():
             return pl.String()
         case pl.Struct():
             return pl.Struct({name: _physical(inner) for name, inner in _fields(dtype)})
@@ -183,8 +249,16 @@ def _convert(expr: pl.Expr, dtype: pl.DataType) -> pl.Expr | None:
 
 # --- the fast strictness ------------------------------------------------------------------------------------
 
-# First characters of a JSON value by kind; `n` is null, which stands for "missing" everywhere.
-_STARTS = {"text": '"n', "number": "-0123456789n", "flag": "tfn", "list": "[n", "object": "{n"}
+# First characters of the JSON values that polars converts without a word, by the kind it was told; any other value
+# of another kind it refuses itself. `n` is null, which stands for "missing" everywhere.
+_CONVERTED = {
+    "text": "-0123456789tf",
+    "number": "tf",
+    "list": '"-0123456789tf',
+    "any": '"-0123456789tf',  # not wrong, but only `_explain` keeps it as JSON text
+    "flag": "",
+    "object": "",
+}
 
 
 def _kind(dtype: pl.DataType) -> str:
@@ -197,6 +271,8 @@ def _kind(dtype: pl.DataType) -> str:
             return "list"
         case pl.Struct() | pl.Map():
             return "object"
+        case JsonText():
+            return "any"
         case pl.String() | pl.Datetime():
             return "text"
         case _:
@@ -221,18 +297,26 @@ def _keys(dtype: pl.DataType) -> set[str]:
     return {name for name, _ in _walk(dtype)}
 
 
-def _mistyped_pattern(row: pl.Struct) -> str:
-    """Matches `"key": value` where the value begins like no kind that key has anywhere in the schema."""
+def _json_patterns(schema: _Schema) -> list[str]:
+    """Match a field kept as JSON text that is not null: its text is made by `_explain`, whatever it holds."""
+    names = sorted({name for name, dtype in _walk(schema.wire) if isinstance(dtype, JsonText)})
+    return [rf'"(?:{"|".join(map(re.escape, names))})"\s*:\s*[^\sn]'] if names else []
+
+
+def _mistyped_patterns(schema: _Schema) -> list[str]:
+    """Match `"key": value` where polars would convert the value for every kind that key has in the schema."""
     starts: dict[str, set[str]] = {}
-    for name, dtype in ((CURSOR_FIELD, pl.String()), *_walk(row)):
-        starts.setdefault(name, set()).update(_STARTS[_kind(dtype)])
+    for name, dtype in _walk(pl.Struct({**_cursor_field(schema.cursor), **dict(_fields(schema.wire))})):
+        converted = set(_CONVERTED[_kind(dtype)])
+        starts[name] = starts.get(name, converted) & converted
     groups: dict[str, list[str]] = {}
-    for name, allowed in starts.items():
-        groups.setdefault("".join(sorted(allowed)), []).append(name)
-    return "|".join(
-        f'"(?:{"|".join(map(re.escape, names))})"\\s*:\\s*[^\\s{re.escape(allowed)}]'
-        for allowed, names in groups.items()
-    )
+    for name, converted in starts.items():
+        if converted:
+            groups.setdefault("".join(sorted(converted)), []).append(name)
+    return [
+        f'"(?:{"|".join(map(re.escape, names))})"\\s*:\\s*[{re.escape(converted)}]'
+        for converted, names in groups.items()
+    ]
 
 
 def _free_form_pattern(row: pl.Struct) -> str:
@@ -281,7 +365,7 @@ def _explain(body: bytes, endpoint: Endpoint) -> Page:
     except _Mismatch as mismatch:
         raise MalformedResponse(f"The answer is not what the API declares at {mismatch}.") from None
     try:
-        page = _read(json.dumps(checked).encode(), schema)
+        page = _read(json.dumps(checked).encode(), schema, schema.full)
     except (pl.exceptions.PolarsError, _Unusual) as error:
         raise MalformedResponse(f"The answer cannot be held in the declared columns: {error}.") from error
     return Page(page.rows, page.next_page, body)
@@ -290,9 +374,7 @@ def _explain(body: bytes, endpoint: Endpoint) -> Page:
 def _checked_envelope(answer: Any, schema: _Schema) -> dict[str, object]:
     if not isinstance(answer, dict):
         raise _Mismatch("", "an object with `data`", answer)
-    cursor = answer.get(CURSOR_FIELD)
-    if cursor is not None and not isinstance(cursor, str):
-        raise _Mismatch(CURSOR_FIELD, "text", cursor)
+    cursor = _checked(answer.get(schema.cursor[0]), schema.full.envelope[schema.cursor[0]], schema.cursor[0])
     data: Any = answer.get("data", _MISSING)
     if not isinstance(data, list if schema.is_list else dict):
         raise _Mismatch("data", "a list" if schema.is_list else "an object", data)
@@ -303,10 +385,11 @@ def _checked_envelope(answer: Any, schema: _Schema) -> dict[str, object]:
         if row is None:
             raise _Mismatch(path, "an object", row)
         checked.append(_checked(row, schema.wire, path))
-    return {"data": checked if schema.is_list else checked[0], CURSOR_FIELD: cursor}
+    return {"data": checked if schema.is_list else checked[0], schema.cursor[0]: cursor}
 
 
 _PYTHON_KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "any": ("anything", lambda _: True),
     "text": ("text", lambda v: isinstance(v, str)),
     "number": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
     "flag": ("true or false", lambda v: isinstance(v, bool)),
@@ -315,7 +398,7 @@ _PYTHON_KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
 }
 
 
-def _checked(value: Any, dtype: pl.DataType, path: str) -> object:
+def _checked(value: Any, dtype: pl.DataType, path: str) -> object:  # noqa: PLR0911  # one return a kind
     """`value` as the fast path can read it; _Mismatch where it is not of the declared kind."""
     if value is None:
         return None
@@ -335,6 +418,8 @@ def _checked(value: Any, dtype: pl.DataType, path: str) -> object:
             if isinstance(inner, pl.String):
                 return {key: _free_text(item) for key, item in value.items()}
             return {key: _checked(item, inner, f"{path}.{key}") for key, item in value.items()}
+        case JsonText():
+            return json.dumps(value, ensure_ascii=False)
         case pl.Datetime():
             if not _is_instant(value):
                 raise _Mismatch(path, "an RFC 3339 timestamp", value)
@@ -364,10 +449,10 @@ def undeclared_fields(body: bytes, endpoint: Endpoint, *, seen: Iterable[str] = 
     A body whose only undeclared keys are those of the paths in `seen` has nothing new to say.
     """
     schema = _schema(endpoint)
-    if schema.keys(body) <= schema.known_keys.union(path.rsplit(".", 1)[-1] for path in seen):
+    if schema.undeclared_keys(body) <= {path.rsplit(".", 1)[-1] for path in seen}:
         return set()
     answer = json.loads(body)
-    found = {name for name in answer if name not in {"data", CURSOR_FIELD}}
+    found = {name for name in answer if name not in {"data", schema.cursor[0]}}
     for row in answer["data"] if schema.is_list else [answer["data"]]:
         found.update(_undeclared(row, schema.wire, ""))
     return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from metronome_analytics.api import wire
+from metronome_analytics.api.wire import billing, catalogue, contracts, plans
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,11 +23,41 @@ class Effect(Enum):
 
 
 class Cursor(Enum):
-    """Where an endpoint takes its page cursor and limit; the answer gives the next one as `next_page`."""
+    """A paging style: where the request carries the cursor and under which name, and where the answer gives the next."""
 
-    NONE = "none"
-    QUERY = "query"
-    BODY = "body"
+    NONE = ("", "", ("next_page",))
+    QUERY = ("query", "next_page", ("next_page",))
+    BODY = ("body", "next_page", ("next_page",))
+    # These three speak of a `cursor` in the request; what the answer calls it differs.
+    BODY_CURSOR = ("body", "cursor", ("cursor",))
+    BODY_CURSOR_NEXT = ("body", "cursor", ("next_page",))
+    BODY_CURSOR_PAGINATION = ("body", "cursor", ("pagination", "next_page"))
+
+    @property
+    def place(self) -> str:
+        """The part of the request that carries cursor and limit."""
+        place: str = self.value[0]
+        return place
+
+    @property
+    def asked(self) -> str:
+        """The name of the cursor in the request."""
+        asked: str = self.value[1]
+        return asked
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """The path of the next cursor in the answer."""
+        answered: tuple[str, ...] = self.value[2]
+        return answered
+
+
+class Status(Enum):
+    """For whom an endpoint answers."""
+
+    CURRENT = "current"
+    PLANS_ONLY = "plans only"
+    CLIENT_GATED = "client-gated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +70,97 @@ class Endpoint:
     effect: Effect
     cursor: Cursor
     page_limit: int | None  # the largest page the API documents; None where it takes no limit
-    wire: pl.Struct | None  # a row of `data`, or the single object; None for an empty answer
+    wire: pl.Struct | None  # a row of `data`, or the single object; None for an answer that is no JSON
+    is_list: bool = True  # whether `data` is a list of rows rather than one object
+    status: Status = Status.CURRENT
+    endless: bool = False  # its cursor never ends: an empty page is the end
+    first_page_only: tuple[str, ...] = ()  # parameters that may not come together with a cursor
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
-    @property
-    def is_list(self) -> bool:
-        """Whether `data` is a list of rows rather than one object."""
-        return self.cursor is not Cursor.NONE
+
+def _list(  # noqa: PLR0917  # the columns of a row, in their order
+    name: str,
+    method: str,
+    path: str,
+    cursor: Cursor,
+    limit: int | None,
+    wire: pl.Struct,
+    status: Status = Status.CURRENT,
+) -> Endpoint:
+    return Endpoint(name, method, path, Effect.READ, cursor, limit, wire, status=status)
 
 
-def _registry(*endpoints: Endpoint) -> dict[str, Endpoint]:
-    return {endpoint.name: endpoint for endpoint in endpoints}
+def _one(name: str, method: str, path: str, wire: pl.Struct | None, status: Status = Status.CURRENT) -> Endpoint:
+    return Endpoint(name, method, path, Effect.READ, Cursor.NONE, None, wire, is_list=False, status=status)
 
+
+_CUSTOMER = "/v1/customers/{customer_id}"
+_PRICING = "/v1/contract-pricing"
+_QUERY, _BODY, _NONE = Cursor.QUERY, Cursor.BODY, Cursor.NONE
+_PLANS, _GATED = Status.PLANS_ONLY, Status.CLIENT_GATED
 
 # One line a row, so that it reads as the table it is.
 # fmt: off
 # ruff: noqa: E501
-ENDPOINTS = _registry(
-    Endpoint("customers", "GET", "/v1/customers", Effect.READ, Cursor.QUERY, 100, wire.CUSTOMER),
-    Endpoint("invoices", "GET", "/v1/customers/{customer_id}/invoices", Effect.READ, Cursor.QUERY, 100, wire.INVOICE),
-    Endpoint("invoice_breakdowns", "GET", "/v1/customers/{customer_id}/invoices/breakdowns", Effect.READ, Cursor.QUERY, 100, wire.INVOICE_BREAKDOWN),
-    Endpoint("costs", "GET", "/v1/customers/{customer_id}/costs", Effect.READ, Cursor.QUERY, 100, wire.COST),
-    Endpoint("commits", "POST", "/v1/contracts/customerCommits/list", Effect.READ, Cursor.BODY, 25, wire.BALANCE),
-    Endpoint("credits", "POST", "/v1/contracts/customerCredits/list", Effect.READ, Cursor.BODY, 25, wire.BALANCE),
-    Endpoint("balances", "POST", "/v1/contracts/customerBalances/list", Effect.READ, Cursor.BODY, 25, wire.BALANCE),
-    Endpoint("net_balances", "POST", "/v1/contracts/customerBalances/getNetBalance", Effect.READ, Cursor.NONE, None, wire.NET_BALANCE),
-    Endpoint("add_manual_balance_entry", "POST", "/v1/contracts/addManualBalanceLedgerEntry", Effect.WRITE, Cursor.NONE, None, None),
+_ROWS = (
+    # customers
+    _list("customers", "GET", "/v1/customers", _QUERY, 100, billing.CUSTOMER),
+    _one("customer", "GET", _CUSTOMER, billing.CUSTOMER),
+    _list("customer_billable_metrics", "GET", f"{_CUSTOMER}/billable-metrics", _QUERY, 100, catalogue.BILLABLE_METRIC),
+    _list("alerts", "POST", "/v1/customer-alerts/list", _QUERY, None, catalogue.CUSTOMER_ALERT),
+    _one("alert", "POST", "/v1/customer-alerts/get", catalogue.CUSTOMER_ALERT),
+    _list("billing_configurations", "POST", "/v1/getCustomerBillingProviderConfigurations", _NONE, None, catalogue.BILLING_CONFIGURATION),
+    _one("billing_config", "GET", f"{_CUSTOMER}/billing-config/{{billing_provider_type}}", plans.BILLING_CONFIG, _PLANS),
+    _list("customer_named_schedule", "POST", "/v1/customers/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, _GATED),
+    _list("preview_events", "POST", f"{_CUSTOMER}/previewEvents", _NONE, None, billing.INVOICE),
+    # invoices
+    _list("invoices", "GET", f"{_CUSTOMER}/invoices", _QUERY, 100, billing.INVOICE),
+    _one("invoice", "GET", f"{_CUSTOMER}/invoices/{{invoice_id}}", billing.INVOICE),
+    _one("invoice_pdf", "GET", f"{_CUSTOMER}/invoices/{{invoice_id}}/pdf", None),
+    _list("invoice_breakdowns", "GET", f"{_CUSTOMER}/invoices/breakdowns", _QUERY, 100, billing.INVOICE_BREAKDOWN),
+    _list("spend_breakdowns", "POST", f"{_CUSTOMER}/invoices/spend-breakdowns", _BODY, 100, billing.INVOICE_BREAKDOWN),
+    _list("payments", "POST", "/v1/payments/list", _BODY, 25, catalogue.PAYMENT),
+    _list("costs", "GET", f"{_CUSTOMER}/costs", _QUERY, 100, billing.COST, _PLANS),
+    # balances
+    _list("commits", "POST", "/v1/contracts/customerCommits/list", _BODY, 25, billing.BALANCE),
+    _list("credits", "POST", "/v1/contracts/customerCredits/list", _BODY, 25, billing.BALANCE),
+    _list("balances", "POST", "/v1/contracts/customerBalances/list", _BODY, 25, billing.BALANCE),
+    _one("net_balances", "POST", "/v1/contracts/customerBalances/getNetBalance", billing.NET_BALANCE),
+    # contracts; the lists are not paged by the OpenAPI file, but a `cursor` is followed where one comes
+    _list("contracts", "POST", "/v2/contracts/list", Cursor.BODY_CURSOR, None, contracts.CONTRACT_V2),
+    _one("contract", "POST", "/v2/contracts/get", contracts.CONTRACT_V2),
+    _list("contracts_v1", "POST", "/v1/contracts/list", Cursor.BODY_CURSOR, None, contracts.CONTRACT_V1),
+    _one("contract_v1", "POST", "/v1/contracts/get", contracts.CONTRACT_V1),
+    _list("contract_edits", "POST", "/v2/contracts/getEditHistory", _NONE, None, contracts.CONTRACT_EDIT),
+    _list("rate_schedule", "POST", "/v1/contracts/getContractRateSchedule", _QUERY, 100, contracts.CONTRACT_RATE),
+    _one("subscription_quantities", "POST", "/v1/contracts/getSubscriptionQuantityHistory", contracts.SUBSCRIPTION_QUANTITIES),
+    _list("subscription_seats", "POST", "/v1/contracts/getSubscriptionSeatsHistory", Cursor.BODY_CURSOR_NEXT, 10, contracts.SUBSCRIPTION_SEATS),
+    _list("seat_balances", "POST", "/v1/contracts/seatBalances/list", Cursor.BODY_CURSOR_PAGINATION, 100, contracts.SEAT_BALANCE),
+    _list("contract_named_schedule", "POST", "/v1/contracts/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, _GATED),
+    # pricing and catalogue
+    _list("products", "POST", f"{_PRICING}/products/list", _QUERY, 100, catalogue.PRODUCT),
+    _list("rate_cards", "POST", f"{_PRICING}/rate-cards/list", _QUERY, 100, catalogue.RATE_CARD),
+    _list("rates", "POST", f"{_PRICING}/rate-cards/getRates", _QUERY, 100, contracts.CARD_RATE),
+    _list("rate_card_named_schedule", "POST", f"{_PRICING}/rate-cards/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, _GATED),
+    _list("credit_types", "GET", "/v1/credit-types/list", _QUERY, 100, catalogue.CREDIT_TYPE_ROW),
+    _list("packages", "POST", "/v1/packages/list", _QUERY, 100, catalogue.PACKAGE),
+    _list("custom_field_keys", "POST", "/v1/customFields/listKeys", _QUERY, None, catalogue.CUSTOM_FIELD_KEY),
+    # usage
+    _list("billable_metrics", "GET", "/v1/billable-metrics", _QUERY, 100, catalogue.BILLABLE_METRIC),
+    _list("usage", "POST", "/v1/usage", _QUERY, None, catalogue.USAGE),
+    _list("usage_groups", "POST", "/v1/usage/groups", _QUERY, 100, catalogue.USAGE_GROUP),
+    # plans
+    _list("plans", "GET", f"{_CUSTOMER}/plans", _QUERY, 100, plans.PLAN, _PLANS),
+    _list("plan_price_adjustments", "GET", f"{_CUSTOMER}/plans/{{customer_plan_id}}/priceAdjustments", _QUERY, 100, plans.PRICE_ADJUSTMENT, _PLANS),
+    _list("credit_grants", "POST", "/v1/credits/listGrants", _QUERY, 100, plans.CREDIT_GRANT, _PLANS),
+    _list("credit_grant_entries", "POST", "/v1/credits/listEntries", _QUERY, None, plans.CREDIT_GRANT_LEDGER, _PLANS),
+    # audit; a date filter and a cursor may not come together, and the cursor has no end
+    Endpoint("audit_logs", "GET", "/v1/auditLogs", Effect.READ, _QUERY, 100, catalogue.AUDIT_LOG, endless=True, first_page_only=("starting_on", "ending_before")),
+    # writes
+    Endpoint("add_manual_balance_entry", "POST", "/v1/contracts/addManualBalanceLedgerEntry", Effect.WRITE, _NONE, None, None, is_list=False),
 )
 # fmt: on
+
+ENDPOINTS = {endpoint.name: endpoint for endpoint in _ROWS}

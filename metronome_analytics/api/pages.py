@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from metronome_analytics.api.decode import CURSOR_FIELD, Page, decode
-from metronome_analytics.api.endpoints import Cursor
+from metronome_analytics.api.decode import Page, decode
 from metronome_analytics.errors import PaginationError
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ async def pages(client: Client, request: Request, *, tally: Tally) -> AsyncItera
     endpoint = request.endpoint
 
     async def read(body: bytes) -> Page:
-        return await anyio.to_thread.run_sync(decode, body, endpoint)
+        return await anyio.to_thread.run_sync(decode, body, endpoint, limiter=client.decoding)
 
     seen: set[str] = set()
     cursor: str | None = None
@@ -37,7 +36,7 @@ async def pages(client: Client, request: Request, *, tally: Tally) -> AsyncItera
         tally.pages += 1
         yield page
         cursor = page.next_page
-        if cursor is None:
+        if cursor is None or (endpoint.endless and not page.rows.height):
             return
         empty = 0 if page.rows.height else empty + 1
         if cursor in seen:
@@ -60,15 +59,14 @@ async def pages(client: Client, request: Request, *, tally: Tally) -> AsyncItera
 
 def _at(request: Request, cursor: str | None) -> Request:
     """`request` for the page at `cursor`, as large as the endpoint allows; all else stays unchanged."""
+    endpoint = request.endpoint
     where: dict[str, object] = {}
-    if request.endpoint.page_limit is not None:
-        where["limit"] = request.endpoint.page_limit
+    if endpoint.page_limit is not None:
+        where["limit"] = endpoint.page_limit
+    query, body = dict(request.query), dict(request.body)
     if cursor is not None:
-        where[CURSOR_FIELD] = cursor
-    match request.endpoint.cursor:
-        case Cursor.QUERY:
-            return replace(request, query={**request.query, **where})
-        case Cursor.BODY:
-            return replace(request, body={**request.body, **where})
-        case Cursor.NONE:
-            return request
+        where[endpoint.cursor.asked] = cursor
+        for name in endpoint.first_page_only:
+            query.pop(name, None)
+    (query if endpoint.cursor.place == "query" else body).update(where)
+    return replace(request, query=query, body=body)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from . import routes
 from .account import Account
 from .faults import Fault, Faults
-from .http import Answer, ApiError, Page, Reply, Request, dump, error
+from .http import Answer, ApiError, Json, Page, Reply, Request, dump, error
 from .manual import Idempotency
 
 Scope = MutableMapping[str, Any]
@@ -115,7 +115,8 @@ class Application:
         elif fault.kind == "cut_body":
             await wire.cut(reply)
         elif fault.kind == "html":
-            await wire.reply(Reply("<!doctype html><title>Welcome</title><p>Please log in."), content_type="text/html")
+            page = "<!doctype html><title>Welcome</title><p>Please log in."
+            await wire.reply(Reply(page, content_type="text/html"))
         elif fault.kind == "garbage":
             await wire.reply(Reply(reply.body[: max(1, len(reply.body) // 2)] or "{"))
         else:
@@ -128,7 +129,7 @@ class Application:
         try:
             return self._handle(request, fault)
         except ApiError as problem:
-            return error(problem.status, problem.message)
+            return error(problem.status, problem.message, problem.code)
 
     def _handle(self, request: Request, fault: Fault | None) -> Reply:
         if request.headers.get("authorization") != f"Bearer {self.token}":
@@ -152,7 +153,7 @@ class Application:
 def _written(answer: Answer, request: Request, fault: Fault | None) -> Reply:
     """Return an answer as JSON text, after the faults that bend pages and payloads."""
     reply = answer if isinstance(answer, Reply) else _page(answer, request, fault)
-    if fault is not None and fault.kind == "mutate" and fault.change is not None and reply.body:
+    if fault is not None and fault.kind == "mutate" and fault.change is not None and reply.body.startswith("{"):
         payload = json.loads(reply.body)
         changed = fault.change(payload)
         return Reply(dump(payload if changed is None else changed), reply.status)
@@ -168,7 +169,17 @@ def _page(page: Page, request: Request, fault: Fault | None) -> Reply:
         items, cursor = [], request.cursor_to(request.position, nonce=fault.fired)
     elif fault is not None and fault.kind == "repeat_cursor":
         cursor = request.cursor or cursor or request.cursor_to(None)
-    return Reply(f'{{"data":[{",".join(items)}],"next_page":{dump(cursor)}}}')
+    listed = f'"data":[{",".join(items)}]'
+    if page.seats_left is not None:
+        pagination: Json = {
+            "seats_included": len(items),
+            "seats_available_for_next_page": page.seats_left,
+            "next_page": cursor,
+        }
+        return Reply(f'{{{listed},"pagination":{dump(pagination)}}}')
+    if page.cursor_key is not None:
+        listed += f',"{page.cursor_key}":{dump(cursor)}'
+    return Reply(f"{{{listed}}}")
 
 
 class _Wire:
@@ -180,18 +191,16 @@ class _Wire:
         self._send = send
         self._received = received
 
-    async def reply(
-        self, reply: Reply, headers: dict[str, str] | None = None, content_type: str = "application/json"
-    ) -> None:
+    async def reply(self, reply: Reply, headers: dict[str, str] | None = None) -> None:
         """Send an answer."""
         content = reply.body.encode()
-        await self._start(reply.status, len(content), headers or {}, content_type)
+        await self._start(reply.status, len(content), headers or {}, reply.content_type)
         await self._send({"type": "http.response.body", "body": content})
 
     async def cut(self, reply: Reply) -> None:
         """Promise a whole answer, send half of it, and close."""
         content = reply.body.encode()
-        await self._start(reply.status, max(len(content), 2), {}, "application/json")
+        await self._start(reply.status, max(len(content), 2), {}, reply.content_type)
         await self._send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
         await self.close()
 

@@ -133,6 +133,7 @@ class Entry(NamedTuple):
     invoice: Invoice | None = None
     new_contract_id: str | None = None
     reason: str | None = None
+    by_seat: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -170,7 +171,8 @@ class BalanceBook:
             else:
                 entries.append(Entry(f"{prefix}_SEGMENT_START", start, book.amount, segment_id))
             entries.extend(
-                Entry(f"{prefix}_MANUAL", entry.timestamp, entry.amount, reason=entry.reason) for entry in book.manual
+                Entry(f"{prefix}_MANUAL", entry.timestamp, entry.amount, reason=entry.reason, by_seat=entry.by_seat)
+                for entry in book.manual
             )
             for invoice, amount in book.draws:
                 # A segment that ends inside the billing period is deducted at its own end.

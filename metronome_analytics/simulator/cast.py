@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from . import catalog
 from .catalog import AI_CARD, EUR_CARD
 from .desk import Desk, round_amount
-from .script import Charge, ManualEntry, Mishap, Script, Specifier
+from .script import Charge, ManualEntry, Mishap, Override, Script, Specifier, subscription_id
 from .units import instant, scaled
 
 
@@ -65,7 +65,7 @@ def _postpaid_ended(desk: Desk) -> None:
 
 def _mixed(desk: Desk) -> None:
     """Write prepaid, credit and postpaid on one contract."""
-    contract = desk.contract(count=3)
+    contract = desk.contract(count=3, overrides=_audit_discount(desk))
     monthly = desk.monthly(contract)
     desk.prepaid(
         "tokens", contract, round_amount(monthly * 3), desk.month(0), desk.month(12),
@@ -73,6 +73,11 @@ def _mixed(desk: Desk) -> None:
     )  # fmt: skip
     desk.credit("welcome", round_amount(monthly // 2), desk.month(0), desk.month(2) + 15, contract_id=contract.id)
     desk.postpaid("overall", contract, round_amount(monthly * 24), desk.month(0), desk.month(24), priority=1)
+
+
+def _audit_discount(desk: Desk) -> tuple[Override, ...]:
+    """Return half the price for audit events."""
+    return (Override(desk.id("override", "audit"), catalog.AUDIT_EVENTS, percent=50),)
 
 
 def _credits_only(desk: Desk) -> None:
@@ -121,7 +126,7 @@ def _renewal(desk: Desk) -> None:
 
 def _pay_as_you_go(desk: Desk) -> None:
     """Write a contract without any balance."""
-    desk.contract(count=4, size=desk.random.uniform(0.1, 1))
+    desk.contract(count=4, size=desk.random.uniform(0.1, 1), package_id=catalog.STARTER_PACKAGE)
 
 
 def _nothing(_: Desk) -> None:
@@ -221,8 +226,8 @@ def _two_currencies(desk: Desk) -> None:
 
 
 def _large(desk: Desk) -> None:
-    """Write every product in every group, on several balances."""
-    contract = desk.contract(count=6, size=8, seats=250)
+    """Write every product in every group, on several balances, and seats with an allowance each."""
+    contract = desk.contract(count=6, size=8, seats=250, overrides=_audit_discount(desk))
     monthly = desk.monthly(contract)
     desk.prepaid("base", contract, round_amount(monthly * 15), desk.month(0), desk.month(18), priority=20)
     desk.prepaid(
@@ -230,6 +235,12 @@ def _large(desk: Desk) -> None:
         applicable_product_ids=(catalog.GPU_HOURS.id,), name="GPU commitment",
     )  # fmt: skip
     desk.credit("partner", round_amount(monthly // 3), desk.month(1), desk.month(13), priority=20)
+    # The only balance that is allocated to seats; no one has audit events, so every seat keeps its share.
+    desk.credit(
+        "seats", scaled(250 * 400), desk.month(0), desk.month(24), contract_id=contract.id, priority=90,
+        applicable_product_ids=(catalog.AUDIT_EVENTS.id,), name="Seat allowance",
+        recurring_id=desk.id("recurring", "seats"), allocated_to=subscription_id(contract),
+    )  # fmt: skip
 
 
 ROLES: tuple[Callable[[Desk], None], ...] = (
@@ -254,3 +265,8 @@ ROLES: tuple[Callable[[Desk], None], ...] = (
     _large,
 )
 """The roles, dealt out in this order again and again."""
+
+
+def on_plan(index: int) -> bool:
+    """Whether customer `index`, if active, is on the deprecated Plans; known without writing any script."""
+    return ROLES[index % len(ROLES)] is _plan

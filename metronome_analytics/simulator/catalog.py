@@ -65,6 +65,11 @@ class Rate:
     commit_price: int
     tiers: tuple[tuple[int, int], ...] = ()
 
+    def times(self, percent: int) -> "Rate":
+        """Return the rate with its list prices multiplied; the commit rate stays."""
+        tiers = tuple((start, price * percent // 100) for start, price in self.tiers)
+        return Rate(self.price * percent // 100, self.commit_price, tiers)
+
 
 @dataclass(frozen=True, slots=True)
 class RateCard:
@@ -148,6 +153,8 @@ ADJUSTMENT = _fixed("adjustment", "Billing adjustment", "scheduled")
 
 USAGE_PRODUCTS = (INPUT_TOKENS, OUTPUT_TOKENS, GPU_HOURS, STORAGE, EGRESS, API_CALLS, AUDIT_EVENTS)
 PRODUCTS = (*USAGE_PRODUCTS, SEATS, COMMITMENT, TRUE_UP, PROMOTION, ONBOARDING, ADJUSTMENT)
+RETIRED = _usage("fax_pages", "Fax pages", tags=("platform",), aggregation="COUNT")
+"""Archived with its metric before any contract began; on no rate card."""
 
 _CENTS: dict[str, dict[str, str]] = {
     "input_tokens": {"nimbus-mini": "0.02", "nimbus-large": "0.25", "nimbus-xl": "1.25"},
@@ -193,3 +200,5 @@ AI_CARD = RateCard(
     "ai", make_id("rate-card", "ai"), "AI Credits 2026", AI_CREDITS, USD, _rates(400), conversion=scaled("2.5")
 )
 RATE_CARDS = (USD_CARD, EUR_CARD, AI_CARD)
+STARTER_PACKAGE = make_id("package", "starter")
+"""The package that contracts without any balance are made from."""

@@ -4,7 +4,7 @@ Usage is drawn day by day in time order, so the windows of a breakdown add up to
 are covered usage first, then subscriptions, dearest first, then by name; each by the balances in documented order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -32,9 +32,13 @@ def run(
     *,
     switches: Switches | None = None,
     quantities: Quantities = daily_quantities,
+    events: Mapping[tuple[str, int], list[int]] | None = None,
 ) -> Books:
-    """Return the books at `now`; `posted` are manual entries (balance id, entry) that came in through the API."""
-    return _Run(script, now, posted, switches or Switches(), quantities).books()
+    """Return the books at `now`; `posted` are manual entries (balance id, entry) that came in through the API.
+
+    `events` is usage to bill besides, at the end of its day: by contract and day, a quantity per stream.
+    """
+    return _Run(script, now, posted, switches or Switches(), quantities=quantities, events=events or {}).books()
 
 
 class _Run:
@@ -46,9 +50,12 @@ class _Run:
         now: datetime,
         posted: Sequence[tuple[str, ManualEntry]],
         switches: Switches,
+        *,
         quantities: Quantities,
+        events: Mapping[tuple[str, int], list[int]],
     ) -> None:
         self.script = script
+        self.events = events
         self.now = now
         self.quantities = quantities
         self.contracts = [contract for contract in script.contracts if contract.created_at <= now]
@@ -123,6 +130,9 @@ class _Run:
                 for begin, end in self._stretches(day):
                     for contract, streams in rows:
                         self._bill(contract, streams, [q[day - month] for q in usage[contract.id]], day, (begin, end))
+                for contract, streams in rows if self.events else ():
+                    if (contract.id, day) in self.events:
+                        self._bill(contract, streams, self.events[contract.id, day], day, (0, 24))
             self._close_all()
             month = following
 
@@ -161,7 +171,7 @@ class _Run:
                 continue
             rows: list[_Row] = []
             for index, stream in enumerate(contract.streams):
-                rate = contract.card.rates[stream.product.key, stream.group]
+                rate = contract.rate(stream.product, stream.group)
                 covers = [
                     (book, rate.commit_price if book.balance.rate_type == "COMMIT_RATE" else 0)
                     for book in active

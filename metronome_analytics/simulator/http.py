@@ -3,12 +3,12 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from .units import parse_instant
@@ -16,22 +16,26 @@ from .units import parse_instant
 Json = dict[str, object]
 """A JSON object."""
 
+Row = TypeVar("Row")
+
 
 class ApiError(Exception):
-    """An answer other than 200, with the API's message."""
+    """An answer other than 200, with the API's message and, where the endpoint has codes, its code."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, code: str | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: JSON text, or nothing."""
+    """An answer: JSON text, or nothing, or the text of another kind of document."""
 
     body: str = ""
     status: int = 200
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,10 @@ class Page:
 
     items: Sequence[str]
     next_position: tuple[int, ...] | None
+    cursor_key: str | None = "next_page"
+    """Where the answer has its cursor; None when it has none of its own."""
+    seats_left: int | None = None
+    """For seat balances, which count seats in an object around their cursor: how many are left."""
 
 
 Answer = Reply | Page
@@ -50,17 +58,23 @@ def dump(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def error(status: int, message: str) -> Reply:
+def error(status: int, message: str, code: str | None = None) -> Reply:
     """Return the error answer the API documents."""
-    return Reply(dump({"message": message}), status)
+    payload = {"message": message} if code is None else {"code": code, "message": message}
+    return Reply(dump(payload), status)
+
+
+def data(value: object) -> Reply:
+    """Return an answer that is one object, or a list that has no pages."""
+    return Reply(dump({"data": value}))
 
 
 class Parameters:
     """Named parameters of a query string or a JSON body, read with the checks the API makes. Raises ApiError 400."""
 
-    def __init__(self, values: Mapping[str, object]) -> None:
+    def __init__(self, values: Mapping[str, object], *, cursor_name: str = "next_page") -> None:
         self._values = values
-        self._read = {"next_page"}
+        self._read = {cursor_name}
 
     def raw(self, name: str) -> object:
         """Return a value as it came, None when absent or null."""
@@ -85,6 +99,18 @@ class Parameters:
         """Return a UUID in canonical form."""
         value = self.text(name)
         return None if value is None else canonical_uuid(value, name)
+
+    def required_uuid(self, name: str) -> str:
+        """Return a UUID that must be there."""
+        return canonical_uuid(self.required(name), name)
+
+    def required_instant(self, name: str) -> datetime:
+        """Return a timestamp that must be there."""
+        self.required(name)
+        value = self.instant(name)
+        if value is None:
+            raise ApiError(400, f"{name} is required")
+        return value
 
     def instant(self, name: str) -> datetime | None:
         """Return a timestamp."""
@@ -126,6 +152,39 @@ class Parameters:
             raise ApiError(400, f"limit must be an integer between 1 and {maximum}")
         return value
 
+    def strings(self, name: str, allowed: Sequence[str] | None = None) -> list[str] | None:
+        """Return a JSON array of strings; with `allowed`, in the case they are listed in."""
+        value = self.raw(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ApiError(400, f"{name} must be an array of strings")
+        if allowed is None:
+            return value
+        known = {word.lower(): word for word in allowed}
+        if any(item.lower() not in known for item in value):
+            raise ApiError(400, f"{name} must be of {', '.join(allowed)}")
+        return [known[item.lower()] for item in value]
+
+    def uuids(self, name: str) -> list[str] | None:
+        """Return a JSON array of UUIDs in canonical form."""
+        values = self.strings(name)
+        return None if values is None else [canonical_uuid(value, name) for value in values]
+
+    def object(self, name: str) -> "Json | None":
+        """Return a JSON object."""
+        value = self.raw(name)
+        if value is not None and not isinstance(value, dict):
+            raise ApiError(400, f"{name} must be an object")
+        return value
+
+    def objects(self, name: str) -> "list[Json] | None":
+        """Return a JSON array of objects."""
+        value = self.raw(name)
+        if value is not None and (not isinstance(value, list) or not all(isinstance(item, dict) for item in value)):
+            raise ApiError(400, f"{name} must be an array of objects")
+        return value
+
     def words(self, name: str, maximum: int) -> list[str] | None:
         """Return a list that came comma-joined, as repeated keys, or both."""
         value = self.text(name)
@@ -160,7 +219,12 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     content: bytes
-    cursor_in: Literal["query", "body"] = "query"
+    parameters_in: Literal["query", "body"] = "query"
+    in_query: tuple[str, ...] = ()
+    """Parameters that a request with a body has in its query string all the same."""
+    in_cursor: tuple[str, ...] = ()
+    """Parameters that the cursor carries on, so that they are not sent with it."""
+    cursor_name: str = "next_page"
     path_parameters: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -175,21 +239,28 @@ class Request:
         return value
 
     @cached_property
+    def _values(self) -> Mapping[str, object]:
+        if self.parameters_in == "query":
+            return self.query
+        in_body = {name: value for name, value in self.body.items() if name not in self.in_query}
+        return in_body | {name: value for name, value in self.query.items() if name in self.in_query}
+
+    @cached_property
     def parameters(self) -> Parameters:
-        """The parameters: of the query for a GET, of the body for a POST."""
-        return Parameters(self.query if self.cursor_in == "query" else self.body)
+        """The parameters: of the query for a GET, of the body for a POST, where some endpoints page by the query."""
+        return Parameters(self._values, cursor_name=self.cursor_name)
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of everything asked for, except the cursor."""
-        values: Mapping[str, object] = self.query if self.cursor_in == "query" else self.body
-        rest = sorted((key, value) for key, value in values.items() if key != "next_page")
+        """A digest of everything asked for, except the cursor and what it carries."""
+        left_out = {self.cursor_name, *self.in_cursor}
+        rest = sorted((key, value) for key, value in self._values.items() if key not in left_out)
         return hashlib.blake2b(repr((self.path, rest)).encode(), digest_size=9).hexdigest()
 
     @property
     def cursor(self) -> str | None:
         """The cursor as it came."""
-        return self.parameters.text("next_page") or None
+        return self.parameters.text(self.cursor_name) or None
 
     @property
     def position(self) -> tuple[int, ...] | None:
@@ -199,15 +270,25 @@ class Request:
         try:
             fingerprint, position, _ = json.loads(base64.urlsafe_b64decode(self.cursor))
         except (ValueError, TypeError):
-            raise ApiError(400, "next_page is not a valid cursor") from None
+            raise ApiError(400, f"{self.cursor_name} is not a valid cursor") from None
         if fingerprint != self.fingerprint:
-            raise ApiError(400, "next_page was issued for other parameters")
+            raise ApiError(400, f"{self.cursor_name} was issued for other parameters")
         return None if position is None else tuple(position)
 
     def cursor_to(self, position: tuple[int, ...] | None, nonce: int = 0) -> str:
         """Return a cursor that continues this request at a position; the nonce tells equal positions apart."""
         payload = json.dumps([self.fingerprint, position, nonce], separators=(",", ":"))
         return base64.urlsafe_b64encode(payload.encode()).decode()
+
+
+def page(
+    request: Request, rows: Sequence[Row], limit: int, write: Callable[[Row], object], cursor_key: str = "next_page"
+) -> Page:
+    """Return the page of a list that a request asks for, each row written as JSON."""
+    start = (request.position or (0,))[0]
+    end = start + limit
+    items = [dump(write(row)) for row in rows[start:end]]
+    return Page(items, (end,) if end < len(rows) else None, cursor_key)
 
 
 def _no_constant(text: str) -> None:

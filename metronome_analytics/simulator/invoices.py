@@ -90,7 +90,7 @@ def list_breakdowns(account: Account, request: Request) -> Page:
     credit_type_id = asked.uuid("credit_type_id")
     skip_zero = asked.flag("skip_zero_qty_line_items")
     descending = asked.choice("sort", ("date_asc", "date_desc"), "date_asc") == "date_desc"
-    starting_on, ending_before = _bounds(request)
+    starting_on, ending_before = bounds_of(request)
     asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
 
     books = account.books(index)
@@ -105,7 +105,7 @@ def list_breakdowns(account: Account, request: Request) -> Page:
     cells = [
         (begin, item)
         for item in invoices
-        for begin in _windows(item, size, starting_on, min(ending_before, books.now + size))
+        for begin in windows_of(item, size, starting_on, min(ending_before, books.now + size))
     ]
     cells.sort(key=lambda cell: cell[0], reverse=descending)
     start = (request.position or (0,))[0]
@@ -125,7 +125,7 @@ def list_breakdowns(account: Account, request: Request) -> Page:
     return Page(items, (end,) if end < len(cells) else None)
 
 
-def _bounds(request: Request) -> tuple[datetime, datetime]:
+def bounds_of(request: Request) -> tuple[datetime, datetime]:
     """Return the two dates that must be there."""
     bounds = []
     for name in ("starting_on", "ending_before"):
@@ -136,7 +136,7 @@ def _bounds(request: Request) -> tuple[datetime, datetime]:
     return bounds[0], bounds[1]
 
 
-def _windows(item: Invoice, size: timedelta, starting_on: datetime, ending_before: datetime) -> Iterator[datetime]:
+def windows_of(item: Invoice, size: timedelta, starting_on: datetime, ending_before: datetime) -> Iterator[datetime]:
     """Yield the starts of the invoice's windows that lie within the bounds, in order."""
     if item.start is None or item.end is None:
         return
@@ -185,7 +185,7 @@ def list_costs(account: Account, request: Request) -> Page:
     index = find(account, request)
     asked = request.parameters
     limit = asked.limit(PAGE_MAXIMUM, account.switches.default_page_size)
-    starting_on, ending_before = _bounds(request)
+    starting_on, ending_before = bounds_of(request)
     asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
     books = account.books(index)
     periods = [item for item in books.invoices if item.type == "PLAN_ARREARS"]
@@ -193,7 +193,7 @@ def list_costs(account: Account, request: Request) -> Page:
         {
             begin.toordinal()
             for item in periods
-            for begin in _windows(item, DAY, starting_on, min(ending_before, books.now + DAY))
+            for begin in windows_of(item, DAY, starting_on, min(ending_before, books.now + DAY))
         }
     )
     start = (request.position or (0,))[0]

@@ -21,7 +21,7 @@ def add_entry(account: Account, request: Request) -> Reply:
     amount = _amount(asked.raw("amount"), "amount")
     reason = asked.required("reason")
     timestamp = asked.instant("timestamp")
-    _check_groups(asked, amount)
+    by_seat = _by_seat(asked, amount)
     uniqueness_key = _uniqueness_key(account, asked)
     asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
 
@@ -34,7 +34,7 @@ def add_entry(account: Account, request: Request) -> Reply:
         raise ApiError(account.switches.wrong_segment_status, f"Segment not found on the balance: {segment_id}")
 
     when = timestamp or instant(segment.start)
-    entry = ManualEntry(segment_id, amount, reason, when, posted_at=account.clock.now)
+    entry = ManualEntry(segment_id, amount, reason, when, posted_at=account.clock.now, by_seat=by_seat)
     if uniqueness_key is not None:
         if uniqueness_key in account.uniqueness_keys:
             raise ApiError(409, "This uniqueness key has already been used.")
@@ -57,15 +57,13 @@ def _amount(value: object, name: str) -> int:
     return scaled(value)
 
 
-def _check_groups(asked: Parameters, amount: int) -> None:
-    """Check that amounts per seat add up; they have no other effect, as no balance here is allocated to seats."""
-    groups = asked.raw("per_group_amounts")
-    if groups is None:
-        return
-    if not isinstance(groups, dict):
-        raise ApiError(400, "per_group_amounts must be an object")
-    if sum(_amount(value, "per_group_amounts") for value in groups.values()) != amount:
+def _by_seat(asked: Parameters, amount: int) -> tuple[tuple[str, int], ...]:
+    """Return the amounts per seat, which must add up; only balances that are shared among seats have a use for them."""
+    groups = asked.object("per_group_amounts") or {}
+    amounts = tuple((seat, _amount(value, "per_group_amounts")) for seat, value in groups.items())
+    if amounts and sum(part for _, part in amounts) != amount:
         raise ApiError(400, "per_group_amounts must sum to amount")
+    return amounts
 
 
 def _uniqueness_key(account: Account, asked: Parameters) -> str | None:

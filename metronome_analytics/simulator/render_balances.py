@@ -21,18 +21,7 @@ def balance(
         "name": item.name,
         "product": {"id": item.product.id, "name": item.product.name},
         "rate_type": item.rate_type,
-        "access_schedule": {
-            "credit_type": item.credit_type.payload(),
-            "schedule_items": [
-                {
-                    "id": segment.segment.id,
-                    "amount": number(segment.amount),
-                    "starting_at": millis_text(instant(segment.segment.start)),
-                    "ending_before": millis_text(instant(segment.segment.end)),
-                }
-                for segment in book.segments
-            ],
-        },
+        "access_schedule": access_schedule(book),
         "custom_fields": dict(item.custom_fields),
     }
     payload |= {
@@ -45,6 +34,7 @@ def balance(
             ("applicable_product_ids", list(item.applicable_product_ids)),
             ("applicable_product_tags", list(item.applicable_product_tags)),
             ("specifiers", [_specifier(specifier) for specifier in item.specifiers]),
+            ("subscription_config", subscription_config(item)),
             ("uniqueness_key", item.uniqueness_key),
             ("rolled_over_from", _origin(book)),
         )
@@ -62,11 +52,35 @@ def balance(
     return payload
 
 
+def access_schedule(book: BalanceBook) -> Json:
+    """Return a ScheduleDuration."""
+    return {
+        "credit_type": book.balance.credit_type.payload(),
+        "schedule_items": [
+            {
+                "id": segment.segment.id,
+                "amount": number(segment.amount),
+                "starting_at": millis_text(instant(segment.segment.start)),
+                "ending_before": millis_text(instant(segment.segment.end)),
+            }
+            for segment in book.segments
+        ],
+    }
+
+
 def _origin(book: BalanceBook) -> Json | None:
     if book.source is None:
         return None
     key = "credit_id" if book.source.type == "CREDIT" else "commit_id"
     return {key: book.source.id, "contract_id": book.source.contract_id}
+
+
+def subscription_config(item: Balance) -> Json | None:
+    """Return how a balance is shared among seats, None when it is not."""
+    if item.allocated_to is None:
+        return None
+    seats: Json = {"is_prorated": False}
+    return {"subscription_id": item.allocated_to, "allocation": "INDIVIDUAL", "apply_seat_increase_config": seats}
 
 
 def _credit_only_fields(item: Balance, switches: Switches) -> Json:

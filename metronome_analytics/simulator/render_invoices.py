@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from .books import Books, FixedLine, Invoice, LineKey, Piece, SegmentBook
 from .http import Json
 from .people import Person
-from .script import Stream
+from .script import Stream, plan_id, subscription_id
 from .switches import Switches
 from .units import SCALE, digest, instant, millis_text, number, offset_text, text
 
@@ -26,7 +26,7 @@ def invoice(books: Books, item: Invoice, person: Person, switches: Switches, *, 
     if item.type == "PLAN_ARREARS":
         payload["subtotal"] = number(item.total)
     if item.status != "DRAFT":
-        payload["external_invoice"] = _external(item, books.now)
+        payload["external_invoice"] = external(item, books.now)
     return payload
 
 
@@ -71,7 +71,7 @@ def _head(item: Invoice, person: Person, switches: Switches) -> Json:
         payload["contract_id"] = contract.id
         payload["contract_custom_fields"] = dict(contract.custom_fields)
     elif switches.sdk_fields:
-        payload |= {"plan_id": contract.id, "plan_name": contract.plan, "plan_custom_fields": {}}
+        payload |= {"plan_id": plan_id(contract.plan), "plan_name": contract.plan, "plan_custom_fields": {}}
     if digest(item.id) % 3 == 0:
         payload["custom_fields"] = {"po_number": f"PO-{digest(item.id) % 100_000:05d}"}
     if switches.billable_status:
@@ -88,7 +88,8 @@ def _head(item: Invoice, person: Person, switches: Switches) -> Json:
     return payload
 
 
-def _external(item: Invoice, now: datetime) -> Json | None:
+def external(item: Invoice, now: datetime) -> Json | None:
+    """Return the ExternalInvoice of an invoice that was sent to a billing provider."""
     provider = item.contract.billing_provider
     if provider is None:
         return None
@@ -127,7 +128,7 @@ def usage_lines(
     if not skip_zero and item.start is not None:
         for index, stream in enumerate(streams):
             if stream.listed_when_zero and index not in used:
-                price = item.contract.card.rates[stream.product.key, stream.group].price
+                price = item.contract.rate(stream.product, stream.group).price
                 sums[index, 0, None, price] = [0, 0]
     order = {id(segment): n for n, segment in enumerate(s for book in books.balances for s in book.segments)}
     lines: list[Json] = []
@@ -169,7 +170,8 @@ def _usage_line(item: Invoice, stream: Stream, key: LineKey, quantity: int, amou
         line["presentation_group_values"] = {product.presentation[0]: stream.presentation}
     if product.line_type == "subscription":
         line["is_prorated"] = False
-    tiers = item.contract.card.rates[product.key, stream.group].tiers
+        line["subscription_id"] = subscription_id(item.contract)
+    tiers = item.contract.rate(product, stream.group).tiers
     if tiers:
         start = tiers[tier][0]
         size = text(tiers[tier + 1][0] - start) if tier + 1 < len(tiers) else None

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from random import Random
 from typing import Literal
 
-from .catalog import CreditType, Group, Product, RateCard
-from .units import SCALE, shift_month
+from .catalog import SEATS, CreditType, Group, Product, Rate, RateCard
+from .units import SCALE, instant, make_id, shift_month
 
 BalanceType = Literal["PREPAID", "POSTPAID", "CREDIT"]
 
@@ -60,6 +60,15 @@ class Mishap:
     memo: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A multiplier on the list price of one product, in hundredths, for as long as the contract runs."""
+
+    id: str
+    product: Product
+    percent: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """A contract on one rate card, billed by calendar month; `plan` marks a customer on the deprecated Plans."""
@@ -79,6 +88,32 @@ class Contract:
     mishaps: tuple[Mishap, ...] = ()
     custom_fields: tuple[tuple[str, str], ...] = ()
     plan: str | None = None
+    overrides: tuple[Override, ...] = ()
+    package_id: str | None = None
+
+    def rate(self, product: Product, group: Group) -> Rate:
+        """Return what one unit costs under this contract."""
+        override = self.override(product)
+        rate = self.card.rates[product.key, group]
+        return rate if override is None else rate.times(override.percent)
+
+    def override(self, product: Product) -> Override | None:
+        """Return the override on a product's list price."""
+        return next((item for item in self.overrides if item.product is product), None)
+
+    def covers(self, when: datetime) -> bool:
+        """Whether the contract is in force at an instant."""
+        return instant(self.start) <= when and (self.end is None or when < instant(self.end))
+
+
+def subscription_id(contract: Contract) -> str:
+    """Return the id of a contract's one subscription, its seats."""
+    return make_id(contract.id, "subscription", SEATS.key)
+
+
+def plan_id(name: str) -> str:
+    """Return the id of a plan on the deprecated Plans."""
+    return make_id("plan", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +145,8 @@ class ManualEntry:
     reason: str
     timestamp: datetime
     posted_at: datetime
+    by_seat: tuple[tuple[str, int], ...] = ()
+    """What each seat gets, for a balance that is shared among seats; equal parts when nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +192,8 @@ class Balance:
     rolled_over_from: str | None = None
     """The balance whose rest this one carries on; its segment amount is known only at the transition."""
     recurring_id: str | None = None
+    allocated_to: str | None = None
+    """The subscription among whose seats the balance is shared equally."""
     archived_at: datetime | None = None
     manual: tuple[ManualEntry, ...] = ()
     custom_fields: tuple[tuple[str, str], ...] = ()

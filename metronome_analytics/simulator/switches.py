@@ -38,6 +38,12 @@ class Switches:
     idempotency_key_honoured: bool = True
     """The `Idempotency-Key` header of a write is honoured. Docs."""
 
+    unknown_seat_status: Literal[400, 404] = 404
+    """Status of a batch of seat ids one of which is unknown. The OpenAPI file has 404, the Python SDK's text 400."""
+
+    embedded_maximum: int = 25
+    """How many commits, and how many credits, a v2 contract embeds before `has_more` says so. Unspecified."""
+
     scheduled_in_date_filters: bool = False
     """SCHEDULED invoices, which have no period, pass date filters. Unspecified; by the letter they do not."""
 

@@ -11,10 +11,13 @@ from typing import Any, TypeVar
 import dataframely as dy
 import polars as pl
 
-from metronome_analytics.api import wire
+from metronome_analytics.api.decode import held
+from metronome_analytics.api.wire.kinds import MAP
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 Paths = str | tuple[str, ...] | None
+# The path of a column that this version of an endpoint does not answer: always null.
+ABSENT = ""
 
 
 class Typed(dy.Column):
@@ -26,9 +29,10 @@ class Typed(dy.Column):
         *,
         nullable: bool = True,
         primary_key: bool = False,
+        alias: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(nullable=nullable, primary_key=primary_key, metadata=metadata)
+        super().__init__(nullable=nullable, primary_key=primary_key, alias=alias, metadata=metadata)
         self._dtype = dtype
 
     @property
@@ -55,6 +59,24 @@ def _from(path: Paths) -> dict[str, Any] | None:
 def key(path: Paths = None) -> dy.String:
     """Text that is part of the primary key."""
     return dy.String(primary_key=True, metadata=_from(path))
+
+
+Column = TypeVar("Column", bound=dy.Column)
+
+
+def in_key(column: Column) -> Column:
+    """`column` as a part of a key that may be null, which dataframely has no word for; see `key_of`."""
+    column.metadata = {**(column.metadata or {}), "key": True}
+    return column
+
+
+def key_of(table: type[dy.Schema]) -> list[str]:
+    """The columns that tell the rows of `table` apart."""
+    return [
+        name
+        for name, column in table.columns().items()
+        if column.primary_key or (column.metadata or {}).get("key", False)
+    ]
 
 
 def text(path: Paths = None) -> dy.String:
@@ -94,21 +116,21 @@ def count() -> dy.Int64:
     return dy.Int64(nullable=False)
 
 
-def mapping(path: Paths = None) -> Typed:
+def mapping(path: Paths = None, *, alias: str | None = None) -> Typed:
     """A free-form object: text to text, nested values as their JSON text."""
-    return Typed(wire.MAP, metadata=_from(path))
+    return Typed(MAP, alias=alias, metadata=_from(path))
 
 
 def nested(row: pl.Struct, path: str) -> Typed:
     """A list or struct of the wire schema `row`, kept nested, with exact amounts and UTC instants inside."""
     dtype: Any = row
-    for part in path.split("."):
+    for part in path.split("."):  # through lists and the entries of maps alike
         if isinstance(dtype, pl.List):
             dtype = dtype.inner
         if isinstance(dtype, pl.Map):
             dtype = pl.Struct({"key": dtype.key, "value": dtype.value})
         dtype = dtype.to_schema()[part]
-    return Typed(dtype, metadata=_from(path))
+    return Typed(held(dtype), metadata=_from(path))
 
 
 def select(rows: Frame, table: type[dy.Schema]) -> Frame:
@@ -118,6 +140,8 @@ def select(rows: Frame, table: type[dy.Schema]) -> Frame:
 
 def _source(name: str, column: dy.Column) -> pl.Expr:
     path: str | tuple[str, ...] = (column.metadata or {}).get("path", name)
+    if path == ABSENT:
+        return pl.lit(None, dtype=column.dtype)
     return _field(path) if isinstance(path, str) else pl.coalesce(map(_field, path))
 
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables.columns import Frame, select
+from metronome_analytics.tables.contracts import ContractBalances, Overrides, ScheduledCharges, Subscriptions
 from metronome_analytics.tables.schemas import BreakdownLineItems, CostLines, Ledger, LineItems, Segments
 
 if TYPE_CHECKING:
@@ -54,6 +55,56 @@ def cost_lines(costs: Frame) -> Frame:
     """
     _columns(costs, "costs", "line_item_breakdown")
     return _flatten(costs, CostLines, pl.col("line_item_breakdown"), index="line_index")
+
+
+def contract_commits(contracts: Frame) -> Frame:
+    """One row per commit that `account.contracts()` embeds, in the columns of `ContractBalances`.
+
+    A contract truncates them (`has_more_commits`); `account.commits()` has all. Raises ArgumentError when there are
+    no `commits`.
+    """
+    return _embedded_balances(contracts, "commits")
+
+
+def contract_credits(contracts: Frame) -> Frame:
+    """One row per credit that `account.contracts()` embeds, in the columns of `ContractBalances`.
+
+    A contract truncates them (`has_more_credits`); `account.credits()` has all. Raises ArgumentError when there are
+    no `credits`.
+    """
+    return _embedded_balances(contracts, "credits")
+
+
+def subscriptions(contracts: Frame) -> Frame:
+    """One row per subscription of `account.contracts()`: the columns of `Subscriptions`, key `contract_id`, `id`."""
+    return _embedded(contracts, Subscriptions, "subscriptions")
+
+
+def overrides(contracts: Frame) -> Frame:
+    """One row per rate override of `account.contracts()`: the columns of `Overrides`, key `contract_id`, `id`."""
+    return _embedded(contracts, Overrides, "overrides")
+
+
+def scheduled_charges(contracts: Frame) -> Frame:
+    """One row per scheduled charge of `account.contracts()`: `ScheduledCharges`, key `contract_id`, `id`."""
+    return _embedded(contracts, ScheduledCharges, "scheduled_charges")
+
+
+def _embedded(contracts: Frame, table: type[dy.Schema], name: str) -> Frame:
+    _columns(contracts, "contracts", name)
+    return _flatten(contracts.rename({"id": "contract_id"}), table, pl.col(name))
+
+
+def _embedded_balances(contracts: Frame, name: str) -> Frame:
+    _columns(contracts, "contracts", name)
+    items = (
+        contracts.lazy()
+        .select("customer_id", pl.col("id").alias("contract_id"), pl.col(name).alias("item"))
+        .explode("item", empty_as_null=False, keep_nulls=False)
+        .unnest("item")
+    )
+    flat = select(items, ContractBalances)
+    return flat.collect() if isinstance(contracts, pl.DataFrame) else flat
 
 
 def _columns(frame: pl.DataFrame | pl.LazyFrame, argument: str, needed: str) -> list[str]:

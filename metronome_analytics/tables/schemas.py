@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from metronome_analytics.api import wire
+from metronome_analytics.api.wire import billing
 from metronome_analytics.tables import columns as c
 
 
@@ -24,7 +24,7 @@ class Customers(dy.Schema):
     id = c.key()
     name = c.text()
     external_id = c.text()
-    ingest_aliases = c.nested(wire.CUSTOMER, "ingest_aliases")
+    ingest_aliases = c.nested(billing.CUSTOMER, "ingest_aliases")
     salesforce_account_id = c.text("customer_config.salesforce_account_id")
     custom_fields = c.mapping()
     created_at = c.instant()
@@ -59,13 +59,13 @@ class Invoices(dy.Schema):
     billing_provider_invoice_id = c.text("external_invoice.invoice_id")
     billing_provider_invoice_external_status = c.text("external_invoice.external_status")
     billing_provider_invoice_issued_at = c.instant("external_invoice.issued_at_timestamp")
-    external_invoice = c.nested(wire.INVOICE, "external_invoice")
+    external_invoice = c.nested(billing.INVOICE, "external_invoice")
     corrected_invoice_id = c.text("correction_record.corrected_invoice_id")
     correction_reason = c.text("correction_record.reason")
     correction_memo = c.text("correction_record.memo")
-    corrected_external_invoice = c.nested(wire.INVOICE, "correction_record.corrected_external_invoice")
+    corrected_external_invoice = c.nested(billing.INVOICE, "correction_record.corrected_external_invoice")
     regenerated_from_invoice_id = c.text()
-    constituent_invoices = c.nested(wire.INVOICE, "constituent_invoices")
+    constituent_invoices = c.nested(billing.INVOICE, "constituent_invoices")
     payer_contract_id = c.text("payer.contract_id")
     payer_customer_id = c.text("payer.customer_id")
     billable_status = c.text()
@@ -73,16 +73,16 @@ class Invoices(dy.Schema):
     net_payment_terms_days = c.number()
     netsuite_sales_order_id = c.text()
     salesforce_opportunity_id = c.text()
-    revenue_system_invoices = c.nested(wire.INVOICE, "revenue_system_invoices")
-    reseller_royalty = c.nested(wire.INVOICE, "reseller_royalty")
+    revenue_system_invoices = c.nested(billing.INVOICE, "revenue_system_invoices")
+    reseller_royalty = c.nested(billing.INVOICE, "reseller_royalty")
     plan_id = c.text()
     plan_name = c.text()
     plan_custom_fields = c.mapping()
-    invoice_adjustments = c.nested(wire.INVOICE, "invoice_adjustments")
+    invoice_adjustments = c.nested(billing.INVOICE, "invoice_adjustments")
     custom_fields = c.mapping()
     customer_custom_fields = c.mapping()
     contract_custom_fields = c.mapping()
-    line_items = c.nested(wire.INVOICE, "line_items")
+    line_items = c.nested(billing.INVOICE, "line_items")
 
 
 class InvoiceBreakdowns(Invoices):
@@ -97,7 +97,7 @@ class InvoiceBreakdowns(Invoices):
 
 
 # The flatteners put the exploded list into a column named `item`.
-_LINE = pl.Struct({"item": wire.LINE_ITEM})
+_LINE = pl.Struct({"item": billing.LINE_ITEM})
 
 
 class LineItems(dy.Schema):
@@ -188,7 +188,7 @@ class Costs(dy.Schema):
     credit_type_id = c.key("credit_types.key")
     credit_type_name = c.text("credit_types.value.name")
     cost = c.amount("credit_types.value.cost")
-    line_item_breakdown = c.nested(wire.COST, "credit_types.value.line_item_breakdown")
+    line_item_breakdown = c.nested(billing.COST, "credit_types.value.line_item_breakdown")
 
 
 class CostLines(dy.Schema):
@@ -207,6 +207,26 @@ class CostLines(dy.Schema):
     cost = c.amount("item.cost")
     group_key = c.text("item.group_key")
     group_value = c.text("item.group_value")
+
+
+class DailyCosts(dy.Schema):
+    """One row per customer, UTC day, credit type and product: what was used that day, and what is left to pay of it.
+
+    Key: `customer_id`, `date`, `credit_type_id`, `product_id`, `product_name`, `source`, `pending`. `gross` is before commits
+    and credits, `cost` after; `source` is breakdowns (contracts) or costs (Plans, whose product is a line's name);
+    `pending` marks what a draft still may change.
+    """
+
+    customer_id = c.in_key(c.text())
+    date = c.in_key(dy.Date(nullable=True))
+    credit_type_id = c.in_key(c.text())
+    credit_type_name = c.text()
+    product_id = c.in_key(c.text())
+    product_name = c.in_key(c.text())
+    cost = c.amount()
+    gross = c.amount()
+    source = c.in_key(c.text())
+    pending = c.in_key(c.flag())
 
 
 class Balances(dy.Schema):
@@ -239,13 +259,13 @@ class Balances(dy.Schema):
     rolled_over_from_commit_id = c.text(("rolled_over_from.commit_id", "rolled_over_from.credit_id"))
     rolled_over_from_contract_id = c.text("rolled_over_from.contract_id")
     recurring_commit_id = c.text(("recurring_commit_id", "recurring_credit_id"))
-    subscription_config = c.nested(wire.BALANCE, "subscription_config")
-    applicable_product_ids = c.nested(wire.BALANCE, "applicable_product_ids")
-    applicable_product_tags = c.nested(wire.BALANCE, "applicable_product_tags")
-    applicable_contract_ids = c.nested(wire.BALANCE, "applicable_contract_ids")
-    specifiers = c.nested(wire.BALANCE, "specifiers")
-    hierarchy_child_access = c.nested(wire.BALANCE, "hierarchy_configuration.child_access")
-    spend_tracker_attributes = c.nested(wire.BALANCE, "spend_tracker_attributes")
+    subscription_config = c.nested(billing.BALANCE, "subscription_config")
+    applicable_product_ids = c.nested(billing.BALANCE, "applicable_product_ids")
+    applicable_product_tags = c.nested(billing.BALANCE, "applicable_product_tags")
+    applicable_contract_ids = c.nested(billing.BALANCE, "applicable_contract_ids")
+    specifiers = c.nested(billing.BALANCE, "specifiers")
+    hierarchy_child_access = c.nested(billing.BALANCE, "hierarchy_configuration.child_access")
+    spend_tracker_attributes = c.nested(billing.BALANCE, "spend_tracker_attributes")
     uniqueness_key = c.text()
     netsuite_sales_order_id = c.text()
     salesforce_opportunity_id = c.text()
@@ -253,9 +273,9 @@ class Balances(dy.Schema):
     created_by = c.text()
     archived_at = c.instant()
     custom_fields = c.mapping()
-    access_schedule = c.nested(wire.BALANCE, "access_schedule")
-    invoice_schedule = c.nested(wire.BALANCE, "invoice_schedule")
-    ledger = c.nested(wire.BALANCE, "ledger")
+    access_schedule = c.nested(billing.BALANCE, "access_schedule")
+    invoice_schedule = c.nested(billing.BALANCE, "invoice_schedule")
+    ledger = c.nested(billing.BALANCE, "ledger")
 
 
 class Ledger(dy.Schema):
@@ -328,6 +348,24 @@ class Receipts(dy.Schema):
     complete = c.flag()
     unknown_fields = c.count()
     filters = c.text()
+
+
+class Catalogue(dy.Schema):
+    """One row per endpoint we can speak to: which loader reads it into which table. Key: `endpoint`.
+
+    `loader` and `table` are null for a write, `table` and `key` also for what is no table (a PDF). `effect` is read or
+    write, `paging` where the cursor travels, `page_limit` the largest page, `status` for whom it answers (current,
+    plans only, client-gated).
+    """
+
+    endpoint = c.key()
+    loader = c.text()
+    effect = c.text()
+    paging = c.text()
+    page_limit = dy.Int64(nullable=True)
+    table = c.text()
+    key_ = dy.List(dy.String(), nullable=True, alias="key")
+    status = c.text()
 
 
 class Failures(dy.Schema):

@@ -239,3 +239,21 @@ def test_costs_by_credit_type_become_rows() -> None:
     assert entry["key"] == "u"
     assert entry["value"]["cost"] == Decimal("0.7")
     assert cost_lines(Costs.create_empty()).schema == CostLines.create_empty().schema
+
+
+@given(JSON_VALUES.filter(lambda value: value is not None))
+def test_any_json_is_kept_as_its_text(value: Any) -> None:
+    """A field of any shape is held as JSON text, a text in it with its quotes."""
+    page = body({"starting_at": "2026-10-01T00:00:00Z", "value": value})
+    held = decode(page, ENDPOINTS["rate_card_named_schedule"]).rows["value"][0]
+    assert json.loads(held) == value
+
+
+def test_a_cursor_inside_an_object_is_found() -> None:
+    """Seat balances give their cursor in `pagination`, and its other fields are no drift."""
+    endpoint = ENDPOINTS["seat_balances"]
+    page = b'{"data": [{"seat_id": "s"}], "pagination": {"next_page": "two", "seats_included": 1}}'
+    assert decode(page, endpoint).next_page == "two"
+    assert decode(b'{"data": [], "pagination": {"next_page": null}}', endpoint).next_page is None
+    assert decode(b'{"data": []}', endpoint).next_page is None
+    assert undeclared_fields(page, endpoint) == set()

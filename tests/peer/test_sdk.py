@@ -4,39 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import metronome
 import pytest
 
 import metronome_analytics as ma
-from metronome_analytics.simulator import Simulator, running
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-SIMULATOR = Simulator(customers=40, seed=11)
+from tests.peer.conftest import exact
 
 
-@pytest.fixture(scope="module")
-def both() -> Iterator[tuple[ma.Account, metronome.Metronome, list[str]]]:
-    """Our account, the official client, and the ids of the customers."""
-    with (
-        running(SIMULATOR) as url,
-        ma.connect(SIMULATOR.token, base_url=url, max_requests_per_second=None, progress=False) as account,
-        metronome.Metronome(bearer_token=SIMULATOR.token, base_url=url, max_retries=0) as sdk,
-    ):
-        yield account, sdk, [customer.id for customer in sdk.v1.customers.list()]
-
-
-def exact(number: float | None) -> Decimal | None:
-    """The JSON number of an SDK float."""
-    return None if number is None else Decimal(repr(number))
-
-
-def test_customers(both: Any) -> None:
+def test_customers(account: ma.Account, sdk: Any, customers: list[str]) -> None:
     """The same ids in the same order, names and times too; archived ones apart."""
-    account, sdk, _ = both
     for archived in (False, True):
         theirs = [(c.id, c.name, c.created_at, c.archived_at) for c in sdk.v1.customers.list(only_archived=archived)]
         frame = account.customers(only_archived=archived)
@@ -44,9 +21,8 @@ def test_customers(both: Any) -> None:
         assert theirs
 
 
-def test_invoices_and_their_lines(both: Any) -> None:
+def test_invoices_and_their_lines(account: ma.Account, sdk: Any, customers: list[str]) -> None:
     """Every invoice and line: ids, states, periods, totals, quantities and prices are the SDK's to the last digit."""
-    account, sdk, customers = both
     theirs = [
         i for id_ in customers for i in sdk.v1.customers.invoices.list(customer_id=id_, sort="date_asc", limit=100)
     ]
@@ -65,9 +41,8 @@ def test_invoices_and_their_lines(both: Any) -> None:
     assert lines.height > 1000
 
 
-def test_breakdowns(both: Any) -> None:
+def test_breakdowns(account: ma.Account, sdk: Any, customers: list[str]) -> None:
     """Daily windows: the same windows, totals and lines."""
-    account, sdk, customers = both
     window = {"starting_on": datetime(2026, 10, 28, tzinfo=UTC), "ending_before": datetime(2026, 11, 5, tzinfo=UTC)}
     theirs = [
         i
@@ -86,9 +61,8 @@ def test_breakdowns(both: Any) -> None:
     assert mine
 
 
-def test_costs(both: Any) -> None:
+def test_costs(account: ma.Account, sdk: Any, customers: list[str]) -> None:
     """Daily costs of Plans customers by credit type."""
-    account, sdk, customers = both
     window = {"starting_on": datetime(2026, 10, 1, tzinfo=UTC), "ending_before": datetime(2026, 11, 1, tzinfo=UTC)}
     theirs = [
         (id_, day.start_timestamp, credit_type, cost.name, exact(cost.cost))
@@ -110,9 +84,10 @@ BALANCES: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("loader", BALANCES)
-def test_balances_commits_and_credits_with_their_ledgers(both: Any, loader: str) -> None:
+def test_balances_commits_and_credits_with_their_ledgers(
+    account: ma.Account, sdk: Any, customers: list[str], loader: str
+) -> None:
     """Ids, balances, access segments and every ledger entry are the SDK's to the last digit."""
-    account, sdk, customers = both
     method, flag = BALANCES[loader]
     theirs = [
         (id_, balance)
@@ -136,9 +111,8 @@ def test_balances_commits_and_credits_with_their_ledgers(both: Any, loader: str)
     assert theirs
 
 
-def test_net_balances(both: Any) -> None:
+def test_net_balances(account: ma.Account, sdk: Any, customers: list[str]) -> None:
     """The net balance of every customer."""
-    account, sdk, customers = both
     theirs = [(id_, sdk.v1.contracts.get_net_balance(customer_id=id_).data) for id_ in customers]
     frame = account.net_balances()
     assert frame.rows() == [(id_, net.credit_type_id, exact(net.balance)) for id_, net in theirs]

@@ -88,8 +88,8 @@ def json_schema(schema: Json, *, strict: bool, whole: bool = True) -> Json:
         converted: Json = {"$ref": schema["$ref"]}
     else:
         converted = {key: _convert_member(key, schema[key], strict=strict) for key in schema.keys() - _NOT_JSON_SCHEMA}
-        if converted.get("type") == "object" and not converted.keys() & _SAYS_WHICH_PROPERTIES:
-            converted["additionalProperties"] = True  # a free object stays free under `strict`
+        if converted.get("type", "object") == "object" and not converted.keys() & _SAYS_WHICH_PROPERTIES:
+            converted["additionalProperties"] = True  # a free object and any JSON stay free under `strict`
     if strict and whole and converted.get("type", "object") == "object":
         converted["unevaluatedProperties"] = False
     return _or_null(converted) if schema.get("nullable") else converted
@@ -287,8 +287,8 @@ def response_fields(path_template: str, method: str) -> Mapping[str, frozenset[s
 
     `a.b` is a member of an object, `a[]` the element of an array, `a[].b` a member of that element; where `data` is
     itself an array the paths start inside its element. Types are string, number, integer, boolean, object, array,
-    and map for an object whose keys are free. Alternatives (`oneOf`, `anyOf`, `allOf`) are merged. Null is not a
-    type here. Empty for an answer without a body.
+    map for an object whose keys are free, and any for a field that takes any JSON. Alternatives (`oneOf`, `anyOf`,
+    `allOf`) are merged. Null is not a type here. Empty for an answer without a JSON body.
     """
     content = _response_content(path_template, method)
     if content is None:
@@ -313,6 +313,8 @@ def _fields(schema: Json, path: str, open_refs: tuple[str, ...]) -> Iterator[tup
     kind = schema.get("type")
     if kind == "object" and not properties and not schema.keys() & {"allOf", "anyOf", "oneOf"}:
         kind = "map"
+    if kind is None and not schema.keys() & _SAYS_WHICH_PROPERTIES:
+        kind = "any"  # a schema that says nothing: any JSON
     if kind is not None:
         yield path, kind
     if kind == "array":

@@ -1,30 +1,24 @@
-"""What each endpoint answers, as polars dtypes, in the API's own field names and order.
+"""Customers, invoices, costs, commits, credits and balances as the API answers them.
 
-Declared, never inferred. Three dtypes carry a meaning that `decode` turns the JSON into:
-
-- AMOUNT: money or a price in the API's unit; a JSON number, held exactly (see decode).
-- INSTANT: an RFC 3339 string, held in UTC.
-- MAP: a free-form object; values are kept as text, a nested value as its JSON text.
-
-NUMBER is any other JSON number (quantities, priorities, fractions). Fields marked SDK are known to the
-official client and not to the OpenAPI file. `tests/api/test_wire.py` compares all of this with the OpenAPI file.
+Fields marked SDK are known to the official client and not to the OpenAPI file.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-AMOUNT = pl.Decimal(38, 10)
-INSTANT = pl.Datetime("us", "UTC")
-TEXT = pl.String()
-NUMBER = pl.Float64()
-FLAG = pl.Boolean()
-MAP = pl.Map(pl.String(), pl.String())
-TEXTS = pl.List(pl.String())
-
-CREDIT_TYPE = pl.Struct({"id": TEXT, "name": TEXT})
-REFERENCE = pl.Struct({"id": TEXT})
-NAMED_REFERENCE = pl.Struct({"id": TEXT, "name": TEXT})
+from metronome_analytics.api.wire.kinds import (
+    AMOUNT,
+    CREDIT_TYPE,
+    FLAG,
+    INSTANT,
+    MAP,
+    NAMED_REFERENCE,
+    NUMBER,
+    REFERENCE,
+    TEXT,
+    TEXTS,
+)
 
 CUSTOMER = pl.Struct(
     {

@@ -1,0 +1,1 @@
+"""The loaders of an account, one module a resource; `Account` is all of them together."""

@@ -1,0 +1,216 @@
+"""How a loader runs: the requests it plans, the table they fill, the receipt it leaves."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from metronome_analytics import arguments as args
+from metronome_analytics.api.client import Client, Request, Tally
+from metronome_analytics.api.endpoints import ENDPOINTS
+from metronome_analytics.errors import IncompleteLoadWarning, load_error
+from metronome_analytics.loading import DriftLog, Load
+from metronome_analytics.progress import ProgressBar, ProgressMode
+from metronome_analytics.tables.registry import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+
+    from metronome_analytics.arguments import Customers, OnError
+    from metronome_analytics.background import Background
+
+    Plan = Callable[[Load], Awaitable[Sequence[Request]]]
+
+# Lists of ids in a request are documented to take at most this many, or not documented at all.
+IDS_PER_REQUEST = 100
+
+
+class Loaders:
+    """What every loader needs of an account."""
+
+    environment: str | None
+    _client: Client
+    _background: Background
+    _drift: DriftLog
+    _receipts: list[dict[str, Any]]
+    _concurrency: int
+    _progress: ProgressMode
+
+    def _fan_out(
+        self,
+        name: str,
+        customers: Customers | None,
+        requests_of: Callable[[str], Iterable[Request]],
+        *,
+        on_error: OnError,
+        filters: Mapping[str, object],
+        within: pl.Expr | None = None,
+    ) -> pl.DataFrame:
+        """A load of the requests that `requests_of` makes for each customer."""
+        ids = args.customer_ids(customers)
+
+        async def plan(load: Load) -> Sequence[Request]:
+            return [request for id_ in await self._ids(load, ids) for request in requests_of(id_)]
+
+        return self._load(name, plan, on_error=on_error, filters=filters, within=within)
+
+    @staticmethod
+    async def _ids(load: Load, ids: list[str] | None) -> list[str]:
+        """`ids`, or those of every customer that the API lists."""
+        return ids if ids is not None else [id_ for (id_,) in await load.look_up([request_for("customers")], "id")]
+
+    def _just(
+        self,
+        name: str,
+        requests: Sequence[Request],
+        *,
+        on_error: OnError,
+        filters: Mapping[str, object],
+        within: pl.Expr | None = None,
+    ) -> pl.DataFrame:
+        """A load of `requests`, known beforehand."""
+
+        async def plan(_: Load) -> Sequence[Request]:
+            return requests
+
+        return self._load(name, plan, on_error=on_error, filters=filters, within=within)
+
+    def _load(
+        self,
+        name: str,
+        plan: Plan,
+        *,
+        on_error: OnError,
+        filters: Mapping[str, object],
+        within: pl.Expr | None = None,
+    ) -> pl.DataFrame:
+        """Run the requests of `plan`, shape their rows as the table of `name`, and leave a receipt whatever happens."""
+        collect = args.choice("on_error", on_error, "raise", "collect") == "collect"
+        load = Load(self._client, self._drift, self._concurrency, collect)
+        bar = ProgressBar(name, self._progress)
+        complete = False
+
+        async def work() -> None:
+            requests = await plan(load)
+            if collect or not load.failures:
+                await load.gather(requests)
+
+        with self._receipt(name, load.tally, filters) as receipt:
+            try:
+                self._background.run(
+                    work,
+                    tick=lambda: bar.show(requests=load.tally.requests, foreseen=load.foreseen, rows=load.tally.rows),
+                )
+                frame = TABLES[name].shape(load.frame(ENDPOINTS[name]))
+                if within is not None:
+                    frame = frame.filter(within)
+                receipt["complete"] = complete = not load.failures
+            finally:
+                bar.close()
+                receipt |= {"customers": load.customers, "unknown_fields": len(load.unknown_fields)}
+        if not complete and collect:
+            warnings.warn(
+                f"{name}: {len(load.failures)} of {load.planned} requests failed, the frame is incomplete. "
+                f"The first: {load.failures[0]}",
+                IncompleteLoadWarning,
+                stacklevel=_caller_depth(),
+            )
+        elif not complete:
+            raise load_error(load.failures[0], partial=frame, failures=load.failure_frame())
+        return frame
+
+    def _bytes(self, request: Request, *, filters: Mapping[str, object]) -> bytes:
+        """The body of an answer that is no JSON."""
+        tally = Tally()
+
+        async def as_it_is(body: bytes) -> bytes:
+            return body
+
+        with self._receipt(request.endpoint.name, tally, filters) as receipt:
+            receipt["customers"] = 1
+            body = self._background.run(lambda: self._client.fetch(request, as_it_is, tally=tally))
+            receipt["complete"] = True
+        return body
+
+    @contextmanager
+    def _receipt(self, name: str, tally: Tally, filters: Mapping[str, object]) -> Iterator[dict[str, Any]]:
+        """A receipt, written however the load ends; incomplete unless told otherwise."""
+        started_at, began = datetime.now(UTC), time.monotonic()
+        receipt: dict[str, Any] = {"endpoint": name, "customers": 0, "complete": False, "unknown_fields": 0}
+        try:
+            yield receipt
+        finally:
+            receipt |= asdict(tally)
+            receipt["load_id"] = f"{len(self._receipts) + 1:04d}"
+            receipt["started_at"], receipt["seconds"] = started_at, time.monotonic() - began
+            receipt["filters"] = json.dumps(given({"environment": self.environment, **filters}), default=str)
+            self._receipts.append(receipt)
+
+
+def request_for(
+    name: str,
+    labels: Mapping[str, str] | None = None,
+    *,
+    query: Mapping[str, object] | None = None,
+    body: Mapping[str, object] | None = None,
+) -> Request:
+    """A call of the endpoint `name` about `labels`, which fill its path and, for a POST, its body."""
+    endpoint = ENDPOINTS[name]
+    labels = labels or {}
+    in_path = {label: text for label, text in labels.items() if f"{{{label}}}" in endpoint.path}
+    in_body = {label: text for label, text in labels.items() if label not in in_path}
+    return Request(
+        endpoint,
+        path=in_path,
+        query=query or {},
+        body=({**in_body, **given(body or {})}) if endpoint.method == "POST" else {},
+        labels=labels,
+    )
+
+
+def within_window(at: pl.Expr, start: datetime | None, end: datetime | None) -> pl.Expr:
+    """Whether `at` lies in [start, end); a row without any time is kept rather than lost."""
+    inside = pl.lit(value=True)
+    if start is not None:
+        inside &= at >= start
+    if end is not None:
+        inside &= at < end
+    return inside | at.is_null()
+
+
+def bounds(start: datetime, end: datetime) -> dict[str, object]:
+    """Both ends of a window as the API reads them."""
+    return {"starting_on": args.rfc3339(start), "ending_before": args.rfc3339(end)}
+
+
+def given(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Only what was given: the API tells an absent parameter from a null one."""
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+def batches(ids: list[str] | None) -> list[list[str] | None]:
+    """`ids` in lists as long as one request takes; None stays one batch without ids."""
+    if ids is None:
+        return [None]
+    return [ids[first : first + IDS_PER_REQUEST] for first in range(0, len(ids), IDS_PER_REQUEST)]
+
+
+def how_many(ids: list[str] | None) -> str | None:
+    """How a receipt tells of ids: 50,000 of them do not belong into it."""
+    return None if ids is None else f"{len(ids)} ids"
+
+
+def _caller_depth() -> int:
+    """The stack level of the first frame outside this package, where a warning belongs."""
+    depth, frame = 1, sys._getframe(1)  # noqa: SLF001  # the documented way to look at the stack
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("metronome_analytics"):
+        depth, frame = depth + 1, frame.f_back
+    return depth

@@ -1,0 +1,233 @@
+"""Invoices, their breakdowns, PDFs and payments, and costs by day."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from metronome_analytics import arguments as args
+from metronome_analytics.errors import MalformedResponse
+from metronome_analytics.loaders.base import Loaders, bounds, request_for, within_window
+from metronome_analytics.tables.daily import daily_costs
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+
+    from metronome_analytics.arguments import Customers, Instant, OnError
+
+# What one response of invoices/breakdowns may cover; the API would answer the rest behind a cursor.
+_BREAKDOWN_SPAN = {"DAY": timedelta(days=35), "HOUR": timedelta(hours=24)}
+
+
+class InvoiceLoaders(Loaders):
+    """The loaders of invoices and costs."""
+
+    def invoices(
+        self,
+        customers: Customers | None = None,
+        *,
+        starting_on: Instant | None = None,
+        ending_before: Instant | None = None,
+        status: str | None = None,
+        credit_type_id: str | None = None,
+        skip_zero_qty_line_items: bool | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row per invoice, lines nested: the columns of `tables.Invoices`, key `id`; see `line_items`.
+
+        The window [starting_on, ending_before) holds an invoice whose service period starts in it, or, where it has
+        no period (SCHEDULED), that is issued in it: consecutive windows share no invoice and miss none. The API's own
+        date filter drops a period that ends exactly at `ending_before` and says nothing of SCHEDULED invoices, so the
+        window is applied here. `status` is DRAFT, FINALIZED or VOID; `credit_type_id` the invoice's own.
+        """
+        start, end = args.window(("starting_on", starting_on), ("ending_before", ending_before))
+        query = {
+            "status": None if args.text("status", status) is None else str(status).upper(),
+            "credit_type_id": args.text("credit_type_id", credit_type_id),
+            "skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items),
+        }
+        # The two descriptions of the default order contradict each other, so it is always asked for.
+        sent = {**query, "sort": "date_asc"}
+        return self._fan_out(
+            "invoices",
+            customers,
+            lambda id_: [request_for("invoices", {"customer_id": id_}, query=sent)],
+            on_error=on_error,
+            filters={**query, "starting_on": start, "ending_before": end},
+            within=within_window(pl.coalesce("start_timestamp", "issued_at", "created_at"), start, end),
+        )
+
+    def invoice(
+        self,
+        customer: Customers,
+        invoice_id: str,
+        *,
+        skip_zero_qty_line_items: bool | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row: one invoice of one customer, in the columns of `tables.Invoices`."""
+        labels = {"customer_id": args.one_customer(customer), "invoice_id": args.identifier("invoice_id", invoice_id)}
+        query = {"skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items)}
+        requests = [request_for("invoice", labels, query=query)]
+        return self._just("invoice", requests, on_error=on_error, filters={"invoice_id": invoice_id, **query})
+
+    def invoice_pdf(self, customer: Customers, invoice_id: str, path: str | os.PathLike[str]) -> Path:
+        """Write the PDF of one invoice to `path` and return it; a file that is there is replaced whole or not at all.
+
+        Raises NotFoundError for an invoice that has none, MalformedResponse where the answer is no PDF.
+        """
+        target = Path(path)
+        labels = {"customer_id": args.one_customer(customer), "invoice_id": args.identifier("invoice_id", invoice_id)}
+        pdf = self._bytes(request_for("invoice_pdf", labels), filters={"invoice_id": invoice_id})
+        if not pdf.startswith(b"%PDF-"):
+            raise MalformedResponse(
+                f"The answer is no PDF: {len(pdf)} bytes that begin {pdf[:20]!r}.",
+                endpoint="GET /v1/customers/{customer_id}/invoices/{invoice_id}/pdf",
+                customer_id=labels["customer_id"],
+            )
+        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
+            part.write(pdf)
+        return Path(part.name).replace(target)
+
+    def invoice_breakdowns(
+        self,
+        customers: Customers | None = None,
+        *,
+        starting_on: Instant,
+        ending_before: Instant,
+        window_size: str = "day",
+        status: str | None = None,
+        credit_type_id: str | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row per invoice and day or hour: the columns of `tables.InvoiceBreakdowns`.
+
+        Key `id`, `breakdown_start_timestamp`. Any window is split into what one response may cover (35 days of
+        days, 24 hours of hours). Holds DRAFT and FINALIZED invoices; usage that came after finalisation is in the
+        breakdown and not on the invoice.
+        """
+        start, end = args.required_window(starting_on, ending_before)
+        size = args.choice("window_size", window_size, "DAY", "HOUR") or "DAY"
+        query = {
+            "window_size": size,
+            "status": args.choice("status", status, "DRAFT", "FINALIZED"),
+            "credit_type_id": args.text("credit_type_id", credit_type_id),
+        }
+        spans = [
+            {**query, "sort": "date_asc", **bounds(*span)}
+            for span in args.chunks(*args.whole_days(start, end), _BREAKDOWN_SPAN[size])
+        ]
+        return self._fan_out(
+            "invoice_breakdowns",
+            customers,
+            lambda id_: [request_for("invoice_breakdowns", {"customer_id": id_}, query=span) for span in spans],
+            on_error=on_error,
+            filters={**query, "starting_on": start, "ending_before": end},
+            within=within_window(pl.col("breakdown_start_timestamp"), start, end),
+        )
+
+    def spend_breakdowns(
+        self,
+        customers: Customers | None,
+        *,
+        starting_on: Instant,
+        ending_before: Instant,
+        window_size: str = "day",
+        group_keys: str | Iterable[str] | None = None,
+        group_filters: Mapping[str, object] | None = None,
+        credit_type_id: str | None = None,
+        skip_zero_qty_line_items: bool | None = None,
+        include_list_prices: bool | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row per invoice and window of spend, before commits and credits: the columns of `InvoiceBreakdowns`.
+
+        `total` and `subtotal` are always null and there are no applied lines: sum `line_items`. The only endpoint with
+        list prices (`include_list_prices`). `window_size` is day, or none for the whole window at once.
+        """
+        start, end = args.required_window(starting_on, ending_before)
+        first, last = args.whole_days(start, end)
+        size = args.choice("window_size", window_size, "day", "none")
+        body = {
+            "window_size": size,
+            "group_keys": args.texts("group_keys", group_keys),
+            "group_filters": args.an_object("group_filters", group_filters),
+            "credit_type_id": args.text("credit_type_id", credit_type_id),
+            "skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items),
+        }
+        query = {"include_list_prices": args.flag("include_list_prices", include_list_prices)}
+        sent = {**body, **bounds(first, last)}
+        name = "spend_breakdowns"
+        return self._fan_out(
+            name,
+            customers,
+            lambda id_: [request_for(name, {"customer_id": id_}, query=query, body=sent)] if start < end else [],
+            on_error=on_error,
+            filters={**body, **query, "starting_on": start, "ending_before": end},
+            within=within_window(pl.col("breakdown_start_timestamp"), start, end) if size == "day" else None,
+        )
+
+    def payments(
+        self,
+        customer: Customers,
+        invoice_id: str,
+        *,
+        statuses: str | Iterable[str] | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row per payment of one invoice: the columns of `tables.Payments`, key `id`.
+
+        `statuses` are pending, requires_intervention, paid, canceled.
+        """
+        labels = {"customer_id": args.one_customer(customer), "invoice_id": args.identifier("invoice_id", invoice_id)}
+        known = ("pending", "requires_intervention", "paid", "canceled")
+        body = {"statuses": args.choices("statuses", statuses, *known)}
+        requests = [request_for("payments", labels, body=body)]
+        return self._just("payments", requests, on_error=on_error, filters={"invoice_id": invoice_id, **body})
+
+    def costs(
+        self,
+        customers: Customers | None = None,
+        *,
+        starting_on: Instant,
+        ending_before: Instant,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """Pending cost by customer, UTC day and credit type: the columns of `tables.Costs`; see `cost_lines`.
+
+        Plans-only at the vendor: a customer on contracts has no rows. See `daily_costs` for both.
+        """
+        start, end = args.required_window(starting_on, ending_before)
+        query = bounds(*args.whole_days(start, end))
+        return self._fan_out(
+            "costs",
+            customers,
+            lambda id_: [request_for("costs", {"customer_id": id_}, query=query)] if start < end else [],
+            on_error=on_error,
+            filters={"starting_on": start, "ending_before": end},
+            within=within_window(pl.col("start_timestamp"), start, end),
+        )
+
+    def daily_costs(
+        self,
+        customers: Customers | None = None,
+        *,
+        starting_on: Instant,
+        ending_before: Instant,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """Cost by customer, day, credit type and product, on contracts and on Plans alike: `tables.DailyCosts`.
+
+        Contracts: from daily invoice breakdowns; `gross` is the sum of what was used, `cost` what is left of it after
+        commits and credits (postpaid commits do not lower it: their usage is payable). Plans: from `/costs`, where
+        both are the pending cost, by line name. `pending` marks drafts. Two passes over the customers: the breakdowns
+        and the costs, each with its receipt.
+        """
+        window: dict[str, Any] = {"starting_on": starting_on, "ending_before": ending_before, "on_error": on_error}
+        breakdowns = self.invoice_breakdowns(customers, **window)
+        return daily_costs(breakdowns, self.costs(customers, **window))

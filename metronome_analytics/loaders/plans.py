@@ -1,0 +1,97 @@
+"""Plans, deprecated at the vendor and kept because accounts still have them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metronome_analytics import arguments as args
+from metronome_analytics.loaders.base import Loaders, batches, how_many, request_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import polars as pl
+
+    from metronome_analytics.api.client import Request
+    from metronome_analytics.arguments import Customers, Instant, OnError
+    from metronome_analytics.loading import Load
+
+
+class PlanLoaders(Loaders):
+    """The loaders of Plans: no rows, or an error of the API, for customers on contracts."""
+
+    def plans(self, customers: Customers | None = None, *, on_error: OnError = "raise") -> pl.DataFrame:
+        """One row per plan of a customer: the columns of `tables.Plans`, key `customer_id`, `id`. Plans only."""
+        return self._fan_out(
+            "plans",
+            customers,
+            lambda id_: [request_for("plans", {"customer_id": id_})],
+            on_error=on_error,
+            filters={},
+        )
+
+    def plan_price_adjustments(
+        self, customers: Customers | None = None, *, on_error: OnError = "raise"
+    ) -> pl.DataFrame:
+        """One row per adjusted charge of a customer's plan: the columns of `tables.PlanPriceAdjustments`. Plans only.
+
+        Lists the plans of each customer first.
+        """
+        ids = args.customer_ids(customers)
+
+        async def plan(load: Load) -> Sequence[Request]:
+            found = await self._ids(load, ids)
+            lists = [request_for("plans", {"customer_id": id_}) for id_ in found]
+            return [
+                request_for("plan_price_adjustments", {"customer_id": owner, "customer_plan_id": id_})
+                for owner, id_ in await load.look_up(lists, "customer_id", "id")
+            ]
+
+        return self._load("plan_price_adjustments", plan, on_error=on_error, filters={})
+
+    def credit_grants(
+        self,
+        customers: Customers | None = None,
+        *,
+        credit_type_ids: str | Iterable[str] | None = None,
+        credit_grant_ids: str | Iterable[str] | None = None,
+        not_expiring_before: Instant | None = None,
+        effective_before: Instant | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row per credit grant: the columns of `tables.CreditGrants`, key `id`. Plans only."""
+        ids = args.customer_ids(customers)
+        body = {
+            "credit_type_ids": args.texts("credit_type_ids", credit_type_ids),
+            "credit_grant_ids": args.texts("credit_grant_ids", credit_grant_ids),
+            "not_expiring_before": args.optional_rfc3339("not_expiring_before", not_expiring_before),
+            "effective_before": args.optional_rfc3339("effective_before", effective_before),
+        }
+        requests = [request_for("credit_grants", body={**body, "customer_ids": some}) for some in batches(ids)]
+        filters = {**body, "customer_ids": how_many(ids)}
+        return self._just("credit_grants", requests, on_error=on_error, filters=filters)
+
+    def credit_grant_entries(
+        self,
+        customers: Customers | None = None,
+        *,
+        credit_type_ids: str | Iterable[str] | None = None,
+        starting_on: Instant | None = None,
+        ending_before: Instant | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row per customer and credit type: the columns of `tables.CreditGrantEntries`. Plans only."""
+        ids = args.customer_ids(customers)
+        start, end = args.window(("starting_on", starting_on), ("ending_before", ending_before))
+        body = {
+            "credit_type_ids": args.texts("credit_type_ids", credit_type_ids),
+            "starting_on": None if start is None else args.rfc3339(start),
+            "ending_before": None if end is None else args.rfc3339(end),
+        }
+        # The order of entries is asked for: its default is not documented.
+        requests = [
+            request_for("credit_grant_entries", query={"sort": "asc"}, body={**body, "customer_ids": some})
+            for some in batches(ids)
+        ]
+        filters = {**body, "customer_ids": how_many(ids)}
+        return self._just("credit_grant_entries", requests, on_error=on_error, filters=filters)

@@ -1,0 +1,306 @@
+"""Endpoints about what the account sells: metrics, products, rate cards, credit types, packages, custom field keys."""
+
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from . import catalog
+from .account import Account
+from .catalog import Metric, Product, RateCard
+from .customers import PAGE_MAXIMUM, find
+from .http import ApiError, Json, Page, Parameters, Reply, Request, canonical_uuid, data, page
+from .units import make_id, millis_text, offset_text, text
+
+OPENED = datetime(2020, 1, 1, tzinfo=UTC)
+"""When everything that is sold was written down, and when every rate begins."""
+RETIRED_AT = datetime(2021, 6, 30, 12, tzinfo=UTC)
+RENAMED_AT = datetime(2022, 3, 1, tzinfo=UTC)
+AUTHOR = "billing-ops@example.com"
+
+_METRICS = tuple(product.metric for product in catalog.USAGE_PRODUCTS if product.metric is not None)
+_KINDS = {
+    "UsageProductListItem": "USAGE",
+    "SubscriptionProductListItem": "SUBSCRIPTION",
+    "FixedProductListItem": "FIXED",
+}
+_ARCHIVE_FILTER = ("NOT_ARCHIVED", "ARCHIVED", "ALL")
+_FIELD_KEYS = (
+    ("contract", "order_form", False),
+    ("contract_credit", "campaign", False),
+    ("customer", "crm_owner", False),
+    ("customer", "tier", False),
+    ("invoice", "po_number", True),
+)
+_Kept = TypeVar("_Kept")
+
+
+def list_customer_metrics(account: Account, request: Request) -> Page:
+    """GET /v1/customers/{customer_id}/billable-metrics: every metric, or those of the contracts in force."""
+    index = find(account, request)
+    asked = request.parameters
+    limit = asked.limit(PAGE_MAXIMUM, account.switches.default_page_size)
+    metrics = _metrics(asked)
+    current = asked.flag("on_current_plan")
+    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    if current:
+        books = account.books(index)
+        contracts = [contract for contract in books.script.contracts if contract.covers(books.now)]
+        used = {stream.product.metric for contract in contracts for stream in contract.streams}
+        metrics = [metric for metric in metrics if metric in used]
+    return page(request, metrics, limit, _customer_metric)
+
+
+def list_metrics(account: Account, request: Request) -> Page:
+    """GET /v1/billable-metrics."""
+    asked = request.parameters
+    limit = asked.limit(PAGE_MAXIMUM, account.switches.default_page_size)
+    metrics = _metrics(asked)
+    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    return page(request, metrics, limit, _metric)
+
+
+def get_metric(account: Account, request: Request) -> Reply:
+    """GET /v1/billable-metrics/{billable_metric_id}: archived ones too."""
+    metric_id = canonical_uuid(request.path_parameters["billable_metric_id"], "billable_metric_id")
+    request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    return data(_metric(metric_of(metric_id)))
+
+
+def metric_of(metric_id: str) -> Metric:
+    """Return a metric. Raises ApiError 404."""
+    known = (*_METRICS, *([catalog.RETIRED.metric] if catalog.RETIRED.metric else []))
+    metric = next((metric for metric in known if metric.id == metric_id), None)
+    if metric is None:
+        raise ApiError(404, f"Billable metric not found: {metric_id}")
+    return metric
+
+
+def _metrics(asked: Parameters) -> list[Metric]:
+    archived = [catalog.RETIRED.metric] if asked.flag("include_archived") and catalog.RETIRED.metric else []
+    return [*_METRICS, *archived]
+
+
+def group_definitions(metric: Metric) -> list[list[str]]:
+    """Return the group keys usage may be grouped by: each alone, and all together."""
+    simple = [[key] for key in metric.group_keys]
+    return [*simple, list(metric.group_keys)] if len(simple) > 1 else simple
+
+
+def _metric(metric: Metric) -> Json:
+    """Return a BillableMetricV1."""
+    payload: Json = {
+        "id": metric.id,
+        "name": metric.name,
+        "aggregation_type": metric.aggregation,
+        "event_type_filter": {"in_values": [metric.event_type]},
+        "property_filters": [{"name": key, "exists": True} for key in metric.group_keys],
+        "group_keys": group_definitions(metric),
+        "custom_fields": {},
+    }
+    if metric.aggregation == "SUM":
+        payload["aggregation_key"] = QUANTITY_KEY
+    if metric is catalog.RETIRED.metric:
+        payload["archived_at"] = offset_text(RETIRED_AT)
+    return payload
+
+
+QUANTITY_KEY = "quantity"
+"""The event property that SUM metrics add up."""
+
+
+def _customer_metric(metric: Metric) -> Json:
+    """Return a metric with the deprecated twins of its fields."""
+    payload = _metric(metric)
+    payload["aggregate"] = metric.aggregation.lower()
+    payload["aggregate_keys"] = [QUANTITY_KEY] if metric.aggregation == "SUM" else []
+    payload["filter"] = {"event_type": metric.event_type}
+    payload["group_by"] = list(metric.group_keys)
+    return payload
+
+
+def list_products(account: Account, request: Request) -> Page:
+    """POST /v1/contract-pricing/products/list."""
+    asked = request.parameters
+    limit = asked.limit(PAGE_MAXIMUM, account.switches.default_page_size)
+    products = _filtered(asked, catalog.PRODUCTS, (catalog.RETIRED,))
+    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    return page(request, products, limit, _product)
+
+
+def _filtered(asked: Parameters, current: tuple[_Kept, ...], archived: tuple[_Kept, ...]) -> tuple[_Kept, ...]:
+    """Return what an archive filter lets through."""
+    wanted = asked.choice("archive_filter", _ARCHIVE_FILTER, "NOT_ARCHIVED")
+    return {"NOT_ARCHIVED": current, "ARCHIVED": archived, "ALL": (*current, *archived)}[wanted]
+
+
+def get_product(account: Account, request: Request) -> Reply:
+    """POST /v1/contract-pricing/products/get."""
+    product_id = request.parameters.required_uuid("id")
+    request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    product = next((item for item in (*catalog.PRODUCTS, catalog.RETIRED) if item.id == product_id), None)
+    if product is None:
+        raise ApiError(404, f"Product not found: {product_id}")
+    return data(_product(product))
+
+
+def _product(product: Product) -> Json:
+    """Return a ProductListItem; the storage product was renamed once, so its first and current names differ."""
+    state: Json = {
+        "name": product.name,
+        "created_at": offset_text(OPENED),
+        "created_by": AUTHOR,
+        "starting_at": offset_text(OPENED),
+        "tags": list(product.tags),
+    }
+    if product.metric is not None:
+        state["billable_metric_id"] = product.metric.id
+        state["quantity_conversion"] = None
+        state["quantity_rounding"] = None
+    if product.groups:
+        state["pricing_group_key"] = [key for key, _ in product.groups]
+    if product.presentation is not None:
+        state["presentation_group_key"] = [product.presentation[0]]
+    initial, updates = state, list[Json]()
+    if product is catalog.STORAGE:
+        initial = state | {"name": "Blob storage"}
+        since = offset_text(RENAMED_AT)
+        updates = [{"name": product.name, "created_at": since, "created_by": AUTHOR, "starting_at": since}]
+    return {
+        "id": product.id,
+        "type": _KINDS[product.kind],
+        "initial": initial,
+        "current": state,
+        "updates": updates,
+        "archived_at": offset_text(RETIRED_AT) if product is catalog.RETIRED else None,
+        "custom_fields": {},
+    }
+
+
+def list_rate_cards(account: Account, request: Request) -> Page:
+    """POST /v1/contract-pricing/rate-cards/list."""
+    limit = request.parameters.limit(PAGE_MAXIMUM, account.switches.default_page_size)
+    request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    return page(request, catalog.RATE_CARDS, limit, _rate_card)
+
+
+def get_rate_card(account: Account, request: Request) -> Reply:
+    """POST /v1/contract-pricing/rate-cards/get."""
+    card_id = request.parameters.required_uuid("id")
+    request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    return data(_rate_card(card_of(card_id)))
+
+
+def card_of(card_id: str) -> RateCard:
+    """Return a rate card. Raises ApiError 404."""
+    card = next((card for card in catalog.RATE_CARDS if card.id == card_id), None)
+    if card is None:
+        raise ApiError(404, f"Rate card not found: {card_id}")
+    return card
+
+
+def _rate_card(card: RateCard) -> Json:
+    """Return a RateCard."""
+    payload: Json = {
+        "id": card.id,
+        "name": card.name,
+        "created_at": millis_text(OPENED),
+        "created_by": AUTHOR,
+        "fiat_credit_type": card.fiat.payload(),
+        "aliases": [{"name": f"standard-{card.key}", "starting_at": millis_text(OPENED)}],
+        "custom_fields": {},
+    }
+    if card.conversion is not None:
+        rate = {"custom_credit_type": card.unit.payload(), "fiat_per_custom_credit": text(card.conversion)}
+        payload["credit_type_conversions"] = [rate]
+    return payload
+
+
+def list_credit_types(account: Account, request: Request) -> Page:
+    """GET /v1/credit-types/list."""
+    limit = request.parameters.limit(PAGE_MAXIMUM, account.switches.default_page_size)
+    request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    return page(
+        request,
+        catalog.CREDIT_TYPES,
+        limit,
+        lambda item: {"id": item.id, "name": item.name, "is_currency": item.is_currency},
+    )
+
+
+def list_packages(account: Account, request: Request) -> Page:
+    """POST /v1/packages/list."""
+    asked = request.parameters
+    limit = asked.limit(PAGE_MAXIMUM, account.switches.default_page_size)
+    packages = _filtered(asked, (_starter(),), (_retired_package(),))
+    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    return page(request, packages, limit, lambda payload: payload)
+
+
+def get_package(account: Account, request: Request) -> Reply:
+    """POST /v1/packages/get."""
+    package_id = request.parameters.required_uuid("package_id")
+    request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    package = next((item for item in (_starter(), _retired_package()) if item["id"] == package_id), None)
+    if package is None:
+        raise ApiError(404, f"Package not found: {package_id}")
+    return data(package)
+
+
+def _starter() -> Json:
+    """Return the package of pay-as-you-go contracts: a rate card and nothing else."""
+    return {
+        "id": catalog.STARTER_PACKAGE,
+        "name": "Starter",
+        "contract_name": "Pay as you go",
+        "rate_card_id": catalog.USD_CARD.id,
+        "aliases": [{"name": "starter"}],
+        "created_at": millis_text(OPENED),
+        "created_by": AUTHOR,
+        "commits": [],
+        "credits": [],
+        "overrides": [],
+        "scheduled_charges": [],
+        "usage_statement_schedule": {"frequency": "MONTHLY", "day": "FIRST_OF_MONTH"},
+    }
+
+
+def _retired_package() -> Json:
+    """Return an archived package that no contract was made from; it has a commit, so there is one to read."""
+    key = "package commit"
+    item = {
+        "id": make_id(key, "segment"),
+        "amount": 1_000_000,
+        "starting_at_offset": {"unit": "DAYS", "value": 0},
+        "duration": {"unit": "YEARS", "value": 1},
+    }
+    commit: Json = {
+        "id": make_id(key),
+        "type": "PREPAID",
+        "name": "Prepaid commitment",
+        "product": {"id": catalog.COMMITMENT.id, "name": catalog.COMMITMENT.name},
+        "priority": 100,
+        "rate_type": "LIST_RATE",
+        "access_schedule": {"credit_type": catalog.USD.payload(), "schedule_items": [item]},
+    }
+    return _starter() | {
+        "id": make_id("package", "annual 2020"),
+        "name": "Annual 2020",
+        "contract_name": "Annual",
+        "aliases": [],
+        "archived_at": millis_text(RETIRED_AT),
+        "duration": {"unit": "YEARS", "value": 1},
+        "net_payment_terms_days": 30,
+        "commits": [commit],
+    }
+
+
+def list_field_keys(account: Account, request: Request) -> Page:
+    """POST /v1/customFields/listKeys: all keys in use, or those of some kinds of object."""
+    entities = request.parameters.strings("entities")
+    request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    keys = [row for row in _FIELD_KEYS if not entities or row[0] in entities]
+    return page(
+        request,
+        keys,
+        account.switches.default_page_size,
+        lambda row: {"entity": row[0], "key": row[1], "enforce_uniqueness": row[2]},
+    )

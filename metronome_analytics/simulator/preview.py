@@ -1,0 +1,133 @@
+"""The endpoint of previews: the current draft with other usage, computed by the engine on a copy of the script."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+
+from . import render_invoices as render
+from .account import Account
+from .books import Books
+from .catalog import PRODUCTS, Product
+from .catalogue import QUANTITY_KEY
+from .customers import find
+from .engine import run
+from .http import ApiError, Json, Parameters, Reply, Request, data
+from .script import Contract, Script, Stream, daily_quantities
+from .units import SCALE, scaled
+
+MOST_EVENTS = 100
+
+_Usage = tuple[Product, Mapping[str, object], int, int]
+"""An event: the product it counts for, its properties, the day, the quantity."""
+
+
+def preview_events(account: Account, request: Request) -> Reply:
+    """POST /v1/customers/{customer_id}/previewEvents: replace what was used, or add to it; nothing is kept."""
+    index = find(account, request)
+    asked = request.parameters
+    replacing = asked.choice("mode", ("replace", "merge"), "replace") == "replace"
+    skip_zero = asked.flag("skip_zero_qty_line_items")
+    given = asked.objects("events")
+    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    if given is None:
+        raise ApiError(400, "events is required")
+    if len(given) > MOST_EVENTS or not (given or replacing):
+        raise ApiError(400, f"events must hold between 1 and {MOST_EVENTS} events")
+    usage = _read(account, given)
+    if account.person(index).archived_at is not None:
+        return data([])
+    script, events = _with_events(account.books(index), usage)
+    books = run(
+        script,
+        account.clock.now,
+        account.posted.get(index, ()),
+        switches=account.switches,
+        quantities=_subscriptions_only if replacing else daily_quantities,
+        events=events,
+    )
+    today = books.now.toordinal()
+    drafts = [item for item in books.invoices if item.start is not None and item.end is not None]
+    who = account.person(index)
+    return data(
+        [
+            render.invoice(books, item, who, account.switches, skip_zero=skip_zero)
+            for item in drafts
+            if item.start is not None and item.end is not None and item.start <= today < item.end
+        ]
+    )
+
+
+def _subscriptions_only(stream: Stream, month: int) -> list[int]:
+    """Return no usage at all: `replace` ignores history, but no event is needed to bill a seat."""
+    days = daily_quantities(stream, month)
+    return days if stream.product.line_type == "subscription" else [0] * len(days)
+
+
+def _read(account: Account, given: list[Json]) -> list[_Usage]:
+    """Check the events and return those that some metric counts."""
+    seen: set[str] = set()
+    usage: list[_Usage] = []
+    for item in given:
+        event = Parameters(item)
+        kind = event.required("event_type")
+        when = event.instant("timestamp") or account.clock.now
+        transaction_id = event.text("transaction_id")
+        if transaction_id is not None and transaction_id in seen:
+            raise ApiError(400, f"transaction_id was used twice: {transaction_id}")
+        seen |= {transaction_id} if transaction_id is not None else set()
+        properties = event.object("properties") or {}
+        for product in PRODUCTS:
+            if product.metric is not None and product.metric.event_type == kind:
+                quantity = SCALE if product.metric.aggregation == "COUNT" else _quantity(properties)
+                usage.append((product, properties, when.toordinal(), quantity))
+    return usage
+
+
+def _quantity(properties: Mapping[str, object]) -> int:
+    """Return what a SUM metric adds for an event; without a number it adds nothing."""
+    value = properties.get(QUANTITY_KEY)
+    try:
+        return scaled(Decimal(str(value))) if isinstance(value, int | str | Decimal) else 0
+    except InvalidOperation:
+        return 0
+
+
+def _with_events(books: Books, usage: list[_Usage]) -> tuple[Script, dict[tuple[str, int], list[int]]]:
+    """Return the script with a stream for every event, and what each contract in force is to bill for them."""
+    today = books.now.toordinal()
+    contracts: list[Contract] = []
+    events: dict[tuple[str, int], list[int]] = {}
+    in_force = [contract for contract in books.script.contracts if contract.covers(books.now)]
+    for contract in books.script.contracts:
+        streams = list(contract.streams)
+        billed: list[tuple[int, int, int]] = []
+        for product, properties, when, quantity in usage if contract in in_force else ():
+            using = [item for item in in_force if any(stream.product is product for stream in item.streams)]
+            stream = _stream(contract, product, properties)
+            # The product belongs to the contracts that bill it already; to the first one when none does.
+            if stream is None or contract not in (using or in_force[:1]):
+                continue
+            place = next((n for n, other in enumerate(streams) if _same(other, stream)), len(streams))
+            if place == len(streams):
+                streams.append(stream)
+            month_start = max(contract.start, books.now.replace(day=1).toordinal())
+            if month_start <= when:
+                billed.append((place, min(when, today), quantity))
+        for place, day, quantity in billed:
+            quantities = events.setdefault((contract.id, day), [0] * len(streams))
+            quantities[place] += quantity
+        contracts.append(replace(contract, streams=tuple(streams)))
+    return replace(books.script, contracts=tuple(contracts)), events
+
+
+def _stream(contract: Contract, product: Product, properties: Mapping[str, object]) -> Stream | None:
+    """Return the stream an event belongs to, or None when the rate card has no price for it."""
+    group = tuple((key, str(properties.get(key))) for key, _ in product.groups)
+    if (product.key, group) not in contract.card.rates:
+        return None
+    shown = None if product.presentation is None else properties.get(product.presentation[0])
+    return Stream(product, group, None if shown is None else str(shown), seed=0, base=0)
+
+
+def _same(one: Stream, two: Stream) -> bool:
+    return (one.product, one.group, one.presentation) == (two.product, two.group, two.presentation)
