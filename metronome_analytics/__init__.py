@@ -17,6 +17,7 @@ from metronome_analytics.errors import (
     ConfirmationError,
     ConflictError,
     IncompleteLoadWarning,
+    JournalError,
     LoadError,
     MalformedResponse,
     MetronomeError,
@@ -35,7 +36,24 @@ from metronome_analytics.errors import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from metronome_analytics.account import Account, connect
+    from metronome_analytics import charts, simulator, tables
+    from metronome_analytics.account import (
+        Account,
+        connect,
+    )
+    from metronome_analytics.analysis import (
+        Reconciliation,
+        balance_lint,
+        burn_down,
+        drain_order,
+        forecast,
+        reconcile,
+        utilisation,
+    )
+    from metronome_analytics.corrections import (
+        BalanceEntry,
+        BalancePlan,
+    )
     from metronome_analytics.tables import (
         contract_commits,
         contract_credits,
@@ -52,10 +70,13 @@ __all__ = [
     "Account",
     "ArgumentError",
     "AuthenticationError",
+    "BalanceEntry",
+    "BalancePlan",
     "ConfigurationError",
     "ConfirmationError",
     "ConflictError",
     "IncompleteLoadWarning",
+    "JournalError",
     "LoadError",
     "MalformedResponse",
     "MetronomeError",
@@ -64,31 +85,69 @@ __all__ = [
     "PaginationError",
     "PlanRejected",
     "RateLimitedError",
+    "Reconciliation",
     "RequestRejected",
     "ServerError",
     "StalePlan",
     "TransportError",
     "WritesDisabled",
+    "balance_lint",
+    "burn_down",
+    "charts",
     "connect",
     "contract_commits",
     "contract_credits",
     "cost_lines",
     "demo",
+    "drain_order",
+    "forecast",
     "ledger",
     "line_items",
     "overrides",
+    "reconcile",
     "scheduled_charges",
     "segments",
+    "simulator",
     "subscriptions",
+    "tables",
+    "utilisation",
 ]
+
+# Where the names live that stand on polars, httpx and the rest. They are imported when first asked for, so that the
+# import itself is quick.
+_HOMES = {
+    "Account": "account",
+    "connect": "account",
+    "Reconciliation": "analysis",
+    "balance_lint": "analysis",
+    "burn_down": "analysis",
+    "drain_order": "analysis",
+    "forecast": "analysis",
+    "reconcile": "analysis",
+    "utilisation": "analysis",
+    "BalanceEntry": "corrections",
+    "BalancePlan": "corrections",
+    "contract_commits": "tables",
+    "contract_credits": "tables",
+    "cost_lines": "tables",
+    "ledger": "tables",
+    "line_items": "tables",
+    "overrides": "tables",
+    "scheduled_charges": "tables",
+    "segments": "tables",
+    "subscriptions": "tables",
+}
 
 
 def __getattr__(name: str) -> object:
-    """What stands on polars, httpx and the rest is imported when it is first asked for: the import itself is quick."""
-    if name not in __all__:
+    """What is imported when it is first asked for: a name from its home, or a room of the package."""
+    if name in _HOMES:
+        value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    elif name in __all__:
+        value = import_module(f"{__name__}.{name}")
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = import_module(f"{__name__}.account" if name in {"Account", "connect"} else f"{__name__}.tables")
-    value = globals()[name] = getattr(home, name)
+    globals()[name] = value
     return value
 
 
@@ -96,11 +155,15 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def demo(*, customers: int = 40, seed: int = 7, as_of: datetime | None = None) -> Account:
+def demo(*, customers: int = 40, seed: int = 7, as_of: datetime | None = None, allow_writes: bool = False) -> Account:
     """A simulated account in this process: no token, no network, unpaced, the same for the same arguments.
 
-    Its books are made up and tie out; `as_of` is its clock (aware, or read as UTC).
+    Its books are made up and tie out; `as_of` is its clock (aware, or read as UTC). With `allow_writes=True` it takes
+    manual balance entries, and keeps its journal in a temporary folder.
     """
+    from pathlib import Path  # noqa: PLC0415  # what only this function needs
+    from tempfile import TemporaryDirectory  # noqa: PLC0415  # as above
+
     import httpx  # noqa: PLC0415  # what stands on libraries is imported when first used, see __getattr__
     from pydantic import SecretStr  # noqa: PLC0415  # as above
 
@@ -108,15 +171,18 @@ def demo(*, customers: int = 40, seed: int = 7, as_of: datetime | None = None) -
     from metronome_analytics.arguments import instant  # noqa: PLC0415  # as above
     from metronome_analytics.simulator import Simulator  # noqa: PLC0415  # large, and only this function needs it
 
+    folder = TemporaryDirectory(prefix="metronome-demo-", ignore_cleanup_errors=True)
     simulator = Simulator(customers=customers, seed=seed, as_of=instant("as_of", as_of))
     return Account(
         SecretStr(simulator.token),
         "http://simulator.invalid",
         environment="demo",
-        allow_writes=False,
+        allow_writes=allow_writes,
         max_requests_per_second=None,
         max_concurrency=16,
         timeout=60.0,
         progress="auto",
         transport=httpx.ASGITransport(simulator.app),
+        journal=lambda: Path(folder.name) / "journal.sqlite",
+        now=lambda: simulator.clock.now,
     )

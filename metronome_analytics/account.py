@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
@@ -11,6 +13,7 @@ from metronome_analytics import arguments as args
 from metronome_analytics.api.client import Client
 from metronome_analytics.background import Background
 from metronome_analytics.catalogue import catalogue
+from metronome_analytics.corrections.desk import CorrectionDesk
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.loaders.balances import BalanceLoaders
 from metronome_analytics.loaders.catalogue import CatalogueLoaders
@@ -19,14 +22,21 @@ from metronome_analytics.loaders.customers import CustomerLoaders
 from metronome_analytics.loaders.invoices import InvoiceLoaders
 from metronome_analytics.loaders.plans import PlanLoaders
 from metronome_analytics.loading import DriftLog
-from metronome_analytics.settings import read_settings
+from metronome_analytics.settings import journal_path, read_settings
 from metronome_analytics.tables import Receipts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     import httpx
     from pydantic import SecretStr
 
     from metronome_analytics.progress import ProgressMode
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def connect(
@@ -75,7 +85,15 @@ def _positive(argument: str, value: float) -> float:
     return value
 
 
-class Account(CustomerLoaders, InvoiceLoaders, BalanceLoaders, ContractLoaders, CatalogueLoaders, PlanLoaders):
+class Account(
+    CustomerLoaders,
+    InvoiceLoaders,
+    BalanceLoaders,
+    ContractLoaders,
+    CatalogueLoaders,
+    PlanLoaders,
+    CorrectionDesk,
+):
     """One Metronome account, read as polars tables. Open it with `connect()` or `demo()`.
 
     Every loader returns every row or raises LoadError (`on_error="raise"`, the default), or returns the rows it could
@@ -96,6 +114,8 @@ class Account(CustomerLoaders, InvoiceLoaders, BalanceLoaders, ContractLoaders, 
         timeout: float,
         progress: ProgressMode,
         transport: httpx.AsyncBaseTransport | None,
+        journal: Callable[[], Path] = journal_path,
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self.environment = environment
         self._base_url = base_url
@@ -103,7 +123,10 @@ class Account(CustomerLoaders, InvoiceLoaders, BalanceLoaders, ContractLoaders, 
         self._rate = max_requests_per_second
         self._concurrency = max_concurrency
         self._progress: ProgressMode = progress
-        self._client = Client(
+        self._journal_path = journal
+        self._now = now
+        self._new_client = partial(
+            Client,
             token,
             base_url,
             max_requests_per_second=max_requests_per_second,
@@ -111,6 +134,7 @@ class Account(CustomerLoaders, InvoiceLoaders, BalanceLoaders, ContractLoaders, 
             timeout=timeout,
             transport=transport,
         )
+        self._client = self._new_client()
         self._background = Background()
         self._drift = DriftLog()
         self._receipts: list[dict[str, Any]] = []

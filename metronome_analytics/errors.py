@@ -17,6 +17,7 @@ MetronomeError
 ├── PlanRejected           a plan of balance entries that may not be applied
 ├── StalePlan              the account is no longer what the plan saw
 ├── ConfirmationError      the typed phrase is not the plan's
+├── JournalError           the journal of writes cannot be used, so nothing is sent
 └── OutcomeUnknown         a write whose effect could not be established
 """
 
@@ -34,6 +35,7 @@ __all__ = [
     "ConfirmationError",
     "ConflictError",
     "IncompleteLoadWarning",
+    "JournalError",
     "LoadError",
     "MalformedResponse",
     "MetronomeError",
@@ -138,6 +140,8 @@ class TransportError(MetronomeError):
     """No whole answer arrived: connection refused or lost, a timeout, a body cut short."""
 
     advice = "Check the network and base_url, or raise timeout in connect()."
+    sent = True
+    """Whether any of the request may have left: False where no connection was made."""
 
 
 class MalformedResponse(MetronomeError):
@@ -199,7 +203,9 @@ class WritesDisabled(MetronomeError):
 
 
 class PlanRejected(MetronomeError):
-    """The plan of balance entries breaks a rule; nothing was sent."""
+    """The plan of balance entries breaks a rule; nothing was sent. `problems` has a row per problem."""
+
+    problems: pl.DataFrame | None = None
 
 
 class StalePlan(MetronomeError):
@@ -208,6 +214,12 @@ class StalePlan(MetronomeError):
 
 class ConfirmationError(MetronomeError):
     """The phrase given is not the plan's confirmation phrase; nothing was sent."""
+
+
+class JournalError(MetronomeError):
+    """The journal cannot be read, written or trusted; nothing was sent."""
+
+    advice = "Nothing is sent without a journal. Check the file METRONOME_ANALYTICS_JOURNAL names, its disk and rights."
 
 
 class OutcomeUnknown(MetronomeError):

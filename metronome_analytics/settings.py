@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from platformdirs import user_data_path
 from pydantic import SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -22,6 +24,7 @@ class Settings(BaseSettings):
 
     bearer_token: SecretStr | None = None
     base_url: str = DEFAULT_BASE_URL
+    analytics_journal: Path | None = None
 
     @field_validator("bearer_token")
     @classmethod
@@ -44,6 +47,12 @@ class Settings(BaseSettings):
         if parts.scheme == "http" and not _is_loopback(parts.hostname):
             raise ValueError("base_url must be https: over plain http the token would travel in the clear")
         return url.rstrip("/")
+
+
+def journal_path() -> Path:
+    """The journal of balance entries: METRONOME_ANALYTICS_JOURNAL, else a file in the user's data directory."""
+    named = Settings().analytics_journal
+    return named if named is not None else user_data_path("metronome_analytics") / "journal.sqlite"
 
 
 def _is_loopback(host: str) -> bool:

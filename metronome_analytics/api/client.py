@@ -72,6 +72,7 @@ class Request:
     query: Mapping[str, object] = field(default_factory=dict)
     body: Mapping[str, object] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def customer_id(self) -> str | None:
@@ -138,6 +139,9 @@ class Client:
         deadline = time.monotonic() + self._retry_budget
 
         def may_retry(error: Exception) -> bool | float:
+            # A write is sent again only where the API said that it did not even look at it.
+            if request.endpoint.effect is Effect.WRITE and not isinstance(error, RateLimitedError):
+                return False
             delay = _retry_delay(error)
             # A wait that the budget cannot hold is not begun: the caller learns now, not after it.
             if isinstance(delay, float) and time.monotonic() + delay > deadline:
@@ -175,12 +179,12 @@ class Client:
                 params=_query(request.query),
                 json=dict(request.body) if endpoint.method == "POST" else None,
                 # What answers no JSON (a PDF, an empty body) is asked for as whatever it is.
-                headers={} if endpoint.wire is not None else {"Accept": "*/*"},
+                headers={**({} if endpoint.wire is not None else {"Accept": "*/*"}), **request.headers},
             )
         except httpx.TransportError as error:
-            raise TransportError(
-                f"No whole answer arrived: {type(error).__name__}: {error}".rstrip(": ") + "."
-            ) from error
+            lost = TransportError(f"No whole answer arrived: {type(error).__name__}: {error}".rstrip(": ") + ".")
+            lost.sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            raise lost from error
         except httpx.DecodingError as error:
             raise TransportError(f"The answer's compression is broken: {error}.") from error
         body = response.content
