@@ -161,8 +161,11 @@ def demo(*, customers: int = 40, seed: int = 7, as_of: datetime | None = None, a
     Its books are made up and tie out; `as_of` is its clock (aware, or read as UTC). With `allow_writes=True` it takes
     manual balance entries, and keeps its journal in a temporary folder.
     """
-    from pathlib import Path  # noqa: PLC0415  # what only this function needs
-    from tempfile import TemporaryDirectory  # noqa: PLC0415  # as above
+    import atexit  # noqa: PLC0415  # what only this function needs
+    from functools import cache  # noqa: PLC0415  # as above
+    from pathlib import Path  # noqa: PLC0415  # as above
+    from shutil import rmtree  # noqa: PLC0415  # as above
+    from tempfile import mkdtemp  # noqa: PLC0415  # as above
 
     import httpx  # noqa: PLC0415  # what stands on libraries is imported when first used, see __getattr__
     from pydantic import SecretStr  # noqa: PLC0415  # as above
@@ -171,7 +174,12 @@ def demo(*, customers: int = 40, seed: int = 7, as_of: datetime | None = None, a
     from metronome_analytics.arguments import instant  # noqa: PLC0415  # as above
     from metronome_analytics.simulator import Simulator  # noqa: PLC0415  # large, and only this function needs it
 
-    folder = TemporaryDirectory(prefix="metronome-demo-", ignore_cleanup_errors=True)
+    @cache
+    def journal() -> Path:
+        folder = mkdtemp(prefix="metronome-demo-")
+        atexit.register(rmtree, folder, ignore_errors=True)
+        return Path(folder) / "journal.sqlite"
+
     simulator = Simulator(customers=customers, seed=seed, as_of=instant("as_of", as_of))
     return Account(
         SecretStr(simulator.token),
@@ -183,6 +191,6 @@ def demo(*, customers: int = 40, seed: int = 7, as_of: datetime | None = None, a
         timeout=60.0,
         progress="auto",
         transport=httpx.ASGITransport(simulator.app),
-        journal=lambda: Path(folder.name) / "journal.sqlite",
+        journal=journal,
         now=lambda: simulator.clock.now,
     )

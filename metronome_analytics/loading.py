@@ -29,7 +29,7 @@ logger = logging.getLogger("metronome_analytics")
 _DRIFT_BYTES = 4 * 1024 * 1024
 # Small answers are merged into larger frames as they become contiguous; large ones are left alone.
 _MERGE_FRAMES = 64
-_MERGE_BYTES = 4 * 1024 * 1024
+_MERGE_ROWS = 10_000
 
 
 class DriftLog:
@@ -82,8 +82,8 @@ class _Rows:
 
     def _merge(self) -> None:
         if self._small:
-            merged = pl.concat(self._small, rechunk=False)
-            self._merged.append(merged.rechunk() if merged.estimated_size() < _MERGE_BYTES else merged)
+            few_rows = sum(frame.height for frame in self._small) < _MERGE_ROWS
+            self._merged.append(pl.concat(self._small, rechunk=few_rows))
             self._small = []
 
     def all(self) -> list[pl.DataFrame]:

@@ -8,10 +8,10 @@ from . import render_invoices as render
 from .account import Account
 from .books import Books
 from .catalog import PRODUCTS, Product
-from .catalogue import QUANTITY_KEY
 from .customers import find
 from .engine import run
 from .http import ApiError, Json, Parameters, Reply, Request, data
+from .metrics import QUANTITY_KEY
 from .script import Contract, Script, Stream, daily_quantities
 from .units import SCALE, scaled
 

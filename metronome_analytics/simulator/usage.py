@@ -11,9 +11,9 @@ from datetime import datetime
 from .account import Account
 from .books import Books, Invoice
 from .catalog import Metric
-from .catalogue import group_definitions, metric_of
 from .customers import PAGE_MAXIMUM, lookup
 from .http import ApiError, Json, Page, Parameters, Request, dump, page
+from .metrics import group_definitions, metric_of
 from .script import Stream, used_by
 from .units import DAY, HOUR, first_of_month, instant, number, offset_text, shift_month
 

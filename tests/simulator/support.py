@@ -135,3 +135,21 @@ def deductions(balances: list[Json]) -> dict[tuple[str, str, str], Decimal]:
                 assert key not in found, "one deduction per invoice and segment"
                 found[key] = entry["amount"]
     return found
+
+
+def contracts(api: Api, customer_id: str, **body: object) -> list[Json]:
+    """Return the v2 contracts of a customer with everything in them."""
+    asked = {"customer_id": customer_id, "include_balance": True, "include_ledgers": True, **body}
+    rows: list[Json] = api.post("/v2/contracts/list", asked)["data"]
+    return rows
+
+
+def usage_lines(invoices: list[Json]) -> list[tuple[Json, Json]]:
+    """Return (invoice, line) of everything metered or subscribed on invoices that count."""
+    return [
+        (invoice, line)
+        for invoice in invoices
+        if invoice["status"] != "VOID" and invoice["type"] in {"USAGE", "PLAN_ARREARS"}
+        for line in invoice["line_items"]
+        if line["type"] in {"usage", "subscription"}
+    ]

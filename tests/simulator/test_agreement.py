@@ -1,4 +1,4 @@
-"""The reads tell of the same books: contracts, rates, usage, seats and previews against invoices and balances."""
+"""The reads tell of the same books: contracts, rates, usage, spend and previews against invoices and balances."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -6,29 +6,11 @@ from decimal import Decimal
 import pytest
 
 from .reads import Read
-from .support import ZERO, Api, Json, check_totals
+from .support import ZERO, Api, Json, check_totals, contracts, usage_lines
 
-PLAN, LARGE = 9, 18
+LARGE = 18
 ALL_TIME = {"starting_on": "2025-10-01T00:00:00Z", "ending_before": "2026-12-01T00:00:00Z"}
 Key = tuple[str, tuple[tuple[str, str], ...]]
-
-
-def contracts(api: Api, customer_id: str, **body: object) -> list[Json]:
-    """Return the v2 contracts of a customer with everything in them."""
-    asked = {"customer_id": customer_id, "include_balance": True, "include_ledgers": True, **body}
-    rows: list[Json] = api.post("/v2/contracts/list", asked)["data"]
-    return rows
-
-
-def usage_lines(invoices: list[Json]) -> list[tuple[Json, Json]]:
-    """Return (invoice, line) of everything metered or subscribed on invoices that count."""
-    return [
-        (invoice, line)
-        for invoice in invoices
-        if invoice["status"] != "VOID" and invoice["type"] in {"USAGE", "PLAN_ARREARS"}
-        for line in invoice["line_items"]
-        if line["type"] in {"usage", "subscription"}
-    ]
 
 
 def price_key(row: Json) -> Key:
@@ -121,6 +103,24 @@ def test_rates_are_the_prices_on_the_lines(api: Api) -> None:
             assert line["unit_price"] == Decimal(str(price)), line
             assert line["credit_type"]["id"] == rate["credit_type"]["id"]
     assert overridden
+
+
+def test_selectors_choose_rates(api: Api) -> None:
+    """Selectors are OR between and AND inside; a contract's list rates are its rate card's, as is their schedule."""
+    customer_id = api.customer_ids()[LARGE]
+    (contract,) = contracts(api, customer_id)
+    body = {"customer_id": customer_id, "contract_id": contract["id"]}
+    schedule = Read("POST", "/v1/contracts/getContractRateSchedule", body=body, cursor="query").rows(api)
+    listed = {price_key(row): row["list_rate"] for row in schedule}
+    card = {"rate_card_id": contract["rate_card_id"]}
+    for name, date in (("getRates", "at"), ("getRateSchedule", "starting_at")):
+        path = f"/v1/contract-pricing/rate-cards/{name}"
+        rates = Read("POST", path, body={**card, date: contract["starting_at"]}, cursor="query").rows(api)
+        assert {price_key(row): row["rate"] for row in rates} == listed
+    europe = {"product_tags": ["compute", "network"], "partial_pricing_group_values": {"region": "eu-west"}}
+    selectors = [europe, {"billing_frequency": "MONTHLY"}]
+    chosen = api.post("/v1/contracts/getContractRateSchedule", {**body, "selectors": selectors})["data"]
+    assert [row["product_name"] for row in chosen] == ["GPU hours", "Network egress (GB)", "Platform seats"]
 
 
 def test_quantity_times_price_is_the_line(api: Api) -> None:
@@ -242,135 +242,3 @@ def test_a_preview_prices_what_was_never_used(api: Api) -> None:
     lines = [line for _, line in usage_lines(invoices) if line["name"] == "Audit log events"]
     assert [(line["quantity"], line["unit_price"]) for line in lines] == [(10, Decimal("0.005"))]
     assert lines[0]["commit_id"]
-
-
-def test_subscriptions_are_what_invoices_bill(api: Api) -> None:
-    """Quantity and price of a subscription's history are those of its line on every invoice."""
-    found = 0
-    for customer_id in api.customer_ids():
-        lines = [line for _, line in usage_lines(api.invoices(customer_id)) if line["type"] == "subscription"]
-        for contract in contracts(api, customer_id):
-            for subscription in contract["subscriptions"]:
-                body = {"customer_id": customer_id, "contract_id": contract["id"]}
-                body["subscription_id"] = subscription["id"]
-                history = api.post("/v1/contracts/getSubscriptionQuantityHistory", body)["data"]["history"]
-                ((entry,),) = [change["data"] for change in history]
-                mine = [line for line in lines if line["subscription_id"] == subscription["id"]]
-                quantities: dict[str, Decimal] = defaultdict(Decimal)
-                for line in mine:  # a line that a commit covers in part is two
-                    quantities[line["starting_at"]] += line["quantity"]
-                assert {entry["unit_price"]} == {line["unit_price"] for line in mine}
-                assert {entry["quantity"]} == set(quantities.values())
-                assert entry["total"] == entry["quantity"] * entry["unit_price"]
-                found += len(mine)
-    assert found
-
-
-def test_seats_share_the_credit_of_the_list(fresh: Api) -> None:
-    """The seats' balances and ledgers add up to the credit they share, also after entries by hand for some seats."""
-    customer_id = fresh.customer_ids()[LARGE]
-    (contract,) = contracts(fresh, customer_id)
-    credit = next(row for row in fresh.balances(customer_id) if "subscription_config" in row)
-    entry = {
-        "customer_id": customer_id,
-        "contract_id": contract["id"],
-        "id": credit["id"],
-        "segment_id": credit["access_schedule"]["schedule_items"][0]["id"],
-        "reason": "seat swap",
-    }
-    path = "/v1/contracts/addManualBalanceLedgerEntry"
-    shared = {**entry, "amount": -100, "per_group_amounts": {"seat-0001": -60, "seat-0007": -40}}
-    for body in ({**entry, "amount": 5}, shared):
-        assert fresh.send("POST", path, json=body).status_code == 200
-    credit = next(row for row in fresh.balances(customer_id) if row["id"] == credit["id"])
-    asked = {"customer_id": customer_id, "contract_id": contract["id"], "include_credits_and_commits": True}
-    asked["include_ledgers"] = True
-    read = Read("POST", "/v1/contracts/seatBalances/list", body=asked, cursor="cursor/pagination")
-    seats = read.rows(fresh, 100)
-    assert sum(Decimal(str(row["balances"][0]["balance"])) for row in seats) == credit["balance"]
-    ledger = [Decimal(str(e["amount"])) for row in seats for part in row["credits"] for e in part["ledger_entries"]]
-    assert sum(ledger) == sum(e["amount"] for e in credit["ledger"])
-    by_seat = {row["seat_id"]: row["balances"][0]["balance"] for row in seats}
-    assert by_seat["seat-0001"] == pytest.approx(by_seat["seat-0002"] - 60)
-
-
-def test_payments_are_what_stripe_was_sent(api: Api) -> None:
-    """A paid invoice has one paid payment of the provider's total; a failed one needs help after an attempt."""
-    seen = set()
-    for customer_id in api.customer_ids():
-        for invoice in api.invoices(customer_id):
-            body = {"customer_id": customer_id, "invoice_id": invoice["id"]}
-            payments = api.post("/v1/payments/list", body)["data"]
-            outside = invoice.get("external_invoice") or {}
-            if invoice["status"] != "FINALIZED" or outside.get("billing_provider_type") != "stripe":
-                assert payments == []
-                continue
-            seen.add(outside["external_status"])
-            statuses = [payment["status"] for payment in payments]
-            assert (
-                statuses
-                == {
-                    "PAID": ["paid"],
-                    "SENT": ["pending"],
-                    "SKIPPED": [],
-                    "PAYMENT_FAILED": ["canceled", "requires_intervention"],
-                }[outside["external_status"]]
-            )
-            assert {payment["amount"] for payment in payments} <= {outside["invoiced_total"]}
-    assert seen == {"PAID", "SENT", "SKIPPED", "PAYMENT_FAILED"}
-
-
-def test_an_alert_follows_the_balance(api: Api) -> None:
-    """The low balance alert is on when the net balance is at or below its threshold; archived ones have no status."""
-    seen = set()
-    for customer_id in api.customer_ids():
-        net = api.post("/v1/contracts/customerBalances/getNetBalance", {"customer_id": customer_id})["data"]["balance"]
-        body = {"customer_id": customer_id, "alert_statuses": ["ENABLED", "ARCHIVED"]}
-        rows = api.post("/v1/customer-alerts/list", body)["data"]
-        low = next(row for row in rows if row["alert"]["type"].endswith("contract_credit_and_commit_balance_reached"))
-        has_dollars = any(
-            row["access_schedule"]["credit_type"]["name"] == "USD (cents)" for row in api.balances(customer_id)
-        )
-        expected = "in_alarm" if has_dollars and net <= low["alert"]["threshold"] else "ok"
-        assert low["customer_status"] == expected
-        seen.add(expected)
-        assert [row["customer_status"] for row in rows if row["alert"]["status"] == "archived"] == [None]
-        assert api.post("/v1/customer-alerts/get", {"customer_id": customer_id, "alert_id": low["alert"]["id"]}) == {
-            "data": low
-        }
-    assert seen == {"ok", "in_alarm"}
-
-
-def test_a_pdf_is_a_document(api: Api) -> None:
-    """The PDF has its own content type, a header, an end, and a table whose offsets lead to its objects."""
-    customer_id = api.customer_ids()[0]
-    for invoice in api.invoices(customer_id):
-        response = api.send("GET", f"/v1/customers/{customer_id}/invoices/{invoice['id']}/pdf")
-        assert response.headers["content-type"] == "application/pdf"
-        content = response.content
-        assert content.startswith(b"%PDF-1.4\n")
-        assert content.endswith(b"%%EOF\n")
-        assert invoice["id"].encode() in content
-        table = content[int(content.rsplit(b"startxref\n", 1)[1].split()[0]) :]
-        assert table.startswith(b"xref\n0 6\n")
-        for place, row in enumerate(table.splitlines()[3:8], start=1):
-            assert content[int(row[:10]) :].startswith(b"%d 0 obj" % place)
-
-
-def test_plans_are_for_customers_on_plans(api: Api) -> None:
-    """Only a customer on Plans has plans, a billing config and grants; it has no contract."""
-    for place, customer_id in enumerate(api.customer_ids()[:19]):
-        plans = api.get(f"/v1/customers/{customer_id}/plans")["data"]
-        config = api.send("GET", f"/v1/customers/{customer_id}/billing-config/stripe").status_code
-        grants = api.post("/v1/credits/listGrants", {"customer_ids": [customer_id]})["data"]
-        (entries,) = api.post("/v1/credits/listEntries", {"customer_ids": [customer_id]})["data"]
-        if place != PLAN:
-            assert (plans, config, grants, entries["ledgers"]) == ([], 404, [], [])
-            continue
-        assert contracts(api, customer_id) == []
-        assert (len(plans), config) == (1, 200)
-        (ledger,) = entries["ledgers"]
-        assert ledger["ending_balance"]["including_pending"] == sum(row["amount"] for row in ledger["entries"])
-        assert ledger["ending_balance"]["excluding_pending"] == sum(
-            row["balance"]["excluding_pending"] for row in grants
-        )
