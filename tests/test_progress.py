@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from metronome_analytics import progress
+from metronome_analytics.progress import ProgressBar
+from tests.fakes import account_of, answer
+
+if TYPE_CHECKING:
+    import httpx
+
+
+def test_a_bar_tells_requests_rows_and_what_is_foreseen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bar counts requests of those foreseen, with rows beside them."""
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    bar = ProgressBar("invoices", mode=True)
+    bar.show(requests=3, foreseen=40, rows=1200)
+    bar.close()
+    shown = capsys.readouterr().err
+    assert "invoices" in shown
+    assert "3/40" in shown
+    assert "1,200 rows" in shown
+
+
+def test_nobody_looking_means_no_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """On auto a script whose stderr is no terminal prints nothing."""
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    bar = ProgressBar("invoices", mode="auto")
+    bar.show(requests=3, foreseen=40, rows=1200)
+    bar.close()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("shell", "looking"), [(SimpleNamespace(kernel=object()), True), (SimpleNamespace(), False), (None, False)]
+)
+def test_a_notebook_is_someone_looking(monkeypatch: pytest.MonkeyPatch, shell: object, looking: bool) -> None:  # noqa: FBT001  # a parameter
+    """A running kernel shows progress; IPython without one does not."""
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert progress._someone_is_looking() is looking
+
+
+def test_a_short_load_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A load that is over sooner than anyone grows impatient draws no bar, even if asked to."""
+    with account_of(lambda _: answer([]), progress=True) as account:
+        account.customers()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_long_load_draws_its_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """While a load waits its bar is drawn, and taken away at the end."""
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    drawn = asyncio.Event()
+    original = ProgressBar.show
+
+    def show(self: ProgressBar, *, requests: int, foreseen: int, rows: int) -> None:
+        original(self, requests=requests, foreseen=foreseen, rows=rows)
+        account._background._started().call(drawn.set)
+
+    monkeypatch.setattr(ProgressBar, "show", show)
+
+    async def handler(_: httpx.Request) -> httpx.Response:
+        await drawn.wait()
+        return answer([])
+
+    with account_of(handler, progress=True) as account:
+        account.invoices(["a", "b"])
+    assert "invoices" in capsys.readouterr().err
