@@ -1,0 +1,200 @@
+"""Balance lint: what looks wrong about commits and credits though every sum may be right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics.analysis.entries import BALANCE, NEEDED, access, entries, identities
+from metronome_analytics.analysis.frames import MONEY, ZERO, checked, like, literal, optional, required_instant
+from metronome_analytics.analysis.schemas import Lint
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from metronome_analytics.arguments import Instant
+    from metronome_analytics.tables.columns import Frame
+
+IDLE_DAYS = 30
+"""Access this old without a single deduction counts as no burn."""
+
+_COLUMNS = ("customer_id", "balance_id", "segment_id", "entry_index", "amount", "timestamp", "detail")
+
+
+def balance_lint(balances: Frame, *, as_of: Instant) -> Frame:
+    """What somebody should look at in commits and credits, one row per finding; the columns of `Lint`.
+
+    `balances` is the frame of `account.balances()`; the result is of the same kind, sorted by rule. Rules:
+    stacked grants (segments of one balance that overlap), negative segment (its ledger sums below zero, which the API
+    shows as zero), expired but positive (access is over and something is left or the API still shows a balance),
+    manual entry without a reason, same priority (balances of one customer, type and credit type that run together at
+    one priority, so that finer rules decide who pays), no burn (running for 30 days without a deduction), rollover
+    fraction above 1 (it is a share, not a percentage). Raises ArgumentError without `as_of` or needed columns.
+    """
+    at = required_instant("as_of", as_of)
+    given = checked(balances, "balances", *NEEDED)
+    booked, spans = entries(given), access(given)
+    segments = _segments(booked, spans)
+    rules = {
+        "stacked grants": _stacked(spans),
+        "negative segment": _negative(segments),
+        "expired but positive": _expired(given, segments, at),
+        "manual entry without a reason": _unreasoned(booked),
+        "same priority": _same_priority(given, spans, at),
+        "no burn": _no_burn(booked, spans, at),
+        "rollover fraction above 1": _rollover(given),
+    }
+    found = pl.concat([_shaped(name, rows) for name, rows in rules.items()])
+    names = identities(given).select(*BALANCE, "balance_index", "balance_name", "credit_type_id", "credit_type_name")
+    order = ["place", "balance_index", "timestamp", "segment_id", "entry_index"]
+    placed = found.join(names, on=BALANCE, how="left").with_columns(
+        pl.col("rule").replace_strict({name: n for n, name in enumerate(rules)}, return_dtype=pl.Int8).alias("place")
+    )
+    return like(placed.sort(order, nulls_last=True), balances, Lint)
+
+
+def _shaped(rule: str, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """`rows` with every column of a finding."""
+    names = rows.collect_schema().names()
+    schema = Lint.create_empty().schema
+    return rows.select(
+        pl.lit(rule).alias("rule"), *(optional(names, name, schema[name]).cast(schema[name]) for name in _COLUMNS)
+    )
+
+
+def _segments(booked: pl.LazyFrame, spans: pl.LazyFrame) -> pl.LazyFrame:
+    """What each segment's ledger sums to."""
+    sums = booked.group_by(*BALANCE, "segment_id").agg(pl.col("change").sum().alias("amount"))
+    return sums.join(spans, on=[*BALANCE, "segment_id"], how="left")
+
+
+def _stacked(spans: pl.LazyFrame) -> pl.LazyFrame:
+    """Segments that start before every earlier one of their balance has ended."""
+    ends = pl.col("segment_ending_before").cum_max().shift(1).over(BALANCE)
+    ordered = spans.sort(*BALANCE, "segment_starting_at", "segment_ending_before").with_columns(ends.alias("until"))
+    return ordered.filter(pl.col("segment_starting_at") < pl.col("until")).select(
+        *BALANCE,
+        "segment_id",
+        pl.col("segment_amount").alias("amount"),
+        pl.col("segment_starting_at").alias("timestamp"),
+        pl.format("starts before an earlier segment ends on {}", pl.col("until").dt.strftime("%Y-%m-%d")).alias(
+            "detail"
+        ),
+    )
+
+
+def _negative(segments: pl.LazyFrame) -> pl.LazyFrame:
+    return segments.filter(pl.col("amount") < ZERO).select(
+        *BALANCE,
+        "segment_id",
+        "amount",
+        pl.col("segment_starting_at").alias("timestamp"),
+        pl.lit("overdrawn: the API counts the segment as zero").alias("detail"),
+    )
+
+
+def _expired(balances: pl.LazyFrame, segments: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
+    """Segments that are over and not empty, and balances the API shows though all access is over."""
+    over = pl.col("segment_ending_before") <= literal(at)
+    left = segments.filter(over & (pl.col("amount") > ZERO)).select(
+        *BALANCE,
+        "segment_id",
+        "amount",
+        pl.col("segment_ending_before").alias("timestamp"),
+        pl.lit("access is over and the ledger has no expiration for the rest").alias("detail"),
+    )
+    names = balances.collect_schema().names()
+    ends = access(balances).group_by(BALANCE).agg(pl.col("segment_ending_before").max())
+    shown = (
+        balances.select(
+            "customer_id", pl.col("id").alias("balance_id"), optional(names, "balance", MONEY).alias("amount")
+        )
+        .join(ends, on=BALANCE, how="inner", maintain_order="left")
+        .filter(over & (pl.col("amount") > ZERO))
+        .select(
+            *BALANCE,
+            pl.lit(None, pl.String).alias("segment_id"),
+            "amount",
+            pl.col("segment_ending_before").alias("timestamp"),
+            pl.lit("access is over and the API still shows a balance").alias("detail"),
+        )
+    )
+    return pl.concat([left, shown])
+
+
+def _unreasoned(booked: pl.LazyFrame) -> pl.LazyFrame:
+    blank = pl.col("reason").str.strip_chars().fill_null("") == ""
+    return booked.filter((pl.col("event") == "manual") & blank).select(
+        *BALANCE,
+        "segment_id",
+        "entry_index",
+        pl.col("change").alias("amount"),
+        "timestamp",
+        pl.lit("an entry by hand gives no reason").alias("detail"),
+    )
+
+
+def _same_priority(balances: pl.LazyFrame, spans: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
+    """Balances that run together at one priority. Postpaid come after all others, so they only meet each other."""
+    names = balances.collect_schema().names()
+    running = (pl.col("segment_starting_at") <= literal(at)) & (literal(at) < pl.col("segment_ending_before"))
+    active = spans.filter(running).select(BALANCE).unique()
+    key = ["customer_id", "credit_type_id", "postpaid", "rolled_over", "priority"]
+    together = (
+        balances.select(
+            "customer_id",
+            pl.col("id").alias("balance_id"),
+            "credit_type_id",
+            (pl.col("type") == "POSTPAID").alias("postpaid"),
+            optional(names, "rolled_over_from_commit_id").is_not_null().alias("rolled_over"),
+            optional(names, "priority", pl.Float64),
+        )
+        .join(active, on=BALANCE, how="inner", maintain_order="left")
+        .with_columns(pl.len().over(key).alias("count"))
+    )
+    return together.filter(pl.col("count") > 1).select(
+        *BALANCE,
+        pl.format(
+            "{} balances share priority {}",
+            "count",
+            pl.col("priority").cast(pl.String).fill_null("none").str.strip_suffix(".0"),
+        ).alias("detail"),
+    )
+
+
+def _no_burn(booked: pl.LazyFrame, spans: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
+    """Balances that have run for a while, still run, and were never drawn on."""
+    now = literal(at)
+    started = pl.col("segment_starting_at") <= now
+    facts = spans.group_by(BALANCE).agg(
+        pl.col("segment_starting_at").min().alias("timestamp"),
+        pl.col("segment_ending_before").max().alias("until"),
+        pl.col("segment_amount").filter(started).sum().alias("amount"),
+    )
+    burning = booked.filter(pl.col("event") == "deduction").select(BALANCE).unique()
+    known = booked.select(BALANCE).unique()
+    idle = (pl.col("timestamp") <= now - pl.duration(days=IDLE_DAYS)) & (now < pl.col("until"))
+    return (
+        facts.filter(idle)
+        .join(known, on=BALANCE, how="semi")
+        .join(burning, on=BALANCE, how="anti")
+        .select(
+            *BALANCE,
+            "amount",
+            "timestamp",
+            pl.format("nothing drawn in {} days of access", (now - pl.col("timestamp")).dt.total_days()).alias(
+                "detail"
+            ),
+        )
+    )
+
+
+def _rollover(balances: pl.LazyFrame) -> pl.LazyFrame:
+    names = balances.collect_schema().names()
+    share = optional(names, "rollover_fraction", pl.Float64)
+    return balances.filter(share > 1).select(
+        "customer_id",
+        pl.col("id").alias("balance_id"),
+        pl.format("rollover_fraction is {}, which reads as a percentage", share).alias("detail"),
+    )

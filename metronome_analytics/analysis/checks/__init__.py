@@ -1,0 +1,1 @@
+"""The checks of a reconciliation: each makes one frame of expected and actual amounts."""

@@ -1,0 +1,78 @@
+"""From expected and actual to a verdict and its likely causes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics.analysis.frames import MONEY, ZERO
+from metronome_analytics.analysis.schemas import Checks
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+PASS, FAIL, WARNING, NOT_CHECKED = "pass", "fail", "warning", "not checked"
+
+_TEXTS = ("customer_id", "invoice_id", "balance_id", "segment_id", "external_id", "credit_type_id", "credit_type_name")
+_OPTIONAL = {
+    **dict.fromkeys((*_TEXTS, "skip", "warn", "detail", "hint", "blame"), pl.String()),
+    **dict.fromkeys(("expected", "actual", "slack"), MONEY),
+}
+"""What a check may say of a row. `skip`: why it could not be checked. `warn`: why somebody should look though it ties
+out. `blame`: why it fails whatever the amounts. `hint`: the likeliest cause of a difference. `slack`: extra tolerance.
+"""
+
+
+def judged(name: str, rows: pl.LazyFrame, tolerance: Decimal) -> pl.LazyFrame:
+    """`rows` of one check as `Checks`."""
+    given = rows.collect_schema().names()
+    rows = rows.with_columns(
+        pl.lit(None, dtype).alias(column) for column, dtype in _OPTIONAL.items() if column not in given
+    )
+    rows = rows.with_columns(
+        pl.max_horizontal(pl.lit(tolerance, MONEY), "slack").alias("tolerance"),
+        (pl.col("actual") - pl.col("expected")).alias("difference"),
+    )
+    size = pl.col("difference").abs()
+    close = (size == ZERO) | (size < pl.col("tolerance"))
+    verdict = (
+        pl.when(pl.col("skip").is_not_null())
+        .then(pl.lit(NOT_CHECKED))
+        .when(pl.col("blame").is_not_null() | ~close.fill_null(False))
+        .then(pl.lit(FAIL))
+        .when(pl.col("warn").is_not_null())
+        .then(pl.lit(WARNING))
+        .otherwise(pl.lit(PASS))
+    )
+    told = rows.with_columns(pl.lit(name).alias("check"), verdict.alias("verdict"))
+    causes = pl.when(pl.col("verdict") == FAIL).then(_causes())
+    return told.with_columns(
+        causes.alias("causes"), pl.coalesce("skip", "blame", "warn", "detail").alias("detail")
+    ).select(Checks.column_names())
+
+
+def _causes() -> pl.Expr:
+    """Why the two may differ, the likeliest first."""
+    expected, actual = pl.col("expected"), pl.col("actual")
+    both = (expected != ZERO) & (actual != ZERO)
+    cent = pl.when(pl.col("credit_type_name").str.contains("(cents)", literal=True).fill_null(False)).then(
+        pl.lit(1, MONEY)
+    )
+    known = {
+        "missing": (actual == ZERO) & (expected != ZERO),
+        "not expected": (expected == ZERO) & (actual != ZERO),
+        "sign": both & (actual == -expected),
+        "unit 100 times off": both & ((actual == expected * 100) | (expected == actual * 100)),
+        "counted twice": both & (actual == expected * 2),
+        "rounding": both
+        & (pl.col("difference") != ZERO)
+        & (pl.col("difference").abs() <= cent.fill_null(pl.lit("0.01").cast(MONEY))),
+    }
+    listed = [pl.col("hint"), *(pl.when(condition).then(pl.lit(cause)) for cause, condition in known.items())]
+    return pl.concat_list(listed).list.drop_nulls()
+
+
+def unchecked(why: str) -> pl.LazyFrame:
+    """The row of a check that could not be made at all."""
+    return pl.LazyFrame({"skip": [why]})

@@ -1,0 +1,122 @@
+"""Drain order: which balance pays next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+
+from metronome_analytics.analysis.burn_down import burn_down
+from metronome_analytics.analysis.entries import BALANCE, NEEDED
+from metronome_analytics.analysis.frames import MONEY, ZERO, checked, like, literal, required_instant
+from metronome_analytics.analysis.schemas import DrainOrder
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables import Balances
+
+if TYPE_CHECKING:
+    from metronome_analytics.arguments import Instant
+    from metronome_analytics.tables.columns import Frame
+
+ContractFirst = Literal["after_priority", "last"]
+
+_LAST = 2**31 - 1
+"""Sorts what is unrestricted behind whatever is restricted: fewer applicable things go first."""
+_GROUP = ("customer_id", "credit_type_id")
+_FACTS = (
+    *("id", "customer_id", "type", "name", "priority", "contract_id", "cost_basis", "rolled_over_from_commit_id"),
+    *("applicable_product_ids", "applicable_product_tags", "applicable_contract_ids", "specifiers"),
+    *("credit_type_id", "credit_type_name", "invoice_schedule"),
+)
+
+
+def drain_order(balances: Frame, *, as_of: Instant, contract_first: ContractFirst = "after_priority") -> Frame:
+    """The segments usage may draw on at `as_of`, in the order they pay; the columns of `DrainOrder`.
+
+    `balances` is the frame of `account.balances()`; the result is of the same kind. Order per customer and credit
+    type (Metronome: prioritisation of commits and credits): rolled-over postpaid, other rolled-over, prepaid commits
+    with credits, postpaid; then lower priority (missing: last), nothing paid before paid, fewer applicable products,
+    fewer group-value specifiers, earlier end, earlier start, fewer applicable contracts. Where contract level beats
+    customer level on equal priority is undocumented: `contract_first` puts it right after the priority or "last".
+    Each balance covers only the usage it applies to, so `drained_*` hold for usage that all of them cover.
+    Raises ArgumentError without `as_of` or for a frame without the needed columns.
+    """
+    if contract_first not in ("after_priority", "last"):
+        raise ArgumentError(f"contract_first must be 'after_priority' or 'last', not {contract_first!r}.")
+    at = required_instant("as_of", as_of)
+    given = checked(balances, "balances", *NEEDED)
+    empty = Balances.create_empty().lazy()
+    whole = pl.concat(
+        [empty, given.select(pl.col(name) for name in given.collect_schema() if name in Balances.column_names())],
+        how="diagonal",
+    )
+    now = literal(at)
+    running = (pl.col("segment_starting_at") <= now) & (now < pl.col("segment_ending_before"))
+    rests = (
+        burn_down(given, as_of=at)
+        .group_by(*BALANCE, "segment_id", "segment_starting_at", "segment_ending_before", maintain_order=True)
+        .agg(pl.col("change").sum().alias("remaining"))
+        .filter(running & (pl.col("remaining") > ZERO))
+    )
+    facts = whole.select(_FACTS).rename({"id": "balance_id", "name": "balance_name", "type": "balance_type"})
+    joined = rests.join(facts, on=BALANCE, how="left", maintain_order="left").with_columns(_facts())
+    return like(_placed(joined, contract_first), balances, DrainOrder)
+
+
+def _facts() -> list[pl.Expr]:
+    """What the order depends on, as columns."""
+    count = {
+        name: pl.col(name).list.len().fill_null(0)
+        for name in ("applicable_product_ids", "applicable_product_tags", "applicable_contract_ids")
+    }
+    products = count["applicable_product_ids"] + count["applicable_product_tags"]
+    values = (
+        pl.col("specifiers")
+        .list.eval(_values("pricing_group_values") + _values("presentation_group_values"))
+        .list.sum()
+        .fill_null(0)
+    )
+    contracts = count["applicable_contract_ids"]
+    schedule = pl.col("invoice_schedule")
+    billed = schedule.struct.field("schedule_items").list.eval(pl.element().struct.field("amount")).list.sum()
+    invoiced = ~schedule.struct.field("do_not_invoice").fill_null(False) & (billed > 0)
+    rolled = pl.col("rolled_over_from_commit_id").is_not_null()
+    postpaid = pl.col("balance_type") == "POSTPAID"
+    group = pl.when(rolled & postpaid).then(0).when(rolled).then(1).when(postpaid).then(3).otherwise(2)
+    last = pl.lit(_LAST, pl.UInt32)
+    return [
+        rolled.alias("rolled_over"),
+        # Rolled-over balances have no cost-basis step, postpaid ones no specifier step.
+        pl.coalesce(pl.col("cost_basis") > 0, invoiced, pl.lit(False)).alias("paid"),
+        ((products > 0) | (pl.col("specifiers").list.len().fill_null(0) > 0) | (contracts > 0)).alias("restricted"),
+        group.alias("group"),
+        pl.when(products > 0).then(products).otherwise(last).alias("products"),
+        pl.when((values > 0) & ~postpaid).then(values.cast(pl.UInt32)).otherwise(last).alias("values"),
+        pl.when(contracts > 0).then(contracts).otherwise(last).alias("contracts"),
+        pl.col("contract_id").is_null().alias("customer_level"),
+    ]
+
+
+def _values(name: str) -> pl.Expr:
+    """How many values a specifier asks for."""
+    return pl.element().struct.field(name).map.len().fill_null(0)
+
+
+def _placed(segments: pl.LazyFrame, contract_first: ContractFirst) -> pl.LazyFrame:
+    """Sorted, numbered, and with what is drained before and after each."""
+    early = ["customer_level"] if contract_first == "after_priority" else []
+    cost = (pl.col("paid") & ~pl.col("rolled_over")).alias("cost")
+    keys = [*_GROUP, "group", "priority", *early, "cost", "products", "values", "segment_ending_before"]
+    keys += ["segment_starting_at", "contracts", "customer_level", "segment_id"]
+    keys = list(dict.fromkeys(keys))
+    order = segments.select("customer_id").unique(maintain_order=True).with_row_index("customer_index")
+    after = pl.col("remaining").cum_sum().over(_GROUP)
+    return (
+        segments.with_columns(cost)
+        .join(order, on="customer_id", how="left")
+        .sort(["customer_index", *keys], nulls_last=True)
+        .with_columns(
+            (pl.int_range(pl.len(), dtype=pl.Int64).over(_GROUP) + 1).alias("place"),
+            after.cast(MONEY).alias("drained_after"),
+            (after - pl.col("remaining")).cast(MONEY).alias("drained_before"),
+        )
+    )

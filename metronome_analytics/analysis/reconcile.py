@@ -1,0 +1,203 @@
+"""Reconciliation: whether everything Metronome says agrees with everything else it says, and with the books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple, get_args
+
+import polars as pl
+
+from metronome_analytics.analysis.checks import invoices as of_invoices
+from metronome_analytics.analysis.checks import ledgers, purchases
+from metronome_analytics.analysis.checks import lines as invoice_lines
+from metronome_analytics.analysis.checks.external import Units, external_rows
+from metronome_analytics.analysis.checks.external import external as compare_external
+from metronome_analytics.analysis.checks.verdicts import FAIL, NOT_CHECKED, PASS, WARNING, judged, unchecked
+from metronome_analytics.analysis.entries import NEEDED, access, entries
+from metronome_analytics.analysis.frames import Given, checked
+from metronome_analytics.analysis.schemas import Checks, CheckSummary
+from metronome_analytics.arguments import Instant, instant
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables import ledger, line_items
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+CHECKS = (
+    *("invoice_total", "counted_once", "consolidated", "corrections", "billing_provider"),
+    *("drawdown", "true_up", "prepaid_purchase"),
+    *("ledger_signs", "access_schedule", "ledger_balance", "net_balance", "external"),
+)
+"""Every check, in the order of the result."""
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What a reconciliation found.
+
+    checks: one row per check and what it looked at, the columns of `Checks`.
+    exceptions: those that failed. summary: counts per check and credit type, the columns of `CheckSummary`.
+    """
+
+    checks: pl.DataFrame
+    exceptions: pl.DataFrame
+    summary: pl.DataFrame
+    _invoices: Given | None = field(default=None, repr=False)
+    _balances: Given | None = field(default=None, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed. What could not be checked does not fail: see `complete`."""
+        return self.exceptions.is_empty()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything could be checked."""
+        return not (self.checks["verdict"] == NOT_CHECKED).any()
+
+    def rows(self, *, invoice_id: str | None = None, balance_id: str | None = None) -> dict[str, pl.DataFrame]:
+        """The rows behind a check: `line_items` of the invoice and `ledger` entries of the balance.
+
+        With both, only the lines and entries that concern each other.
+        """
+        found: dict[str, pl.DataFrame] = {}
+        if invoice_id is not None and self._invoices is not None:
+            lines = line_items(self._invoices.lazy().filter(pl.col("id") == invoice_id))
+            concerned = pl.lit(balance_id).is_null() | (pl.col("commit_id") == balance_id)
+            found["line_items"] = lines.filter(concerned).collect()
+        if balance_id is not None and self._balances is not None:
+            booked = ledger(self._balances.lazy().filter(pl.col("id") == balance_id))
+            concerned = pl.lit(invoice_id).is_null() | (pl.col("invoice_id") == invoice_id)
+            found["ledger"] = booked.filter(concerned).collect()
+        return found
+
+    def __repr__(self) -> str:
+        counts = dict(self.checks["verdict"].value_counts().rows())
+        told = ", ".join(f"{counts.get(verdict, 0):,} {word}" for verdict, word in _WORDS.items())
+        return f"Reconciliation({told})"
+
+
+_WORDS = {PASS: "passed", FAIL: "failed", WARNING: "warnings", NOT_CHECKED: "not checked"}
+
+
+def reconcile(
+    invoices: Given | None = None,
+    balances: Given | None = None,
+    net_balances: Given | None = None,
+    external: Given | None = None,
+    *,
+    tolerance: Decimal = Decimal("0.01"),
+    as_of: Instant | None = None,
+    external_columns: Mapping[str, str] | None = None,
+    external_units: Units = "major",
+) -> Reconciliation:
+    """Checks the frames of `account.invoices()`, `balances()` and `net_balances()` against each other.
+
+    invoice_total: the total against the lines in the invoice's currency without postpaid drawdown. counted_once: no
+    two live invoices for one contract and period. consolidated, corrections: what repeats or amends other invoices.
+    billing_provider: the total against what the provider billed. drawdown: what invoices drew against the ledger's
+    deductions. true_up, prepaid_purchase: what was billed for commits. ledger_signs, access_schedule, ledger_balance,
+    net_balance: the ledger against itself, its schedule, the API's balance and net balance. external: any frame with
+    an invoice id (Metronome's or the billing provider's) and an amount; `external_columns` maps our names (invoice_id,
+    amount, currency, date, customer_id) to its columns, `external_units` is "major" or "api" (cents for USD).
+
+    A difference of `tolerance` (in the unit of the row's credit type) or more fails. `as_of`, when the frames were
+    loaded, settles which segments have started; without it the frames themselves prove it where they can. What could
+    not be checked, for want of a frame or a row, is a row that says so. Load balances with `include_archived=True`.
+    Raises ArgumentError for frames without the needed columns or a negative tolerance.
+    """
+    if not isinstance(tolerance, Decimal) or tolerance < 0:
+        raise ArgumentError(f"tolerance must be a Decimal that is not negative, not {tolerance!r}.")
+    if external_units not in get_args(Units):
+        raise ArgumentError(f"external_units must be 'major' or 'api', not {external_units!r}.")
+    bills = None if invoices is None else _Bills.of(invoices)
+    made = _invoice_checks(bills) | _balance_checks(bills, balances, instant("as_of", as_of))
+    made["net_balance"] = _net_balance(net_balances, balances)
+    if external is not None:
+        theirs = external_rows(external, external_columns)
+        made["external"] = (
+            unchecked("invoices were not given")
+            if bills is None
+            else compare_external(bills.heads, theirs, external_units)
+        )
+    results = pl.collect_all([judged(name, made[name], tolerance) for name in CHECKS if name in made])
+    checks = pl.concat([Checks.create_empty(), *results])
+    return Reconciliation(
+        checks, checks.filter(pl.col("verdict") == FAIL), _summary(checks), _invoices=invoices, _balances=balances
+    )
+
+
+class _Bills(NamedTuple):
+    """Invoices without their lines, and the lines: unpacked once, for every check."""
+
+    heads: pl.LazyFrame
+    lines: pl.LazyFrame
+
+    @classmethod
+    def of(cls, invoices: Given) -> _Bills:
+        rows = invoice_lines.numbered(checked(invoices, "invoices", *invoice_lines.NEEDED))
+        heads = rows.with_columns(pl.col("line_items").is_null().alias("bare")).drop("line_items")
+        return cls(*(part.lazy() for part in pl.collect_all([heads, invoice_lines.lines(rows)])))
+
+
+def _invoice_checks(bills: _Bills | None) -> dict[str, pl.LazyFrame]:
+    """The checks that need invoices only."""
+    if bills is None:
+        names = ("invoice_total", "counted_once", "consolidated", "corrections", "billing_provider")
+        return dict.fromkeys(names, unchecked("invoices were not given"))
+    return {
+        "invoice_total": of_invoices.invoice_total(bills.heads, bills.lines),
+        "counted_once": of_invoices.counted_once(bills.heads),
+        "consolidated": of_invoices.consolidated(bills.heads),
+        "corrections": of_invoices.corrections(bills.heads),
+        "billing_provider": of_invoices.billing_provider(bills.heads),
+    }
+
+
+def _balance_checks(bills: _Bills | None, balances: Given | None, at: datetime | None) -> dict[str, pl.LazyFrame]:
+    """The checks that need balances, and those that need invoices too."""
+    both, alone = ("drawdown", "true_up", "prepaid_purchase"), ("ledger_signs", "access_schedule", "ledger_balance")
+    if balances is None:
+        return dict.fromkeys((*both, *alone), unchecked("balances were not given"))
+    given = checked(balances, "balances", *NEEDED, "balance", "invoice_schedule")
+    booked = entries(given).collect().lazy()
+    proof = None if bills is None else ledgers.evidence(bills.heads)
+    spans = ledgers.started(access(given), booked, proof, at).collect().lazy()
+    made = {
+        "ledger_signs": ledgers.signs(given, booked),
+        "access_schedule": ledgers.access_schedule(given, booked, spans),
+        "ledger_balance": ledgers.ledger_balance(given, booked, spans, at),
+    }
+    if bills is None:
+        return made | dict.fromkeys(both, unchecked("invoices were not given"))
+    return made | {
+        "drawdown": ledgers.drawdown(*bills, given, booked),
+        "true_up": ledgers.true_up(*bills, given, booked),
+        "prepaid_purchase": purchases.prepaid_purchase(*bills, given),
+    }
+
+
+def _net_balance(net_balances: Given | None, balances: Given | None) -> pl.LazyFrame:
+    if net_balances is None:
+        return unchecked("net balances were not given")
+    told = checked(net_balances, "net_balances", "customer_id", "credit_type_id", "balance")
+    if balances is None:
+        return unchecked("balances were not given")
+    return ledgers.net_balance(told, balances.lazy())
+
+
+def _summary(checks: pl.DataFrame) -> pl.DataFrame:
+    """Counts per check and credit type, in the order of the checks."""
+    verdict = pl.col("verdict")
+    counted = {"passed": PASS, "failed": FAIL, "warnings": WARNING, "not_checked": NOT_CHECKED}
+    return (
+        checks.group_by("check", "credit_type_id", "credit_type_name", maintain_order=True)
+        .agg(
+            pl.len().cast(pl.Int64).alias("rows"),
+            *((verdict == each).sum().cast(pl.Int64).alias(name) for name, each in counted.items()),
+            pl.col("difference").filter(verdict == FAIL).abs().sum(),
+        )
+        .select(CheckSummary.column_names())
+    )

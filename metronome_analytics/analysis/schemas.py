@@ -1,0 +1,194 @@
+"""The frames that analyses return: columns, dtypes, keys. Amounts are exact, in the unit of their credit type."""
+
+from __future__ import annotations
+
+import dataframely as dy
+
+from metronome_analytics.tables import columns as c
+
+
+class BurnDown(dy.Schema):
+    """One row per balance and step. Key: `customer_id`, `balance_id`, `step` (from 0, in order of time).
+
+    `event` is segment_start, deduction, manual, seat_adjustment, rollover, canceled, credited, true_up, expiration,
+    overdraft, or the ledger's own type in lower case where it is none of these. `source` says where the row is from:
+    ledger (an entry as it stands), breakdown (one window of an entry), rest (what of an entry no window explains),
+    schedule (what the access schedule and the API's floor imply and no entry says). `entry_index` leads back to the
+    ledger. `remaining` is what is accessible after the step. `pending`: counted by the API though the invoice is a
+    draft or the date is still to come. `scheduled`: dated after `as_of` and not counted yet.
+    `usage_starting_at` is where the usage behind a deduction begins, where that is known.
+    """
+
+    customer_id = c.key()
+    balance_id = c.key()
+    step = c.index()
+    balance_name = c.text()
+    balance_type = c.text()
+    credit_type_id = c.text()
+    credit_type_name = c.text()
+    timestamp = c.instant()
+    event = c.text()
+    change = c.amount()
+    remaining = c.amount()
+    pending = c.flag()
+    scheduled = c.flag()
+    source = c.text()
+    entry_index = dy.Int64(nullable=True)
+    segment_id = c.text()
+    segment_starting_at = c.instant()
+    segment_ending_before = c.instant()
+    invoice_id = c.text()
+    usage_starting_at = c.instant()
+    reason = c.text()
+
+
+class Utilisation(dy.Schema):
+    """One row per group and credit type; `by` says what a group is, and columns that do not name it are null.
+
+    Amounts tie out: granted + adjusted + overdraft - used - expired - rolled_over - trued_up = remaining + not_started.
+    `granted` holds every segment of the schedule, `not_started` the part still to come; what rolled over inside the
+    group is in neither `granted` nor `rolled_over`. `used` is minus the deductions, `pending` the part of it that
+    drafts drew. `utilisation` is used / granted, `elapsed` the share of the time gone by, both 0 to 1.
+    `at_risk` is what will expire unused if use goes on as it did in each running segment.
+    """
+
+    customer_id = c.text()
+    balance_id = c.text()
+    segment_id = c.text()
+    contract_id = c.text()
+    product_id = c.text()
+    product_name = c.text()
+    balance_name = c.text()
+    balance_type = c.text()
+    credit_type_id = c.text()
+    credit_type_name = c.text()
+    balances = c.count()
+    granted = c.amount()
+    used = c.amount()
+    expired = c.amount()
+    rolled_over = c.amount()
+    trued_up = c.amount()
+    adjusted = c.amount()
+    overdraft = c.amount()
+    not_started = c.amount()
+    pending = c.amount()
+    remaining = c.amount()
+    utilisation = c.number()
+    starting_at = c.instant()
+    ending_before = c.instant()
+    days_left = dy.Int64(nullable=True)
+    elapsed = c.number()
+    at_risk = c.amount()
+
+
+class Forecast(dy.Schema):
+    """One row per balance. Key: `customer_id`, `balance_id`.
+
+    `burn_per_day` is the average over `window`, as far as there was access; `_low` and `_high` are the least and the
+    most of it and the averages over 7, 30 and 90 days. A run-out date is given only when it falls within access:
+    `_earliest` goes with the high burn, `_latest` with the low. `verdict` is runs out, leaves unused, no burn, used up,
+    access over, or not enough history.
+    """
+
+    customer_id = c.key()
+    balance_id = c.key()
+    balance_name = c.text()
+    balance_type = c.text()
+    credit_type_id = c.text()
+    credit_type_name = c.text()
+    remaining = c.amount()
+    days_observed = c.number()
+    burned = c.amount()
+    burn_per_day = c.amount()
+    burn_per_day_low = c.amount()
+    burn_per_day_high = c.amount()
+    runs_out_at = c.instant()
+    runs_out_at_earliest = c.instant()
+    runs_out_at_latest = c.instant()
+    ending_before = c.instant()
+    days_left = c.number()
+    unused_at_end = c.amount()
+    overage_at_end = c.amount()
+    verdict = c.text()
+
+
+class DrainOrder(dy.Schema):
+    """One row per segment that usage may draw on. Key: `customer_id`, `credit_type_id`, `place` (from 1).
+
+    `drained_before` is what the segments before it hold, `drained_after` that and its own rest: where usage that may
+    draw on all of them stands when this one begins and is empty. `restricted` says that it covers only some usage.
+    """
+
+    customer_id = c.key()
+    credit_type_id = c.text()
+    credit_type_name = c.text()
+    place = c.index()
+    balance_id = c.text()
+    balance_name = c.text()
+    balance_type = c.text()
+    segment_id = c.text()
+    contract_id = c.text()
+    priority = c.number()
+    rolled_over = c.flag()
+    paid = c.flag()
+    restricted = c.flag()
+    segment_starting_at = c.instant()
+    segment_ending_before = c.instant()
+    remaining = c.amount()
+    drained_before = c.amount()
+    drained_after = c.amount()
+
+
+class Lint(dy.Schema):
+    """One row per finding. `rule` names it, `detail` says it in words, `amount` is what it is about."""
+
+    rule = c.text()
+    customer_id = c.text()
+    balance_id = c.text()
+    balance_name = c.text()
+    segment_id = c.text()
+    entry_index = dy.Int64(nullable=True)
+    credit_type_id = c.text()
+    credit_type_name = c.text()
+    amount = c.amount()
+    timestamp = c.instant()
+    detail = c.text()
+
+
+class Checks(dy.Schema):
+    """One row per check and what it looked at. `difference` is actual - expected, in the row's credit type.
+
+    `verdict` is pass, fail, warning (it ties out, but somebody should look), or not checked, with the reason in
+    `detail`. A difference of `tolerance` or more fails. `causes` are the likely reasons of a failure, likeliest
+    first. The ids that are not null name the rows behind it; see `Reconciliation.rows`.
+    """
+
+    check = c.text()
+    customer_id = c.text()
+    invoice_id = c.text()
+    balance_id = c.text()
+    segment_id = c.text()
+    external_id = c.text()
+    credit_type_id = c.text()
+    credit_type_name = c.text()
+    expected = c.amount()
+    actual = c.amount()
+    difference = c.amount()
+    tolerance = c.amount()
+    verdict = c.text()
+    causes = dy.List(dy.String(nullable=True), nullable=True)
+    detail = c.text()
+
+
+class CheckSummary(dy.Schema):
+    """One row per check and credit type. `difference` sums the sizes of the differences that failed."""
+
+    check = c.text()
+    credit_type_id = c.text()
+    credit_type_name = c.text()
+    rows = c.count()
+    passed = c.count()
+    failed = c.count()
+    warnings = c.count()
+    not_checked = c.count()
+    difference = c.amount()

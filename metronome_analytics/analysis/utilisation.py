@@ -1,0 +1,155 @@
+"""Utilisation: what was granted, what became of it, and how that compares with the time gone by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+import polars as pl
+
+from metronome_analytics.analysis.burn_down import burn_down
+from metronome_analytics.analysis.entries import BALANCE, NEEDED, identities
+from metronome_analytics.analysis.frames import MONEY, ZERO, checked, floored, like, literal, optional, ratio
+from metronome_analytics.analysis.schemas import Utilisation
+from metronome_analytics.arguments import Instant, instant
+from metronome_analytics.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from metronome_analytics.tables.columns import Frame
+
+By = Literal["balance", "segment", "customer", "product", "contract"]
+
+_UNIT = ("credit_type_id", "credit_type_name")
+_KEYS: dict[str, tuple[str, ...]] = {
+    "balance": (*BALANCE, "balance_name", "balance_type", "contract_id", "product_id", "product_name"),
+    "segment": (*BALANCE, "segment_id", "balance_name", "balance_type", "contract_id", "product_id", "product_name"),
+    "customer": ("customer_id",),
+    "product": ("customer_id", "product_id", "product_name"),
+    "contract": ("customer_id", "contract_id"),
+}
+_FLOWS = {
+    "granted": ("segment_start", 1),
+    "used": ("deduction", -1),
+    "expired": ("expiration", -1),
+    "rolled_over": ("rollover", -1),
+    "trued_up": ("true_up", -1),
+    "overdraft": ("overdraft", 1),
+}
+_AMOUNTS = (*_FLOWS, "adjusted", "not_started", "pending", "remaining", "at_risk")
+
+
+def utilisation(balances: Frame, *, as_of: Instant | None = None, by: By = "balance") -> Frame:
+    """What was granted, used, expired, adjusted and is left, per group and credit type; the columns of `Utilisation`.
+
+    `balances` is the frame of `account.balances()`; the result is of the same kind, in the order given. `by` is
+    "balance", "segment", "customer", or a customer's "product" or "contract" (null: customer level). Credit types are
+    never summed together. Used is minus the sum of deductions, drafts included, never granted less balance:
+    expirations, rollovers, true-ups and entries by hand are no use (fact sheet 4.1). Without `as_of` there is no
+    time: `days_left`, `elapsed` and `at_risk` are null and nothing counts as not started. A balance without a ledger
+    has no row.
+    Raises ArgumentError for another `by` or a frame without the needed columns.
+    """
+    if by not in get_args(By):
+        raise ArgumentError(f"by must be one of {', '.join(map(repr, get_args(By)))}, not {by!r}.")
+    at = instant("as_of", as_of)
+    given = checked(balances, "balances", *NEEDED)
+    keys: list[str] = [*_KEYS[by], *_UNIT]
+    rows = _segments(given, at).with_columns(_internal_rollover(by).alias("internal"))
+    grouped = rows.group_by(keys, maintain_order=True).agg(
+        pl.struct(BALANCE).n_unique().cast(pl.Int64).alias("balances"),
+        pl.col(*_AMOUNTS, "internal").sum(),
+        pl.col("segment_starting_at").min().alias("starting_at"),
+        pl.col("segment_ending_before").max().alias("ending_before"),
+    )
+    grouped = grouped.with_columns(pl.col("granted", "rolled_over") - pl.col("internal"))
+    missing = [name for name in Utilisation.column_names() if name not in (*keys, *_AMOUNTS, "balances")]
+    empty = [pl.lit(None, pl.String).alias(name) for name in missing if name.endswith(("_id", "_name", "_type"))]
+    return like(_timed(grouped, at).with_columns(empty), balances, Utilisation)
+
+
+def _segments(balances: pl.LazyFrame, at: datetime | None) -> pl.LazyFrame:
+    """One row per balance and segment: its flows, its rest, and what of it is at risk."""
+    burn = burn_down(balances, as_of=at, include_scheduled=True)
+    amount, kind, later = pl.col("change"), pl.col("event"), pl.col("scheduled")
+    known = [name for name, _ in _FLOWS.values()]
+    flows = [
+        (sign * amount.filter(kind == event).sum()).cast(MONEY).alias(name) for name, (event, sign) in _FLOWS.items()
+    ]
+    totals = burn.group_by(*BALANCE, "segment_id", maintain_order=True).agg(
+        *flows,
+        amount.filter(~kind.is_in(known)).sum().alias("adjusted"),
+        amount.filter(later).sum().alias("not_started"),
+        (-amount.filter((kind == "deduction") & pl.col("pending"))).sum().alias("pending"),
+        amount.filter(~later).sum().alias("remaining"),
+        pl.col("segment_starting_at", "segment_ending_before").first(),
+    )
+    names = identities(balances)
+    lineage = balances.select(
+        "customer_id",
+        pl.col("id").alias("balance_id"),
+        optional(balances.collect_schema().names(), "rolled_over_from_commit_id").alias("source_id"),
+    )
+    return (
+        totals.join(names, on=BALANCE, how="left", maintain_order="left")
+        .join(lineage, on=BALANCE, how="left", maintain_order="left")
+        .join(
+            _sources(names),
+            left_on=["customer_id", "source_id"],
+            right_on=["customer_id", "source_id"],
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(_at_risk(at).alias("at_risk"))
+    )
+
+
+def _sources(names: pl.LazyFrame) -> pl.LazyFrame:
+    """What a balance that was rolled over into another was grouped by."""
+    return names.select(
+        "customer_id",
+        pl.col("balance_id").alias("source_id"),
+        *(pl.col(name).alias(f"source_{name}") for name in ("contract_id", "product_id", "product_name", *_UNIT)),
+        pl.lit(True).alias("source_known"),
+    )
+
+
+def _internal_rollover(by: By) -> pl.Expr:
+    """What a balance got by rollover from one of its own group: granted once, it must not count again."""
+    if by in ("balance", "segment"):
+        return ZERO
+    same = [pl.col(name).eq_missing(pl.col(f"source_{name}")) for name in (*_KEYS[by], *_UNIT) if name != "customer_id"]
+    return pl.when(pl.col("source_known").fill_null(False) & pl.all_horizontal(same)).then("granted").otherwise(ZERO)
+
+
+def _at_risk(at: datetime | None) -> pl.Expr:
+    """What is left of a running segment at its end if use goes on as it did; nothing of a postpaid one."""
+    if at is None:
+        return pl.lit(None, MONEY)
+    now, start, end = literal(at), pl.col("segment_starting_at"), pl.col("segment_ending_before")
+    gone, left = _seconds(now - start), _seconds(end - now)
+    to_come = ratio(pl.col("used") * left, gone)
+    running = (start <= now) & (now < end) & (pl.col("balance_type") != "POSTPAID")
+    # A segment that has only just started has used nothing and shows no pace: all of it is at risk.
+    return pl.when(running).then(floored(pl.col("remaining") - to_come.fill_null(ZERO))).otherwise(ZERO)
+
+
+def _seconds(duration: pl.Expr) -> pl.Expr:
+    """Whole seconds, floored at zero, as an exact number."""
+    return pl.max_horizontal(duration.dt.total_seconds(), 0).cast(MONEY)
+
+
+def _timed(grouped: pl.LazyFrame, at: datetime | None) -> pl.LazyFrame:
+    """Adds the shares used and gone by, and the days left."""
+    start, end = pl.col("starting_at"), pl.col("ending_before")
+    used = ratio(pl.col("used"), pl.col("granted")).cast(pl.Float64).alias("utilisation")
+    if at is None:
+        nothing = [pl.lit(None, pl.Int64).alias("days_left"), pl.lit(None, pl.Float64).alias("elapsed")]
+        return grouped.with_columns(used, *nothing, pl.lit(None, MONEY).alias("at_risk"))
+    now = literal(at)
+    gone = ratio(_seconds(pl.min_horizontal(now, end) - start), _seconds(end - start))
+    return grouped.with_columns(
+        used,
+        pl.max_horizontal((end - now).dt.total_days(), 0).alias("days_left"),
+        gone.cast(pl.Float64).alias("elapsed"),
+    )

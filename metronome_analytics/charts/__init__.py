@@ -1,0 +1,10 @@
+"""Altair charts, each of one analysis frame. Imported on first use: it is what brings altair in."""
+
+from metronome_analytics.charts.bars import breakage, utilisation
+from metronome_analytics.charts.base import Chart
+from metronome_analytics.charts.burn_down import burn_down
+from metronome_analytics.charts.files import save
+from metronome_analytics.charts.money import aging, costs, invoices
+from metronome_analytics.charts.portfolio import portfolio
+
+__all__ = ["Chart", "aging", "breakage", "burn_down", "costs", "invoices", "portfolio", "save", "utilisation"]

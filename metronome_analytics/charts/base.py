@@ -1,0 +1,178 @@
+"""What the charts share: colours, themes, panels by credit type, names on legends, and the chart that says "no data".
+
+Every chart takes one analysis frame of any size and draws a bounded number of marks, aggregated in polars: altair's
+limit of 5,000 rows is never lifted. Charts are the only place where Decimal becomes float; tooltips show exact text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+import altair as alt
+import polars as pl
+
+from metronome_analytics.analysis.frames import Given, checked
+from metronome_analytics.analysis.units import code, major
+from metronome_analytics.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+Chart = alt.Chart | alt.LayerChart | alt.VConcatChart
+Theme = Literal["light", "dark"]
+
+MAX_ROWS = 4_000
+"""Rows of one layer's data, below altair's own limit of 5,000."""
+WIDTH = 640
+
+# Okabe and Ito's colours, which people with any common colour vision deficiency can tell apart. Black is left out
+# for dark backgrounds.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C8C", "#F0E442")
+GOOD, NOTICE, BAD, QUIET = "#009E73", "#E69F00", "#D55E00", "#8C8C8C"
+
+_INK: dict[Theme, tuple[str, str, str, str]] = {
+    "light": ("#FFFFFF", "#1F2328", "#59636E", "#E4E7EB"),
+    "dark": ("#16191D", "#E6EDF3", "#9EA7B0", "#30363D"),
+}
+
+NUMBER_LABEL = (
+    "abs(datum.value) >= 1e9 ? format(datum.value / 1e9, ',.3~f') + 'B'"
+    " : abs(datum.value) >= 1e6 ? format(datum.value / 1e6, ',.3~f') + 'M'"
+    " : abs(datum.value) >= 1e4 ? format(datum.value / 1e3, ',.3~f') + 'k'"
+    " : format(datum.value, ',.4~f')"
+)
+"""Vega's own short form writes thousandths as `m`, which reads as millions."""
+
+TIME_LABEL = (
+    "[utchours(datum.value) ? utcFormat(datum.value, '%H:%M')"
+    " : utcFormat(datum.value, utcdate(datum.value) == 1 ? '%b' : '%e %b'),"
+    " datum.index == 0 || (utcmonth(datum.value) == 0 && utcdate(datum.value) == 1)"
+    " ? utcFormat(datum.value, '%Y') : '']"
+)
+"""A tick of a UTC scale: the month or day, and below the first one and each January the year."""
+
+
+def themed(chart: Chart, theme: Theme) -> Chart:
+    """`chart` with explicit colours for its background, so it looks the same wherever it is shown."""
+    if theme not in get_args(Theme):
+        raise ArgumentError(f"theme must be 'light' or 'dark', not {theme!r}.")
+    background, ink, faint, grid = _INK[theme]
+    axis = {"labelColor": faint, "titleColor": ink, "gridColor": grid, "domainColor": faint, "tickColor": faint}
+    words = {"labelColor": ink, "titleColor": ink}
+    configured: Chart = (
+        chart.configure(background=background, padding=12)
+        .configure_view(stroke=None)
+        .configure_axis(**axis, labelFontSize=11, titleFontSize=12, titleFontWeight="normal")
+        .configure_legend(**words, labelLimit=340, symbolOpacity=1, titleFontWeight="normal", labelFontSize=11)
+        .configure_header(**words)
+        .configure_title(color=ink, subtitleColor=faint, anchor="start", fontSize=15, subtitleFontSize=11, offset=10)
+    )
+    return configured
+
+
+def layered(layers: Sequence[alt.Chart], title: alt.TitleParams, *, height: int = 280) -> alt.LayerChart:
+    """One panel of the usual width."""
+    return cast("alt.LayerChart", alt.layer(*layers).properties(width=WIDTH, height=height, title=title))
+
+
+def ink(theme: Theme) -> str:
+    """The colour of text and rules."""
+    return _INK.get(theme, _INK["light"])[1]
+
+
+def no_data(title: str, theme: Theme, why: str = "no data") -> Chart:
+    """A chart that says there is nothing to draw."""
+    return themed(_words(why, title=title, height=120), theme)
+
+
+def nothing(title: alt.TitleParams) -> alt.LayerChart:
+    """A panel of which everything is left out."""
+    return layered([_words("nothing to draw", height=80)], title, height=80)
+
+
+def _words(text: str, *, height: int, title: str = "") -> alt.Chart:
+    words = alt.Chart(pl.DataFrame({"text": [text]}), width=WIDTH, height=height, title=title)
+    drawn: alt.Chart = words.mark_text(fontSize=16, color=QUIET).encode(text="text:N")
+    return drawn
+
+
+def collected(frame: Given, argument: str, *needed: str, source: str) -> pl.DataFrame:
+    """The needed columns of an analysis frame, in memory; ArgumentError when one is missing."""
+    return checked(frame, argument, *needed, source=source).collect()
+
+
+def panels(frame: pl.DataFrame, panel: Callable[[pl.DataFrame, str], Chart], *, title: str, theme: Theme) -> Chart:
+    """One panel per credit type, one below the other: amounts of different credit types never share an axis."""
+    kinds = frame["credit_type_name"].unique(maintain_order=True).sort(nulls_last=True).to_list()
+    if not kinds:
+        return no_data(title, theme)
+    # fill_null keeps a nameless credit type as a panel of its own.
+    name = pl.col("credit_type_name")
+    drawn: Sequence[Chart] = [panel(frame.filter(name.eq_missing(kind)), unit(kind)) for kind in kinds]
+    if len(drawn) == 1:
+        return themed(drawn[0].properties(title=_titled(title, drawn[0])), theme)
+    stacked = alt.vconcat(*drawn, title=title, spacing=28).resolve_scale(color="independent", shape="independent")
+    return themed(stacked, theme)
+
+
+def _titled(title: str, chart: Chart) -> alt.TitleParams:
+    """`title` above what the only panel says of itself."""
+    own: Any = chart.title
+    lines = [] if own is alt.Undefined else [own.text, *(own.subtitle if own.subtitle is not alt.Undefined else [])]
+    return alt.TitleParams(title, subtitle=[str(line) for line in lines])
+
+
+def heading(text: str, notes: Sequence[str]) -> alt.TitleParams:
+    """The title of a panel and, below it, what the reader must know about what is left out."""
+    return alt.TitleParams(text, subtitle=list(notes) or alt.Undefined, fontSize=13, frame="group")
+
+
+def months(frame: pl.DataFrame, column: str) -> list[str]:
+    """Every month from the first to the last of a column of month starts: time has no gaps where nothing happened."""
+    ends = frame.select(pl.col(column).min().alias("from"), pl.col(column).max().alias("to")).drop_nulls()
+    every = ends.select(pl.date_ranges(pl.col("from").dt.date(), pl.col("to").dt.date(), "1mo")).to_series().explode()
+    return every.dt.strftime("%Y-%m").drop_nulls().to_list()
+
+
+def month_axis(field: str, labels: list[str], title: str | None = None) -> alt.X:
+    """A month per column, those without data too."""
+    return alt.X(
+        f"{field}:O", title=title, scale=alt.Scale(domain=labels), axis=alt.Axis(labelAngle=-40, labelOverlap=True)
+    )
+
+
+def unit(credit_type_name: str | None) -> str:
+    """The currency code or unit on the axis of a credit type."""
+    return str(pl.select(code(pl.lit(credit_type_name, pl.String))).item())
+
+
+def as_float(column: str, name: str) -> pl.Expr:
+    """A money column in major units as Float64 for drawing, under `name`."""
+    return major(pl.col(column), pl.col("credit_type_name")).cast(pl.Float64).alias(name)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 balance`, `5,000 balances`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def time_axis(title: str | None = None) -> alt.Axis:
+    """An axis whose labels are UTC dates."""
+    return alt.Axis(title=title, labelAngle=0, labelOverlap=True, labelExpr=TIME_LABEL, grid=False)
+
+
+def amount_axis(title: str) -> alt.Axis:
+    """An axis of major units."""
+    return alt.Axis(title=title, labelExpr=NUMBER_LABEL, tickCount=6)
+
+
+def tips(fields: Mapping[str, str]) -> list[alt.Tooltip]:
+    """A tooltip of texts: field and the words before it."""
+    return [alt.Tooltip(f"{field}:N", title=words) for field, words in fields.items()]
+
+
+def legend(field: str, colors: Mapping[str, str], *, columns: int | None = None) -> alt.Color:
+    """Colours by name, with a legend below the panel."""
+    scale = alt.Scale(domain=list(colors), range=list(colors.values()))
+    below = alt.Legend(orient="bottom", columns=alt.Undefined if columns is None else columns)
+    return alt.Color(f"{field}:N", title=None, scale=scale, legend=below)

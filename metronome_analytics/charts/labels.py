@@ -1,0 +1,48 @@
+"""Names for legends: short, readable, and different for different things."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from metronome_analytics.analysis.frames import checked
+
+LONGEST = 44
+"""Characters of a name on a legend or axis; the tooltip has the whole of it."""
+
+
+def shortened(name: pl.Expr, longest: int = LONGEST) -> pl.Expr:
+    """`name`, cut with an ellipsis when it is too long."""
+    return pl.when(name.str.len_chars() > longest).then(name.str.head(longest - 1) + "…").otherwise(name)
+
+
+def customer_names(frame: pl.DataFrame, customers: pl.DataFrame | pl.LazyFrame | None) -> pl.DataFrame:
+    """`frame` with `customer`: the name from `account.customers()`, else the start of the id."""
+    short = pl.col("customer_id").str.head(8)
+    if customers is None:
+        return frame.with_columns(short.alias("customer"))
+    names = (
+        checked(customers, "customers", "id", "name")
+        .select(pl.col("id").alias("customer_id"), pl.col("name").alias("customer"))
+        .unique("customer_id")
+        .collect()
+    )
+    return frame.join(names, on="customer_id", how="left", maintain_order="left").with_columns(
+        pl.coalesce("customer", short)
+    )
+
+
+def balance_labels(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with `balance`: its name, with the customer where there are several and the id where names meet."""
+    several = frame["customer_id"].n_unique() > 1
+    name = pl.coalesce(pl.col("balance_name"), pl.col("balance_id").str.head(8))
+    both = pl.concat_str(shortened(name, 26), pl.lit(" · "), shortened(pl.col("customer"), 20))
+    label = both if several else shortened(name)
+    keys = frame.select("customer_id", "balance_id", label.alias("balance")).unique(maintain_order=True)
+    alike = pl.len().over("balance") > 1
+    keys = keys.with_columns(
+        pl.when(alike)
+        .then(pl.col("balance") + " #" + pl.col("balance_id").str.head(6))
+        .otherwise("balance")
+        .alias("balance")
+    )
+    return frame.join(keys, on=["customer_id", "balance_id"], how="left", maintain_order="left")

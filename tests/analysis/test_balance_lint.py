@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from metronome_analytics.analysis import balance_lint
+from metronome_analytics.analysis.schemas import Lint
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables import Balances
+from tests.analysis.support import Segment, amounts, balance, drawn, manual, start
+
+if TYPE_CHECKING:
+    from tests.analysis.conftest import Books
+
+YEAR = Segment("100", "2026-01-01", "2027-01-01")
+USED = [start("2026-01-01", "100"), drawn("2026-02-01", "-1")]
+
+
+def rules(*parts: pl.DataFrame) -> list[tuple[str, str]]:
+    """Rule and balance of each finding in June."""
+    found = balance_lint(pl.concat(parts), as_of="2026-06-01")
+    assert found.schema == Lint.create_empty().schema
+    return list(zip(found["rule"], found["balance_id"], strict=True))
+
+
+def test_nothing_to_say() -> None:
+    """An ordinary commit has no finding."""
+    assert rules(balance(USED, [YEAR])) == []
+
+
+def test_each_rule() -> None:
+    """Each rule finds what it is about and nothing else."""
+    overlapping = [YEAR, Segment("5", "2026-12-01", "2027-02-01", "s2")]
+    assert rules(balance(USED, overlapping)) == [("stacked grants", "b1")]
+    assert rules(balance([*USED, manual("2026-03-01", "-150")], [YEAR])) == [("negative segment", "b1")]
+    over = Segment("100", "2026-01-01", "2026-04-01")
+    assert rules(balance(USED, [over], balance="0")) == [("expired but positive", "b1")]
+    assert rules(balance(USED, [over], balance="99")) == [("expired but positive", "b1")] * 2
+    assert rules(balance([*USED, manual("2026-03-01", "1", " ")], [YEAR])) == [("manual entry without a reason", "b1")]
+    assert rules(balance([start("2026-01-01", "100")], [YEAR])) == [("no burn", "b1")]
+    assert rules(balance(USED, [YEAR], rollover_fraction=25.0)) == [("rollover fraction above 1", "b1")]
+
+
+def test_same_priority() -> None:
+    """Balances that run together at one priority are named, others are not."""
+    parts = [
+        balance(USED, [YEAR], key="a", priority=5.0),
+        balance(USED, [YEAR], key="b", priority=5.0, kind="CREDIT"),
+        balance(USED, [YEAR], key="c", priority=6.0),
+        balance(USED, [YEAR], key="d", priority=5.0, kind="POSTPAID"),
+        balance(USED, [YEAR], key="e", priority=5.0, customer="c2"),
+    ]
+    assert rules(*parts) == [("same priority", "a"), ("same priority", "b")]
+
+
+def test_young_commit_may_be_idle() -> None:
+    """A commit that has only just started is not idle yet."""
+    young = [Segment("100", "2026-05-20", "2027-01-01")]
+    assert rules(balance([start("2026-05-20", "100")], young)) == []
+
+
+def test_demo(books: Books) -> None:
+    """The demo account has an overdrawn credit and idle commits; lazy is as eager, and the whole is its customers'."""
+    found = balance_lint(books.balances, as_of=books.as_of)
+    assert {"negative segment", "no burn"} <= set(found["rule"])
+    assert amounts(found.filter(pl.col("rule") == "negative segment")["amount"])[0] == "-2500"
+    assert_frame_equal(balance_lint(books.balances.lazy(), as_of=books.as_of).collect(), found)
+    parts = books.balances.partition_by("customer_id", maintain_order=True)
+    each = pl.concat([balance_lint(part, as_of=books.as_of) for part in parts])
+    assert_frame_equal(each, found, check_row_order=False)
+
+
+def test_wrong_arguments() -> None:
+    """A missing as_of is refused, and no balances have no findings."""
+    with pytest.raises(ArgumentError, match="as_of is needed"):
+        balance_lint(Balances.create_empty(), as_of=None)  # type: ignore[arg-type]  # the point of the test
+    assert balance_lint(Balances.create_empty(), as_of="2026-01-01").schema == Lint.create_empty().schema

@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from metronome_analytics.analysis import Reconciliation, reconcile
+from metronome_analytics.analysis.reconcile import CHECKS
+from metronome_analytics.analysis.schemas import Checks, CheckSummary
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables import Balances, Invoices, NetBalances
+from tests.analysis.faults import FAULTS, Fault
+from tests.analysis.support import (
+    EUR,
+    USD,
+    Segment,
+    amounts,
+    applied,
+    balance,
+    drawn,
+    invoice,
+    line,
+    manual,
+    net,
+    on,
+    start,
+)
+
+if TYPE_CHECKING:
+    from tests.analysis.conftest import Books
+
+YEAR = Segment("100", "2026-01-01", "2027-01-01")
+UNITS = ("c0000000-0000-4000-8000-000000000000", "AI Credits")
+
+
+def verdicts(found: Reconciliation, check: str) -> list[str]:
+    """The verdicts of one check."""
+    return found.checks.filter(pl.col("check") == check)["verdict"].to_list()
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_demo_reconciles(books: Books, told: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    """Every check of the demo account's books passes, whether or not as_of is told."""
+    found = reconcile(books.invoices, books.balances, books.net_balances, as_of=books.as_of if told else None)
+    assert found.exceptions.is_empty()
+    assert found.ok
+    assert found.checks.height > 2_000
+    assert set(CHECKS) - set(found.checks["check"]) <= {"external", "consolidated"}
+    unchecked = found.checks.filter(pl.col("verdict") == "not checked")
+    assert set(unchecked["detail"]) <= {"the net balance of this credit type is not in the frame"}
+    assert found.checks.schema == Checks.create_empty().schema
+    assert found.summary.schema == CheckSummary.create_empty().schema
+    assert found.summary["rows"].sum() == found.checks.height
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("told", [False, True])
+def test_faults_are_found(books: Books, fault: Fault, told: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    """Each seeded fault is found by the right checks, with the right customer, and by no other check."""
+    wrong, customer = fault.seed(books)
+    found = reconcile(wrong.invoices, wrong.balances, wrong.net_balances, as_of=books.as_of if told else None)
+    assert not found.ok
+    assert set(found.exceptions["check"]) == fault.checks
+    assert set(found.exceptions["customer_id"]) == {customer}
+    if fault.cause is not None:
+        assert fault.cause in {causes[0] for causes in found.exceptions["causes"].to_list() if causes}
+
+
+def test_demo_is_its_customers(books: Books) -> None:
+    """The reconciliation of all customers is that of each, put together."""
+    whole = reconcile(books.invoices, books.balances, books.net_balances, as_of=books.as_of)
+    mine = pl.col("customer_id")
+    each = [
+        reconcile(
+            *(frame.filter(mine == customer) for frame in (books.invoices, books.balances, books.net_balances)),
+            as_of=books.as_of,
+        ).checks
+        for customer in books.net_balances["customer_id"]
+    ]
+    assert_frame_equal(pl.concat(each), whole.checks, check_row_order=False)
+
+
+def test_lazy_equals_eager(books: Books) -> None:
+    """LazyFrames give the same result."""
+    frames = (books.invoices, books.balances, books.net_balances)
+    lazy = reconcile(*(frame.lazy() for frame in frames), as_of=books.as_of)
+    assert_frame_equal(lazy.checks, reconcile(*frames, as_of=books.as_of).checks)
+
+
+def test_documented_invoice() -> None:
+    """Covered usage, its negative line and uncovered usage make up the total (fact sheet 4.5)."""
+    lines = [line("5000", commit_id="b1"), applied("-5000"), line("3000")]
+    assert verdicts(reconcile(invoice(lines, "3000")), "invoice_total") == ["pass"]
+    assert verdicts(reconcile(invoice(lines, "8000")), "invoice_total") == ["fail"]
+
+
+def test_postpaid_usage_is_payable() -> None:
+    """The applied line of a postpaid commit is not in the total."""
+    lines = [line("800", commit_id="b1"), applied("-800", kind="POSTPAID")]
+    assert verdicts(reconcile(invoice(lines, "800")), "invoice_total") == ["pass"]
+    assert verdicts(reconcile(invoice(lines, "0")), "invoice_total") == ["fail"]
+
+
+def test_custom_units_are_converted_by_a_line() -> None:
+    """Lines in a custom unit are informational: the conversion line is in the total."""
+    lines = [line("50", unit=UNITS), line("75", type="cpu_conversion")]
+    assert verdicts(reconcile(invoice(lines, "75")), "invoice_total") == ["pass"]
+
+
+def test_tolerance() -> None:
+    """A difference of the tolerance fails, a smaller one passes, and an exact match passes at zero."""
+    off = invoice([line("10")], "10.01")
+    assert verdicts(reconcile(off), "invoice_total") == ["fail"]
+    assert verdicts(reconcile(off, tolerance=Decimal("0.011")), "invoice_total") == ["pass"]
+    assert verdicts(reconcile(invoice([line("10")], "10"), tolerance=Decimal(0)), "invoice_total") == ["pass"]
+    row = reconcile(off).exceptions
+    assert [amounts(row[name]) for name in ("expected", "actual", "difference")] == [["10"], ["10.01"], ["0.01"]]
+
+
+def test_nothing_given() -> None:
+    """Without any frame every check is a row that says why it was not made."""
+    found = reconcile()
+    assert set(found.checks["verdict"]) == {"not checked"}
+    assert set(found.checks["check"]) == set(CHECKS) - {"external"}
+    assert found.ok
+    assert not found.complete
+    assert repr(found) == "Reconciliation(0 passed, 0 failed, 0 warnings, 12 not checked)"
+
+
+def test_empty_frames() -> None:
+    """Empty frames give no rows and the declared columns."""
+    found = reconcile(Invoices.create_empty(), Balances.create_empty(), NetBalances.create_empty())
+    assert found.checks.is_empty()
+    assert found.checks.schema == Checks.create_empty().schema
+    assert found.ok
+    assert found.complete
+
+
+def test_what_is_not_loaded_is_not_checked() -> None:
+    """A missing invoice, ledger, balance or line list is not silently passed."""
+    drawing = balance([start("2026-01-01", "100"), drawn("2026-02-01", "-5", "elsewhere")], [YEAR])
+    bare = balance(None, [YEAR], key="b2")
+    found = reconcile(invoice([applied("-7", "b3")], "-7"), pl.concat([drawing, bare]), net("0"), as_of="2026-03-01")
+    unchecked = found.checks.filter(pl.col("verdict") == "not checked").select("check", "balance_id", "detail").rows()
+    assert ("drawdown", "b1", "the invoice is not in the frame") in unchecked
+    assert ("drawdown", "b3", "the balance is not in the frame") in unchecked
+    assert ("ledger_balance", "b2", "the balance was loaded without include_balance") in unchecked
+    assert ("net_balance", None, "balances were loaded without include_balance") in unchecked
+    lineless = reconcile(invoice([], "3").with_columns(line_items=pl.lit(None)).cast(Invoices.create_empty().schema))
+    assert verdicts(lineless, "invoice_total") == ["not checked"]
+
+
+def test_draft_counts() -> None:
+    """A draft's deduction, dated ahead, is in the balance and ties out."""
+    books = balance([start("2026-01-01", "100"), drawn("2026-03-01", "-5")], [YEAR], balance="95")
+    draft = invoice([line("5", commit_id="b1"), applied("-5")], "0", status="DRAFT", issued_at=on("2026-03-02"))
+    assert reconcile(draft, books, net("95"), as_of="2026-02-10").ok
+
+
+def test_overdrawn_ties_out() -> None:
+    """The API shows an overdrawn balance as zero, and that is no failure."""
+    books = balance([start("2026-01-01", "100"), manual("2026-02-01", "-150")], [YEAR], balance="0")
+    found = reconcile(balances=books, net_balances=net("0"), as_of="2026-03-01")
+    assert found.ok
+
+
+def test_segment_to_come() -> None:
+    """A segment to come counts only once it has started; without as_of it may be either."""
+    segments = [Segment("100", "2026-01-01", "2026-04-01", "q1"), Segment("100", "2026-04-01", "2026-07-01", "q2")]
+    entries = [
+        start("2026-01-01", "100", "q1"),
+        drawn("2026-02-01", "-1", "i1", "q1"),
+        start("2026-04-01", "100", "q2"),
+    ]
+    before, after, neither = (balance(entries, segments, balance=value) for value in ("99", "199", "150"))
+    assert verdicts(reconcile(balances=before, as_of="2026-03-01"), "ledger_balance") == ["pass"]
+    assert verdicts(reconcile(balances=after, as_of="2026-03-01"), "ledger_balance") == ["fail"]
+    assert verdicts(reconcile(balances=after, as_of="2026-05-01"), "ledger_balance") == ["pass"]
+    for books, verdict in ((before, "pass"), (after, "pass"), (neither, "fail")):
+        assert verdicts(reconcile(balances=books), "ledger_balance") == [verdict]
+
+
+def test_archived_counts_zero() -> None:
+    """An archived commit shows no ledger and a balance of zero."""
+    books = balance(None, [YEAR], balance="0", archived_at=on("2026-02-01"))
+    assert verdicts(reconcile(balances=books, as_of="2026-03-01"), "ledger_balance") == ["pass"]
+
+
+def test_consolidated() -> None:
+    """A consolidated invoice is the sum of its constituents, and its lines draw nothing twice."""
+    whole = {
+        "id": "all",
+        "type": "USAGE_CONSOLIDATED",
+        "constituent_invoices": [
+            {"invoice_id": each, "contract_id": "k", "customer_id": "c1"} for each in ("i1", "i2")
+        ],
+    }
+    parts = [invoice([line("3")], "3", contract_id="k"), invoice([line("4")], "4", id="i2")]
+    assert verdicts(reconcile(pl.concat([*parts, invoice([line("7")], "7", **whole)])), "consolidated") == ["pass"]
+    assert verdicts(reconcile(pl.concat([*parts, invoice([line("8")], "8", **whole)])), "consolidated") == ["fail"]
+    assert verdicts(reconcile(invoice([line("7")], "7", **whole)), "consolidated") == ["not checked"]
+
+
+def test_rows_behind() -> None:
+    """The lines and ledger entries behind a check can be had."""
+    books = balance([start("2026-01-01", "100"), drawn("2026-02-01", "-6")], [YEAR], balance="94")
+    found = reconcile(invoice([line("5"), applied("-5")], "0"), books)
+    row = found.exceptions.filter(pl.col("check") == "drawdown").row(0, named=True)
+    behind = found.rows(invoice_id=row["invoice_id"], balance_id=row["balance_id"])
+    assert amounts(behind["line_items"]["total"]) == ["-5"]
+    assert amounts(behind["ledger"]["amount"]) == ["-6"]
+    assert found.rows() == {}
+
+
+def test_wrong_arguments() -> None:
+    """Frames without the needed columns and a tolerance that is none are refused by name."""
+    with pytest.raises(ArgumentError, match="invoices has no column 'line_items'"):
+        reconcile(Invoices.create_empty().drop("line_items"))
+    with pytest.raises(ArgumentError, match="balances has no column 'balance'"):
+        reconcile(balances=Balances.create_empty().drop("balance"))
+    with pytest.raises(ArgumentError, match="tolerance"):
+        reconcile(tolerance=0.01)  # type: ignore[arg-type]  # the point of the test
+
+
+MAPPING = {"invoice_id": "ref", "amount": "paid", "currency": "cur", "date": "day"}
+
+
+def theirs(*rows: tuple[str, float | str | None, str, str]) -> pl.DataFrame:
+    """Another system's rows: reference, amount in major units, currency, day."""
+    return pl.DataFrame(list(rows), schema=["ref", "paid", "cur", "day"], orient="row", strict=False)
+
+
+def ours() -> pl.DataFrame:
+    """Three final invoices: 12.34 dollars known to Stripe, 50 euros, and 1 dollar."""
+    return pl.concat(
+        [
+            invoice([], "1234", billing_provider_invoice_id="in_1", issued_at=on("2026-10-15")),
+            invoice([], "50", id="i2", unit=EUR, issued_at=on("2026-10-15")),
+            invoice([], "100", id="i3", issued_at=on("2026-10-31")),
+        ]
+    )
+
+
+def compared(*rows: tuple[str, float | str | None, str, str]) -> dict[str, tuple[str, str | None, str | None]]:
+    """Verdict, outcome and likeliest cause by reference."""
+    found = reconcile(ours(), external=theirs(*rows), external_columns=MAPPING).checks
+    told = found.filter(pl.col("check") == "external")
+    return {
+        row["external_id"]: (row["verdict"], row["detail"], row["causes"][0] if row["causes"] else None)
+        for row in told.iter_rows(named=True)
+    }
+
+
+GOOD = (("in_1", 12.34, "usd", "2026-10-15"), ("i2", 50.0, "EUR", "2026-10-16"), ("i3", 1.0, "USD", "2026-10-31"))
+
+
+def test_external_matches() -> None:
+    """Amounts in major units match by either id, in any case of the currency."""
+    assert set(compared(*GOOD).values()) == {("pass", "matched", None)}
+    as_text = [(ref, f"${amount:,.2f}", cur, day) for ref, amount, cur, day in GOOD]
+    assert set(compared(*as_text).values()) == {("pass", "matched", None)}
+
+
+@pytest.mark.parametrize(
+    ("row", "outcome", "cause"),
+    [
+        (("in_1", 12.35, "usd", "2026-10-15"), "amount differs", "rounding"),
+        (("in_1", 1234.0, "usd", "2026-10-15"), "amount differs", "unit 100 times off"),
+        (("in_1", -12.34, "usd", "2026-10-15"), "amount differs", "sign"),
+        (("in_1", 99.0, "usd", "2026-10-15"), "amount differs", None),
+        (("in_1", 12.34, "gbp", "2026-10-15"), "currency differs", "another currency"),
+    ],
+)
+def test_external_differs(row: tuple[str, float, str, str], outcome: str, cause: str | None) -> None:
+    """A difference says what it is and what it likely comes from."""
+    assert compared(row, *GOOD[1:])["in_1"] == ("fail", outcome, cause)
+
+
+def test_external_missing() -> None:
+    """What only one side has is missing on the other; near the edge of the period a cut-off is likely."""
+    found = compared(GOOD[0], GOOD[1], ("other", 3.0, "usd", "2026-10-20"))
+    assert found["other"] == ("fail", "missing here", "not expected")
+    assert found["i3"] == ("fail", "missing there", "period cut-off")
+
+
+def test_external_draft_void_and_double() -> None:
+    """A draft or void invoice on the other side, or one that is there twice, is told as such."""
+    books = pl.concat([invoice([], "5", id=status, status=status) for status in ("DRAFT", "VOID", "FINALIZED")])
+    rows = [("DRAFT", 0.05), ("VOID", 0.05), ("FINALIZED", 0.05), ("FINALIZED", 0.05)]
+    external = pl.DataFrame(rows, schema=["invoice_id", "amount"], orient="row")
+    found = reconcile(books, external=external).exceptions
+    told = dict(zip(found["invoice_id"], (causes[0] for causes in found["causes"].to_list()), strict=True))
+    assert told == {
+        "DRAFT": "a draft here, final there",
+        "VOID": "the invoice is void",
+        "FINALIZED": "more than one entry there",
+    }
+
+
+def test_external_zero_invoices_are_not_missed() -> None:
+    """An invoice of nothing, a draft and a void one need not be on the other side."""
+    books = pl.concat(
+        [invoice([], "0"), invoice([], "5", id="d", status="DRAFT"), invoice([], "5", id="v", status="VOID")]
+    )
+    found = reconcile(books, external=pl.DataFrame(schema={"invoice_id": pl.String, "amount": pl.Float64}))
+    assert "external" not in found.checks["check"]
+
+
+def test_external_in_cents() -> None:
+    """A system that keeps cents, as ours does, is compared as it stands."""
+    external = pl.DataFrame({"invoice_id": ["i1"], "amount": [1234]})
+    found = reconcile(ours().head(1), external=external, external_units="api")
+    assert verdicts(found, "external") == ["pass"]
+
+
+def test_external_unreadable() -> None:
+    """An amount that is no number is not checked."""
+    assert compared(("in_1", "n/a", "usd", "2026-10-15"))["in_1"][:2] == (
+        "not checked",
+        "the other system's amount is no number",
+    )
+
+
+def test_external_mapping_is_checked() -> None:
+    """A mapping that does not fit is refused by name."""
+    with pytest.raises(ArgumentError, match="external has no column 'invoice_id', 'amount'"):
+        reconcile(external=theirs(*GOOD))
+    with pytest.raises(ArgumentError, match="external_columns names 'total'"):
+        reconcile(external=theirs(*GOOD), external_columns={"total": "paid"})
+    with pytest.raises(ArgumentError, match="external_units"):
+        reconcile(external_units="pounds")  # type: ignore[arg-type]  # the point of the test
+    assert USD != EUR

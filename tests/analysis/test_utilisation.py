@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from metronome_analytics.analysis import utilisation
+from metronome_analytics.analysis.schemas import Utilisation
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables import Balances
+from tests.analysis.support import EUR, Entry, Segment, amounts, balance, drawn, expired, manual, on, start
+
+if TYPE_CHECKING:
+    from metronome_analytics.analysis.utilisation import By
+    from tests.analysis.conftest import Books
+
+BYS = ("balance", "segment", "customer", "product", "contract")
+YEAR = Segment("10000", "2026-01-01", "2027-01-01")
+
+
+def one(frame: pl.DataFrame, *names: str) -> list[str | None]:
+    """Amounts of the only row."""
+    assert frame.height == 1
+    return [amounts(frame[name])[0] for name in names]
+
+
+def test_used_is_minus_deductions() -> None:
+    """Used counts deductions only: what expired, rolled over or was entered by hand is none."""
+    entries = [
+        start("2026-01-01", "10000"),
+        drawn("2026-02-01", "-900"),
+        manual("2026-03-01", "-100"),
+        manual("2026-03-02", "25"),
+        Entry("ROLLOVER", "2027-01-01", "-2000"),
+        expired("2027-01-01", "-7025"),
+    ]
+    books = balance(entries, [YEAR])
+    told = utilisation(books, as_of="2027-02-01")
+    names = ("granted", "used", "expired", "rolled_over", "adjusted", "remaining", "at_risk")
+    assert one(told, *names) == ["10000", "900", "7025", "2000", "-75", "0", "0"]
+    assert told["utilisation"].to_list() == [0.09]
+    assert told.select("days_left", "elapsed").rows() == [(0, 1.0)]
+
+
+def test_time_against_use() -> None:
+    """Half the time gone and a fifth used: at this pace three fifths expire unused."""
+    entries = [start("2026-01-01", "100"), drawn("2026-01-11", "-20")]
+    told = utilisation(balance(entries, [Segment("100", "2026-01-01", "2026-01-21")]), as_of="2026-01-11")
+    assert one(told, "remaining", "at_risk") == ["80", "60"]
+    assert told.select("utilisation", "elapsed", "days_left").rows() == [(0.2, 0.5, 10)]
+
+
+def test_postpaid_is_not_at_risk() -> None:
+    """What is left of a postpaid commit is trued up, so nothing is at risk of expiring."""
+    entries = [Entry("INITIAL_BALANCE", "2026-01-01", "100", None), drawn("2026-02-01", "-20")]
+    told = utilisation(balance(entries, [YEAR], kind="POSTPAID"), as_of="2026-07-01")
+    assert one(told, "granted", "used", "remaining", "at_risk") == ["100", "20", "80", "0"]
+
+
+def test_nothing_granted() -> None:
+    """Where nothing is granted there is no utilisation."""
+    told = utilisation(balance([manual("2026-02-01", "5")], [YEAR]), as_of="2026-07-01")
+    assert told["utilisation"].to_list() == [None]
+
+
+def test_segments_to_come() -> None:
+    """A segment to come is granted and not started, and its end is the end."""
+    segments = [Segment("300", "2026-07-01", "2026-10-01", "q3"), Segment("300", "2026-10-01", "2027-01-01", "q4")]
+    entries = [
+        start("2026-07-01", "300", "q3"),
+        drawn("2026-08-01", "-120", "i", "q3"),
+        start("2026-10-01", "300", "q4"),
+    ]
+    told = utilisation(balance(entries, segments), as_of="2026-09-20")
+    assert one(told, "granted", "used", "remaining", "not_started") == ["600", "120", "180", "300"]
+    assert told["ending_before"].to_list() == [on("2027-01-01")]
+    by_segment = utilisation(balance(entries, segments), as_of="2026-09-20", by="segment")
+    assert by_segment["segment_id"].to_list() == ["q3", "q4"]
+    assert amounts(by_segment["remaining"]) == ["180", "0"]
+
+
+def test_rollover_inside_a_group_counts_once() -> None:
+    """What rolls over within a customer was granted once; seen by balance it is granted to each."""
+    old = balance(
+        [start("2025-01-01", "100"), Entry("ROLLOVER", "2026-01-01", "-40"), expired("2026-01-01", "-60")],
+        [Segment("100", "2025-01-01", "2026-01-01")],
+        contract_id="k1",
+    )
+    new = balance(
+        [start("2026-01-01", "40", "s2")],
+        [Segment("40", "2026-01-01", "2027-01-01", "s2")],
+        key="b2",
+        contract_id="k2",
+        rolled_over_from_commit_id="b1",
+    )
+    books = pl.concat([old, new])
+    assert one(utilisation(books, as_of="2026-02-01", by="customer"), "granted", "rolled_over") == ["100", "0"]
+    by_contract = utilisation(books, as_of="2026-02-01", by="contract")
+    assert amounts(by_contract["granted"]) == ["100", "40"]
+    assert amounts(by_contract["rolled_over"]) == ["40", "0"]
+
+
+def test_credit_types_stay_apart() -> None:
+    """A customer with two currencies has two rows."""
+    euros = balance([start("2026-01-01", "7")], [Segment("7", "2026-01-01", "2027-01-01")], key="b2", unit=EUR)
+    books = pl.concat([balance([start("2026-01-01", "10000")], [YEAR]), euros])
+    told = utilisation(books, as_of="2026-02-01", by="customer")
+    assert list(zip(told["credit_type_name"], amounts(told["granted"]), strict=True)) == [
+        ("USD (cents)", "10000"),
+        ("EUR", "7"),
+    ]
+
+
+def test_without_as_of() -> None:
+    """Without as_of nothing that depends on today is told."""
+    told = utilisation(balance([start("2026-01-01", "10000"), drawn("2026-02-01", "-5")], [YEAR]))
+    assert one(told, "used", "pending", "remaining", "at_risk") == ["5", "0", "9995", None]
+    assert told.select("days_left", "elapsed").rows() == [(None, None)]
+
+
+@pytest.mark.parametrize("by", BYS)
+def test_demo(books: Books, by: By) -> None:
+    """Every group's amounts tie out, columns are declared, and the whole is its customers put together."""
+    told = utilisation(books.balances, as_of=books.as_of, by=by)
+    assert told.schema == Utilisation.create_empty().schema == utilisation(Balances.create_empty(), by=by).schema
+    plus, minus = ("granted", "adjusted", "overdraft"), ("used", "expired", "rolled_over", "trued_up")
+    into = pl.sum_horizontal(plus) - pl.sum_horizontal(minus)
+    assert told.filter(into != pl.col("remaining") + pl.col("not_started")).is_empty()
+    each = [
+        utilisation(part, as_of=books.as_of, by=by)
+        for part in books.balances.partition_by("customer_id", maintain_order=True)
+    ]
+    assert_frame_equal(pl.concat(each), told)
+    assert_frame_equal(utilisation(books.balances.lazy(), as_of=books.as_of, by=by).collect(), told)
+
+
+def test_demo_remaining_is_balance(books: Books) -> None:
+    """What remains is what the API says."""
+    told = utilisation(books.balances, as_of=books.as_of)
+    joined = told.join(books.balances, left_on=["customer_id", "balance_id"], right_on=["customer_id", "id"])
+    assert joined.height == told.height > 100
+    assert joined.filter(pl.col("remaining") != pl.col("balance")).is_empty()
+
+
+def test_wrong_by() -> None:
+    """Another grouping is refused."""
+    with pytest.raises(ArgumentError, match="by must be one of 'balance'"):
+        utilisation(Balances.create_empty(), by="colour")  # type: ignore[arg-type]  # the point of the test
