@@ -30,6 +30,7 @@ ROOMS: dict[str, set[str]] = {
         "arguments",
         "background",
         "catalogue",
+        "corrections",
         "errors",
         "loaders",
         "loading",
@@ -41,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "charts": {"analysis", "arguments", "errors", "tables"},
     "widgets": {"errors", "tables"},
     "reports": {"errors", "tables"},
-    "corrections": {"api", "errors", "tables"},
+    "corrections": {"api", "background", "errors", "tables"},
     "simulator": set(),
 }
 

@@ -113,6 +113,7 @@ class _Reading:
         # A key may be written with escapes; who does that to a letter is read by `_explain`.
         patterns = [
             *_mistyped_patterns(schema),
+            *_mistyped_texts(schema),
             *_json_patterns(schema),
             r"\\u00[4-7]",
             *([rf'"(?:{unmet})"\s*:'] if unmet else []),
@@ -301,6 +302,14 @@ def _json_patterns(schema: _Schema) -> list[str]:
     """Match a field kept as JSON text that is not null: its text is made by `_explain`, whatever it holds."""
     names = sorted({name for name, dtype in _walk(schema.wire) if isinstance(dtype, JsonText)})
     return [rf'"(?:{"|".join(map(re.escape, names))})"\s*:\s*[^\sn]'] if names else []
+
+
+def _mistyped_texts(schema: _Schema) -> list[str]:
+    """Match a list of texts with something else in it, which polars would take for a text."""
+    lists = pl.List(pl.String())
+    names = "|".join(sorted({re.escape(name) for name, dtype in _walk(schema.wire) if dtype == lists}))
+    text = r'\s*"(?:[^"\\]|\\.)*"\s*,'
+    return [rf'"(?:{names})"\s*:\s*\[(?:{text})*\s*[-0-9tf]'] if names else []
 
 
 def _mistyped_patterns(schema: _Schema) -> list[str]:

@@ -9,9 +9,9 @@ from aiolimiter import AsyncLimiter
 
 # The event loop wakes a request a little late, every time: what is lost so within _CATCH_UP seconds may be made up
 # for, or one request in fifteen would be lost. In any second at most `1 + rate * (_CATCH_UP + 1 / _SPACING)` start,
-# which stays below `rate + 1` with ten milliseconds to spare for what happens between here and the server.
+# which stays below `rate + 1` with eighteen milliseconds to spare for what happens between here and the server.
 _CATCH_UP = 0.02
-_SPACING = 1.03
+_SPACING = 1.04
 
 
 class Pace:

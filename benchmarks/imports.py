@@ -1,0 +1,32 @@
+"""What importing the package costs beyond the libraries it stands on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from benchmarks.result import Options, Result
+
+_BAR = 1.3
+_ALONE = "import polars, httpx, pydantic"
+_OURS = "import metronome_analytics"
+# What the package stands on is imported when first used; this is the price that is then paid.
+_READY = "from metronome_analytics import connect, line_items"
+
+
+def run(options: Options) -> list[Result]:
+    """Our import time as a multiple of theirs, each in a fresh process; and until `connect` can be called."""
+    alone, ours, ready = float("inf"), float("inf"), float("inf")
+    for _ in range(5 if options.quick else 15):
+        alone, ours, ready = min(alone, _time(_ALONE)), min(ours, _time(_OURS)), min(ready, _time(_READY))
+    detail = f"{_ALONE}: {alone * 1000:.0f} ms"
+    return [
+        Result("import", f"<= {_BAR} x", f"{ours / alone:.2f} x", ours / alone <= _BAR, detail),
+        Result("import, first use", "", f"{ready / alone:.2f} x", None, _READY),
+    ]
+
+
+def _time(statement: str) -> float:
+    code = f"import time; began = time.perf_counter(); {statement}; print(time.perf_counter() - began)"
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603  # our own code
+    return float(answer.stdout)
