@@ -189,7 +189,7 @@ def demo(*, customers: int = 40, seed: int = 7, as_of: datetime | None = None, a
         max_requests_per_second=None,
         max_concurrency=16,
         timeout=60.0,
-        progress="auto",
+        progress=False,
         transport=httpx.ASGITransport(simulator.app),
         journal=journal,
         now=lambda: simulator.clock.now,

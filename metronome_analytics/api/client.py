@@ -6,6 +6,7 @@ It refuses a WRITE endpoint before a byte leaves, unless it was opened by `corre
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from dataclasses import dataclass, field
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 T = TypeVar("T")
+
+# Retries are counted in receipts. Without a handler Python would print stamina's bare "stamina.retry_scheduled" under
+# a notebook's cell; whoever configures logging still gets it.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 # One request is tried this often, and waits are honoured as long as all of it fits the budget.
 RETRY_ATTEMPTS = 6

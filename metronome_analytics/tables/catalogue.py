@@ -139,10 +139,10 @@ class Usage(dy.Schema):
 
 
 class UsageGroups(dy.Schema):
-    """One row per window and group of one customer's metric. Key: `customer_id`, `billable_metric_id`, `starting_on`,
-    `group` (which may be null).
+    """One row per window and group of one customer's metric.
 
-    `group` has every key and value; `group_key` and `group_value` are deprecated.
+    Key: `customer_id`, `billable_metric_id`, `starting_on`, `group` (which may be null). `group` has
+    every key and value; `group_key` and `group_value` are deprecated.
     """
 
     customer_id = c.in_key(c.text())

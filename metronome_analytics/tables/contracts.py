@@ -241,10 +241,10 @@ class ContractEdits(dy.Schema):
 
 
 class RateSchedule(dy.Schema):
-    """One row per entitled rate of a contract and period. Key: `contract_id`, `product_id`, `starting_at`,
-    `pricing_group_values`, `billing_frequency` (the last two may be null).
+    """One row per entitled rate of a contract and period.
 
-    Prices are per unit, in the unit of `credit_type_name`. An override, where there is one, is what is charged.
+    Key: `contract_id`, `product_id`, `starting_at`, `pricing_group_values`, `billing_frequency` (the last two may be
+    null). Prices are per unit, in the unit of `credit_type_name`. An override, where there is one, is what is charged.
     """
 
     contract_id = c.in_key(c.text())
@@ -273,10 +273,10 @@ class RateSchedule(dy.Schema):
 
 
 class Rates(dy.Schema):
-    """One row per rate of a rate card and period. Key: `rate_card_id`, `product_id`, `starting_at`,
-    `pricing_group_values`, `billing_frequency` (the last two may be null).
+    """One row per rate of a rate card and period.
 
-    `price` is per unit, in the unit of `credit_type_name`.
+    Key: `rate_card_id`, `product_id`, `starting_at`, `pricing_group_values`, `billing_frequency` (the last two may be
+    null). `price` is per unit, in the unit of `credit_type_name`.
     """
 
     rate_card_id = c.in_key(c.text())

@@ -212,9 +212,9 @@ class CostLines(dy.Schema):
 class DailyCosts(dy.Schema):
     """One row per customer, UTC day, credit type and product: what was used that day, and what is left to pay of it.
 
-    Key: `customer_id`, `date`, `credit_type_id`, `product_id`, `product_name`, `source`, `pending`. `gross` is before commits
-    and credits, `cost` after; `source` is breakdowns (contracts) or costs (Plans, whose product is a line's name);
-    `pending` marks what a draft still may change.
+    Key: `customer_id`, `date`, `credit_type_id`, `product_id`, `product_name`, `source`, `pending`. `gross` is before
+    commits and credits, `cost` after; `source` is breakdowns (contracts) or costs (Plans, whose product is a line's
+    name); `pending` marks what a draft still may change.
     """
 
     customer_id = c.in_key(c.text())

@@ -353,7 +353,7 @@ def test_the_audit_log_ends(account: ma.Account, sdk: Any) -> None:
 
 def test_daily_costs_sum_to_the_finalized_invoices(account: ma.Account) -> None:
     """Over a closed month the days of every customer and credit type add up to its final usage invoices."""
-    window = {"starting_on": "2026-09-01", "ending_before": "2026-10-01"}
+    window: dict[str, Any] = {"starting_on": "2026-09-01", "ending_before": "2026-10-01"}
     daily = account.daily_costs(**window)
     tables.DailyCosts.validate(daily)
     invoices = account.invoices(**window).filter(pl.col("type") == "USAGE", pl.col("status") == "FINALIZED")

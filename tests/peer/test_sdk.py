@@ -43,7 +43,10 @@ def test_invoices_and_their_lines(account: ma.Account, sdk: Any, customers: list
 
 def test_breakdowns(account: ma.Account, sdk: Any, customers: list[str]) -> None:
     """Daily windows: the same windows, totals and lines."""
-    window = {"starting_on": datetime(2026, 10, 28, tzinfo=UTC), "ending_before": datetime(2026, 11, 5, tzinfo=UTC)}
+    window: dict[str, Any] = {
+        "starting_on": datetime(2026, 10, 28, tzinfo=UTC),
+        "ending_before": datetime(2026, 11, 5, tzinfo=UTC),
+    }
     theirs = [
         i
         for id_ in customers
@@ -63,7 +66,10 @@ def test_breakdowns(account: ma.Account, sdk: Any, customers: list[str]) -> None
 
 def test_costs(account: ma.Account, sdk: Any, customers: list[str]) -> None:
     """Daily costs of Plans customers by credit type."""
-    window = {"starting_on": datetime(2026, 10, 1, tzinfo=UTC), "ending_before": datetime(2026, 11, 1, tzinfo=UTC)}
+    window: dict[str, Any] = {
+        "starting_on": datetime(2026, 10, 1, tzinfo=UTC),
+        "ending_before": datetime(2026, 11, 1, tzinfo=UTC),
+    }
     theirs = [
         (id_, day.start_timestamp, credit_type, cost.name, exact(cost.cost))
         for id_ in customers

@@ -1,0 +1,200 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import importlib.util
+import signal
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+from rich.text import Text
+
+from metronome_analytics.account import connect
+from metronome_analytics.cli.folder import Folder
+from metronome_analytics.cli.loads import TABLES, Table, Wish
+from metronome_analytics.cli.log import readable_log
+from metronome_analytics.cli.printing import say, screen
+from metronome_analytics.cli.run import fill, report, running_out, unfinished
+from metronome_analytics.errors import ArgumentError, ConfigurationError, LoadError, MetronomeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from metronome_analytics.account import Account
+    from metronome_analytics.simulator import Simulator
+
+app = App(
+    name="metronome-analytics",
+    help="Every customer, invoice, cost, commit, credit and balance ledger of a Metronome account as exact tables.",
+    version=lambda: version("metronome-analytics"),
+    suppress_keyboard_interrupt=False,
+)
+
+Many = Parameter(consume_multiple=True, negative=())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Our own errors and the system's become one message on stderr and exit code 1."""
+    try:
+        with readable_log():
+            app(arguments, result_action="return_none")
+    except (MetronomeError, OSError) as error:
+        say(screen(stderr=True), f"metronome-analytics: {_message(error)}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+@app.command
+def demo(*, customers: int = 40, seed: int = 7, out: Path = Path("metronome-demo")) -> None:
+    """Load a simulated account over real HTTP, print what an analyst wants first, and write every table.
+
+    Parameters
+    ----------
+    customers
+        How many active customers the simulated account has.
+    seed
+        Another seed makes another account; the same one makes the same.
+    out
+        The folder to write Parquet files and the burn-down chart to.
+    """
+    simulator = _simulator(customers, seed)
+    from metronome_analytics.simulator import running  # noqa: PLC0415  # pull must not load the simulator
+
+    with (
+        running(simulator) as url,
+        connect(simulator.token, base_url=url, environment="demo", max_requests_per_second=None) as account,
+    ):
+        _run(account, Wish(as_of=simulator.clock.now), Folder(out), chart=True)
+
+
+@app.command
+def simulate(*, port: int = 8787, customers: int = 500, seed: int = 7) -> None:
+    """Serve a simulated account on this machine until Ctrl-C.
+
+    The first two lines printed are METRONOME_BASE_URL=... and METRONOME_BEARER_TOKEN=...
+
+    Parameters
+    ----------
+    port
+        The loopback port to listen on; 0 picks a free one.
+    customers
+        How many active customers the simulated account has.
+    seed
+        Another seed makes another account; the same one makes the same.
+    """
+    if not 0 <= port <= 65_535:
+        raise ArgumentError(f"port must be from 0 to 65535, not {port}.")
+    # To be stopped is how this command ends, so it is no failure.
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        simulator = _simulator(customers, seed)
+        from metronome_analytics.simulator import serve  # noqa: PLC0415  # pull must not load the simulator
+
+        def ready(url: str) -> None:
+            sys.stdout.write(f"METRONOME_BASE_URL={url}\nMETRONOME_BEARER_TOKEN={simulator.token}\n")
+            sys.stdout.flush()
+            sys.stderr.write(f"{customers:,} simulated customers, seed {seed}. Ctrl-C stops.\n")
+
+        serve(simulator, port=port, ready=ready)
+    except KeyboardInterrupt:
+        pass
+    except SystemExit as refused:
+        raise ConfigurationError(
+            f"The simulator cannot listen on port {port}.", advice="Another --port may be free; 0 finds one."
+        ) from refused
+
+
+@app.command
+def pull(
+    *,
+    out: Path,
+    customer: Annotated[list[str] | None, Many] = None,
+    tables: Annotated[list[Table] | None, Many] = None,
+    starting_on: str | None = None,
+    ending_before: str | None = None,
+    base_url: str | None = None,
+    max_requests_per_second: float = 7.5,
+) -> None:
+    """Load a real account, print what an analyst wants first, and write every table and the receipts.
+
+    The token is read from METRONOME_BEARER_TOKEN; there is no option for it, because other users of a machine can
+    read the arguments of a process.
+
+    Parameters
+    ----------
+    out
+        The folder to write Parquet files to. A file has its final name only when it is whole.
+    customer
+        Ids of the customers to load; every customer unless given.
+    tables
+        The tables to write; all unless given.
+    starting_on
+        Start of the window (UTC): invoices whose period starts in it, daily breakdowns and costs. Unless given, every
+        invoice and five weeks of days.
+    ending_before
+        End of the window (UTC), exclusive.
+    base_url
+        Another address of the API, such as that of `metronome-analytics simulate`; else METRONOME_BASE_URL.
+    max_requests_per_second
+        The pace; Metronome throttles an account, not a program.
+    """
+    wish = Wish(
+        as_of=datetime.now(UTC),
+        tables=tuple(name for name in TABLES if tables is None or name in tables),
+        customers=customer,
+        starting_on=starting_on,
+        ending_before=ending_before,
+    )
+    with connect(base_url=base_url, max_requests_per_second=max_requests_per_second) as account:
+        _run(account, wish, Folder(out), chart=False)
+
+
+def _run(account: Account, wish: Wish, folder: Folder, *, chart: bool) -> None:
+    console = screen()
+    say(console, Text(f"{account!r} as of {wish.as_of:%Y-%m-%d %H:%M} UTC{wish.limits}", style="dim"))
+    try:
+        tables = fill(account, wish, folder)
+        open_balances = running_out(tables, wish)
+        files = []
+        if chart and open_balances is not None:
+            from metronome_analytics.cli.chart import write_burn_down  # noqa: PLC0415  # altair is slow to import
+
+            files = write_burn_down(tables, open_balances, folder, as_of=wish.as_of)
+    except BaseException:
+        say(screen(stderr=True), *unfinished(folder, wish))
+        raise
+    report(console, tables, open_balances, account.receipts, wish)
+    wrote = f"{len(folder.rows)} Parquet tables, {sum(folder.rows.values()):,} rows, {folder.size / 1e6:,.1f} MB"
+    say(console, "", f"Wrote {', '.join([wrote, *files])} into", Text(str(folder.path), style="bold"))
+
+
+def _simulator(customers: int, seed: int) -> Simulator:
+    if importlib.util.find_spec("uvicorn") is None:
+        raise ConfigurationError(
+            "The simulator is served by uvicorn, which is not installed.",
+            advice="Install the package with the extra 'simulator'.",
+        )
+    if customers < 0:
+        raise ArgumentError(f"customers must be at least 0, not {customers}.")
+    from metronome_analytics.simulator import Simulator  # noqa: PLC0415  # pull must not load the simulator
+
+    return Simulator(customers=customers, seed=seed)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _message(error: Exception) -> str:
+    """What happened, where and what to do; a LoadError's own advice is about attributes no command line has."""
+    if isinstance(error, LoadError) and error.__cause__ is not None:
+        more = f" ({error.failures.height - 1:,} more customers failed too.)" if error.failures.height > 1 else ""
+        return f"{error.__cause__}{more}"
+    return str(error)

@@ -1,0 +1,55 @@
+"""A folder of files. A file has its final name only when it is whole."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import polars as pl
+
+
+class Folder:
+    """Writes into `path`, which is made when there is something to write; remembers what it wrote."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: dict[str, int] = {}
+        """Each table written, and its rows, in the order of writing."""
+
+    def table(self, name: str, frame: pl.DataFrame) -> None:
+        """Write `frame` as `<name>.parquet`; an older file of that name stays until the new one is whole."""
+        self.drawn(f"{name}.parquet", frame.write_parquet)
+        self.rows[name] = frame.height
+
+    def drawn(self, filename: str, write: Callable[[Path], object]) -> Path:
+        """The file `filename`, as `write` writes it to the path it is given."""
+        with self._whole(self.path / filename) as partial:
+            write(partial)
+        return self.path / filename
+
+    def older(self, name: str) -> bool:
+        """Whether a file of the table `name` is there that this run did not write."""
+        return name not in self.rows and (self.path / f"{name}.parquet").exists()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the tables written."""
+        return sum((self.path / f"{name}.parquet").stat().st_size for name in self.rows)
+
+    @contextmanager
+    def _whole(self, path: Path) -> Iterator[Path]:
+        """A path beside `path` that takes its name at the end; gone if the block fails."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+        try:
+            yield partial
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -1,0 +1,137 @@
+"""What `demo` and `pull` load, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal, get_args
+
+import polars as pl
+
+from metronome_analytics.arguments import customer_ids, instant, window
+from metronome_analytics.errors import NotFoundError
+from metronome_analytics.tables import cost_lines, ledger, line_items, segments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from metronome_analytics.account import Account
+
+Table = Literal[
+    "customers",
+    "invoices",
+    "line_items",
+    "balances",
+    "ledger",
+    "segments",
+    "commits",
+    "credits",
+    "net_balances",
+    "invoice_breakdowns",
+    "breakdown_line_items",
+    "costs",
+    "cost_lines",
+]
+TABLES: tuple[Table, ...] = get_args(Table)
+"""Every table, in the order of loading."""
+
+RECENT = timedelta(weeks=5)
+"""How far back daily tables reach unless told otherwise: what one response of the API may cover."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What to load: which tables, of which customers, in which window. Checked when it is made."""
+
+    as_of: datetime
+    tables: tuple[Table, ...] = TABLES
+    customers: Sequence[str] | None = None
+    starting_on: str | None = None
+    ending_before: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ArgumentError before anything is sent."""
+        customer_ids(self.customers, argument="customer")
+        _ = self.window, self.daily
+
+    @property
+    def window(self) -> tuple[datetime | None, datetime | None]:
+        """The window of invoices; open where nothing was given."""
+        return window(("starting_on", self.starting_on), ("ending_before", self.ending_before))
+
+    @property
+    def daily(self) -> tuple[datetime, datetime]:
+        """The window of breakdowns and costs: as given, else the last five weeks with today."""
+        tomorrow = self.as_of.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        end = instant("ending_before", self.ending_before) or tomorrow
+        start = instant("starting_on", self.starting_on) or end - RECENT
+        window(("starting_on", start), ("ending_before", end))
+        return start, end
+
+    @property
+    def limits(self) -> str:
+        """What the wish leaves out, in words, so that a part is not taken for the whole."""
+        parts = [
+            f"from {self.starting_on}" if self.starting_on else "",
+            f"before {self.ending_before}" if self.ending_before else "",
+            "of the customers given" if self.customers is not None else "",
+        ]
+        return "".join(f", {part}" for part in parts if part)
+
+    def any_of(self, *names: Table) -> bool:
+        """Whether one of `names` is wanted."""
+        return not set(names).isdisjoint(self.tables)
+
+
+def load(account: Account, wish: Wish) -> Iterator[tuple[Table, pl.DataFrame]]:
+    """Yield each wanted table as soon as it is complete, in the order of `TABLES`; customers in any case.
+
+    Archived customers are among them: invoices were sent while they were active. Raises what the loaders raise, and
+    NotFoundError for a customer id nobody has.
+    """
+    customers = _customers(account, wish.customers)
+    yield "customers", customers
+    ids = customers["id"]
+    start, end = wish.window
+    if wish.any_of("invoices", "line_items"):
+        invoices = account.invoices(ids, starting_on=start, ending_before=end)
+        yield "invoices", invoices
+        yield "line_items", line_items(invoices)
+    if wish.any_of("balances", "ledger", "segments", "net_balances"):
+        balances = account.balances(ids)
+        yield "balances", balances
+        yield "ledger", ledger(balances)
+        yield "segments", segments(balances)
+    if wish.any_of("commits"):
+        yield "commits", account.commits(ids)
+    if wish.any_of("credits"):
+        yield "credits", account.credits(ids)
+    if wish.any_of("net_balances"):
+        yield "net_balances", _net_balances(account, balances)
+    first, last = wish.daily
+    if wish.any_of("invoice_breakdowns", "breakdown_line_items"):
+        breakdowns = account.invoice_breakdowns(ids, starting_on=first, ending_before=last)
+        yield "invoice_breakdowns", breakdowns
+        yield "breakdown_line_items", line_items(breakdowns)
+    if wish.any_of("costs", "cost_lines"):
+        costs = account.costs(ids, starting_on=first, ending_before=last)
+        yield "costs", costs
+        yield "cost_lines", cost_lines(costs)
+
+
+def _customers(account: Account, ids: Sequence[str] | None) -> pl.DataFrame:
+    """The customers asked for, active ones first; one call lists either active or archived customers."""
+    found = pl.concat([account.customers(customer_ids=ids, only_archived=archived) for archived in (False, True)])
+    for missing in sorted(set(ids or ()) - set(found["id"])):
+        raise NotFoundError("The account has no such customer.", endpoint="customers", customer_id=missing)
+    return found
+
+
+def _net_balances(account: Account, balances: pl.DataFrame) -> pl.DataFrame:
+    """Net balances in every credit type a customer holds: one call answers for one credit type."""
+    held = balances.filter(pl.col("credit_type_id").is_not_null())
+    frames = [
+        account.net_balances(some["customer_id"], credit_type_id=str(credit_type))
+        for (credit_type,), some in held.group_by("credit_type_id", maintain_order=True)
+    ]
+    return pl.concat(frames or [account.net_balances([])])

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from metronome_analytics.__main__ import main
+
+
+@pytest.mark.parametrize("missing", ["cyclopts", "rich"])
+def test_without_the_extra_one_line_says_what_to_install(missing: str) -> None:
+    """Exit code 1 and no traceback where the command line was not installed."""
+    code = (
+        f"import sys; sys.modules['{missing}'] = None\n"
+        "from metronome_analytics.__main__ import main\n"
+        "sys.exit(main(['demo']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert missing in done.stderr
+    assert "extra 'cli'" in done.stderr
+
+
+def test_without_uvicorn_demo_says_which_extra_serves(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The simulator over HTTP needs the extra of its own."""
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["demo"]) == 1
+    assert "extra 'simulator'" in capsys.readouterr().err
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` lists demo, pull and simulate, and is no failure."""
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("demo", "pull", "simulate"))
+
+
+def test_a_real_account_is_loaded_without_the_simulator() -> None:
+    """Importing the commands loads no simulator, no server and no charts."""
+    code = (
+        "import sys, metronome_analytics.cli.app\n"
+        "print(sorted({'metronome_analytics.simulator', 'uvicorn', 'altair'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
