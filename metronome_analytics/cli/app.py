@@ -14,10 +14,11 @@ from cyclopts import App, Parameter
 from rich.text import Text
 
 from metronome_analytics.account import connect
+from metronome_analytics.catalogue import catalogue
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import TABLES, Table, Wish
 from metronome_analytics.cli.log import readable_log
-from metronome_analytics.cli.printing import say, screen
+from metronome_analytics.cli.printing import endpoint_lines, say, screen
 from metronome_analytics.cli.run import fill, report, running_out, unfinished
 from metronome_analytics.errors import ArgumentError, ConfigurationError, LoadError, MetronomeError
 
@@ -154,6 +155,12 @@ def pull(
     )
     with connect(base_url=base_url, max_requests_per_second=max_requests_per_second) as account:
         _run(account, wish, Folder(out), chart=False)
+
+
+@app.command
+def endpoints() -> None:
+    """Print every endpoint with its loader, paging, table, key and for whom it answers. Sends nothing."""
+    say(screen(), *endpoint_lines(catalogue()))
 
 
 def _run(account: Account, wish: Wish, folder: Folder, *, chart: bool) -> None:

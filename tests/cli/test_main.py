@@ -46,3 +46,15 @@ def test_a_real_account_is_loaded_without_the_simulator() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_endpoints_prints_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every loader and every path of the registry is on the page, without a token."""
+    from metronome_analytics.catalogue import catalogue  # noqa: PLC0415
+
+    assert main(["endpoints"]) == 0
+    lines = capsys.readouterr().out.splitlines()[::2]
+    rows = catalogue().select("loader", "effect", "endpoint").rows()
+    assert [(line.split()[0], line.split()[1], " ".join(line.split()[-2:])) for line in lines] == [
+        (loader or "-", effect, endpoint) for loader, effect, endpoint in rows
+    ]
