@@ -75,11 +75,12 @@ def test_closing_leaves_no_thread() -> None:
 
 def test_an_account_that_is_forgotten_closes_itself() -> None:
     """Dropping the last reference ends the thread and leaves no unclosed socket to warn about."""
+    before = set(threading.enumerate())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         account = ma.connect("token", transport=httpx.MockTransport(lambda _: answer([])), progress=False)
         account.customers()
-        (thread,) = [thread for thread in threading.enumerate() if thread.name == "metronome-analytics"]
+        (thread,) = [new for new in set(threading.enumerate()) - before if new.name == "metronome-analytics"]
         del account
         gc.collect()
     assert not thread.is_alive()
