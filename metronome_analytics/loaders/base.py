@@ -32,6 +32,15 @@ if TYPE_CHECKING:
 # Lists of ids in a request are documented to take at most this many, or not documented at all.
 IDS_PER_REQUEST = 100
 
+# What a selector of rates may name; several selectors mean any of them.
+SELECTORS = (
+    "product_id",
+    "product_tags",
+    "pricing_group_values",
+    "partial_pricing_group_values",
+    "billing_frequency",
+)
+
 
 class Loaders:
     """What every loader needs of an account."""

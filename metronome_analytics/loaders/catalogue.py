@@ -8,7 +8,16 @@ import polars as pl
 
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.loaders.base import Loaders, batches, bounds, given, how_many, request_for, within_window
+from metronome_analytics.loaders.base import (
+    SELECTORS,
+    Loaders,
+    batches,
+    bounds,
+    given,
+    how_many,
+    request_for,
+    within_window,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,13 +25,6 @@ if TYPE_CHECKING:
     from metronome_analytics.arguments import Customers, Instant, OnError
 
 _ARCHIVE_FILTERS = ("NOT_ARCHIVED", "ARCHIVED", "ALL")
-_SELECTORS = (
-    "product_id",
-    "product_tags",
-    "pricing_group_values",
-    "partial_pricing_group_values",
-    "billing_frequency",
-)
 
 
 class CatalogueLoaders(Loaders):
@@ -54,7 +56,7 @@ class CatalogueLoaders(Loaders):
             raise ArgumentError("at is needed: rates change with time.")
         body = {
             "at": args.optional_rfc3339("at", at),
-            "selectors": args.objects("selectors", selectors, *_SELECTORS),
+            "selectors": args.objects("selectors", selectors, *SELECTORS),
         }
         requests = [request_for("rates", labels, body=body)]
         return self._just("rates", requests, on_error=on_error, filters={**labels, **body})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.loaders.base import Loaders, given, request_for
+from metronome_analytics.loaders.base import SELECTORS, Loaders, given, request_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from metronome_analytics.api.client import Request
     from metronome_analytics.arguments import Customers, Instant, OnError
     from metronome_analytics.loading import Load
-
-_SELECTORS = (
-    "product_id",
-    "product_tags",
-    "pricing_group_values",
-    "partial_pricing_group_values",
-    "billing_frequency",
-)
 
 
 class ContractLoaders(Loaders):
@@ -129,7 +121,7 @@ class ContractLoaders(Loaders):
         """One row per entitled rate of a contract: the columns of `tables.RateSchedule`. `at` is now by default."""
         body = {
             "at": args.optional_rfc3339("at", at),
-            "selectors": args.objects("selectors", selectors, *_SELECTORS),
+            "selectors": args.objects("selectors", selectors, *SELECTORS),
         }
         requests = [request_for("rate_schedule", _of_contract(customer, contract_id), body=body)]
         return self._just("rate_schedule", requests, on_error=on_error, filters={"contract_id": contract_id, **body})
