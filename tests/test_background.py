@@ -88,8 +88,14 @@ def test_an_account_that_is_forgotten_closes_itself() -> None:
 
 INTERRUPTED = """
     import os, signal, sys, threading
+    from pathlib import Path
     import metronome_analytics as ma
 
+    def sockets():
+        names = [os.readlink(fd) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+        return sum(name.startswith("socket:") for name in names)
+
+    before = sockets()
     account = ma.connect("{token}", base_url="{url}", max_requests_per_second=None, progress=False)
     account.customers()
     def interrupt():
@@ -103,12 +109,12 @@ INTERRUPTED = """
     print(account.receipts["complete"].to_list(), flush=True)
     account.close()
     left = [thread.name for thread in threading.enumerate() if thread.name == "metronome-analytics"]
-    print(left, flush=True)
+    print(left, sockets() - before, flush=True)
 """
 
 
 def test_an_interrupt_cancels_within_a_second() -> None:
-    """Ctrl-C during a load whose answers hang ends it at once, leaves a receipt, and no thread after close()."""
+    """Ctrl-C during a load whose answers hang ends it at once, leaves a receipt, and no thread or socket after close()."""
     simulator = Simulator(customers=40, seed=7)
     hanging = simulator.faults.add(Fault("slow", match="/invoices", times=None, seconds=30.0))
     with running(simulator) as url:
@@ -126,7 +132,7 @@ def test_an_interrupt_cancels_within_a_second() -> None:
             assert process.stdout.readline() == "interrupted\n"
             assert time.monotonic() - began < 1
             assert process.stdout.readline() == "[True, False]\n"
-            assert process.stdout.readline() == "[]\n"
+            assert process.stdout.readline() == "[] 0\n"
             process.stdin.close()
             assert process.wait(timeout=10) == 0
 
