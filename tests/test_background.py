@@ -114,7 +114,7 @@ INTERRUPTED = """
 
 
 def test_an_interrupt_cancels_within_a_second() -> None:
-    """Ctrl-C during a load whose answers hang ends it at once, leaves a receipt, and no thread or socket after close()."""
+    """Ctrl-C ends a load whose answers hang at once, leaves a receipt, and after close() no thread or socket."""
     simulator = Simulator(customers=40, seed=7)
     hanging = simulator.faults.add(Fault("slow", match="/invoices", times=None, seconds=30.0))
     with running(simulator) as url:
