@@ -23,7 +23,8 @@ MetronomeError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
@@ -167,6 +168,19 @@ class LoadError(MetronomeError):
     partial: pl.DataFrame
     failures: pl.DataFrame
 
+    def _repr_html_(self) -> str:
+        shown = self.failures.head(10)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape('' if cell is None else str(cell))}</td>" for cell in row) + "</tr>"
+            for row in shown.iter_rows()
+        )
+        heads = "".join(f"<th>{escape(name)}</th>" for name in shown.columns)
+        counts = f"showing {shown.height:,} of {self.failures.height:,} failures; {self.partial.height:,} rows arrived"
+        return (
+            f"<div><strong>LoadError</strong>: {escape(str(self))}<table><thead><tr>{heads}</tr></thead>"
+            f"<tbody>{rows}</tbody></table><small>{counts}</small></div>"
+        )
+
 
 def _load_error_class(kind: type[MetronomeError]) -> type[LoadError]:
     return type(
@@ -223,4 +237,6 @@ class JournalError(MetronomeError):
 
 
 class OutcomeUnknown(MetronomeError):
-    """A write whose effect could not be established by reading the ledger."""
+    """A write whose effect could not be established or written down; `outcome` has what is known of the plan."""
+
+    outcome: Any = None

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from metronome_analytics.corrections.state import State, with_token
-from metronome_analytics.errors import (
-    AuthenticationError,
-    ConfirmationError,
-    JournalError,
-    MetronomeError,
-    OutcomeUnknown,
-    RateLimitedError,
-    RequestRejected,
-    StalePlan,
-    TransportError,
-)
+from metronome_analytics.corrections.evidence import Amounts, Eye, attempts, is_open, still_possible
+from metronome_analytics.corrections.sending import Row, Send, body_of, facts_of, found_row, row_of, send_once
+from metronome_analytics.errors import ConfirmationError, JournalError, OutcomeUnknown, StalePlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
+    from datetime import datetime
 
     from metronome_analytics.corrections.journal import Journal
-    from metronome_analytics.corrections.plan import BalancePlan, PlannedEntry
+    from metronome_analytics.corrections.plan import BalancePlan
+    from metronome_analytics.corrections.state import State
 
 # A plan older than this was made for another account than the one there is now.
 MAX_AGE = timedelta(minutes=15)
-# How long to wait before each further look at the ledger, in seconds, when it does not show what was sent.
-LOOKS = (0.0, 0.5, 1.0, 2.0, 4.0)
-# After this, a request whose answer was lost will not take effect any more: gateways give up after a minute.
-LANDED = timedelta(minutes=15)
+# Clocks of two machines may differ a little; a plan from the future is none of theirs.
+_SKEW = timedelta(minutes=1)
 
 OUTCOME_SCHEMA = pl.Schema(
     {
@@ -46,16 +36,13 @@ OUTCOME_SCHEMA = pl.Schema(
 )
 
 
-class Send(Protocol):
-    """Sends one manual entry, once; raises one of our errors."""
-
-    def __call__(self, body: dict[str, Any], *, idempotency_key: str) -> None:
-        """Return when the API said 200."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
-    """What became of a plan: `table` has a row per entry, `plan` is the plan's digest."""
+    """What became of a plan: `table` has a row per entry, `plan` is the plan's digest.
+
+    `status` is applied (sent now, and seen in the ledger), already_applied (seen there, nothing sent), refused (the API
+    said no), not_sent (it did not take effect), or unknown (it may have: `account.settle()` decides by reading).
+    """
 
     table: pl.DataFrame
     plan: str
@@ -65,206 +52,183 @@ class Outcome:
         """Whether every entry is in the ledger, seen there."""
         return bool(self.table["verified"].all())
 
+    def __repr__(self) -> str:
+        counts = self.table["status"].value_counts(sort=True).rows()
+        lines = [f"  {row['entry']}  {row['status']}: {row['message']}" for row in self.table.iter_rows(named=True)]
+        return "\n".join([f"Outcome: {', '.join(f'{count} {status}' for status, count in counts)}", *lines])
+
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Everything applying needs: how to read, how to send, where to write it down, how to wait."""
+    """Everything applying needs: how to read, how to send, where to write it down, what time it is."""
 
     read: Callable[[list[str]], State]
+    eye: Eye
     send: Send
     journal: Journal
     base_url: str
     environment: str | None
-    sleep: Callable[[float], None]
+    now: Callable[[], datetime]
 
-    def apply(self, plan: BalancePlan, confirm: str) -> Outcome:
-        """Apply what is provably not applied of `plan`."""
+    def apply(self, plan: BalancePlan, confirm: str, watch: Callable[[Row], object]) -> Outcome:
+        """Apply what is provably not applied of `plan`; `watch` is called with each entry's row."""
         if confirm != plan.confirmation:
             raise ConfirmationError("The phrase is not the plan's.", advice=f"Type it literally: {plan.confirmation}")
+        rows: list[Row] = []
         with self.journal.claimed():
-            history = [record for record in self.journal.records() if record["plan"] == plan.digest]
-            self._still_true(plan)
-            rows: list[dict[str, Any]] = []
-            stopped = False
-            for number, entry in enumerate(plan.entries):
-                if stopped:
-                    rows.append(_row(number, "not_sent", message="An entry before it is undecided; nothing was sent."))
-                    continue
-                row = self._one(plan, number, entry, [r for r in history if r["entry"] == number])
+            past = [record for record in self.journal.records() if record["plan"] == plan.digest]
+            state = self._still_true(plan)
+            stopped: str | None = None
+            for number in range(len(plan.entries)):
+                own = [record for record in past if record["entry"] == number]
+                if stopped is None:
+                    row = self._one(plan, number, own, state, rows)
+                    stopped = f"Entry {number} is {row['status']}" if row["status"] in {"unknown", "not_sent"} else None
+                else:
+                    row = _passed_over(plan, number, own, state, f"{stopped}, so nothing after it was sent.")
                 rows.append(row)
-                stopped = row["status"] in {"unknown", "not_sent"}
-        return Outcome(pl.DataFrame(rows, schema=OUTCOME_SCHEMA, orient="row"), plan.digest)
+                watch(row)
+        return _outcome(plan, rows)
 
     def settle(self) -> pl.DataFrame:
         """Decide what is open in the journal by reading the ledger; send nothing."""
-        last: dict[tuple[str, int], dict[str, Any]] = {}
+        rows = []
+        with self.journal.claimed():
+            for (plan, number), (intent, last) in self._open_entries().items():
+                row = self._settled(number, intent, last)
+                if row["status"] != "unknown":
+                    self.journal.write("settled", plan, number, _noted(intent, row))
+                rows.append({"plan": plan, **row})
+        return pl.DataFrame(rows, schema={"plan": pl.String, **OUTCOME_SCHEMA}, orient="row")
+
+    # --- before anything is sent --------------------------------------------------------------------------------------
+
+    def _still_true(self, plan: BalancePlan) -> State:
+        """StalePlan unless the account is the plan's, and as the plan saw it but for the plan's own entries."""
+        if (plan.base_url, plan.environment) != (self.base_url, self.environment):
+            raise StalePlan(
+                f"The plan is for {plan.environment or plan.base_url}, this account is "
+                f"{self.environment or self.base_url}.",
+                advice="Nothing was sent. Plan on the account that is to change.",
+            )
+        age = self.now() - plan.created_at
+        if not -_SKEW <= age <= MAX_AGE:
+            raise StalePlan(
+                f"The plan is {age.total_seconds() / 60:.0f} minutes old; it holds for {MAX_AGE.seconds // 60}.",
+                advice="Nothing was sent. Plan again; what this plan has applied is not planned twice.",
+            )
+        state = self.read(list(dict.fromkeys(entry.customer_id for entry in plan.entries)))
+        own = frozenset(plan.token(number) for number in range(len(plan.entries))) | frozenset(plan.undoes)
+        for id_, seen in plan.fingerprints.items():
+            balance = state.balances.get(id_)
+            if balance is None or balance.fingerprint(own) != seen:
+                raise StalePlan(
+                    f"Balance {(balance and balance.name) or id_} ({id_}) is no longer what the plan saw.",
+                    advice="Nothing was sent. Plan again and compare.",
+                )
+        there = {token for balance in state.balances.values() for token in balance.tokens()}
+        if missing := set(plan.undoes) - there:
+            raise StalePlan(
+                f"{len(missing)} of the {len(plan.undoes)} entries to be reversed are not in the ledger.",
+                advice="Nothing was sent. Reverse what was applied: plan its opposite entries.",
+            )
+        return state
+
+    # --- one entry ---------------------------------------------------------------------------------------------------
+
+    def _one(self, plan: BalancePlan, number: int, past: list[dict[str, Any]], state: State, before: list[Row]) -> Row:
+        facts = facts_of(plan, number)
+        seen = _seen(plan, number, state)
+        if not seen and past and is_open(past[-1]):
+            found = self.eye.settled(facts, past[-1])
+            if found is None or (not found and still_possible(past[-1])):
+                return row_of(number, "unknown", message=_OPEN)
+            seen = found
+        try:
+            if seen:
+                row = found_row(number, "already_applied", facts, seen, message=_THERE)
+                self.journal.write("outcome", plan.digest, number, _noted(facts, row))
+                return row
+            attempt = attempts(past) + 1
+            # The same uniqueness_key at every attempt; a new Idempotency-Key, as a stored 500 is replayed for a day.
+            key = f"{facts['uniqueness_key']}-{attempt}"
+            self.journal.write("intent", plan.digest, number, {**facts, "attempt": attempt, "idempotency_key": key})
+        except JournalError as error:
+            if not before:
+                raise
+            return row if seen else row_of(number, "not_sent", message=str(error))
+        row = send_once(self.send, self.eye, facts, number, body=body_of(plan, number), idempotency_key=key)
+        try:
+            self.journal.write("outcome", plan.digest, number, {**_noted(facts, row), "attempt": attempt})
+        except JournalError as error:
+            raise self._unwritten(plan, [*before, row], error) from error
+        return row
+
+    @staticmethod
+    def _unwritten(plan: BalancePlan, rows: list[Row], error: JournalError) -> OutcomeUnknown:
+        row = rows[-1]
+        unknown = OutcomeUnknown(
+            f"Entry {row['entry']} was sent ({row['status']}: {row['message']}), and the journal cannot say so: "
+            f"{error.message}",
+            advice="Mend the journal, then settle() decides by the ledger. Nothing after this entry was sent.",
+        )
+        left = range(len(rows), len(plan.entries))
+        rows = [*rows, *(row_of(number, "not_sent", message="The journal failed before it.") for number in left)]
+        unknown.outcome = _outcome(plan, rows)
+        return unknown
+
+    # --- what was left open ------------------------------------------------------------------------------------------
+
+    def _open_entries(self) -> dict[tuple[str, int], tuple[dict[str, Any], dict[str, Any]]]:
+        """The last intent and the last record of each entry of this account that the journal leaves undecided."""
         intents: dict[tuple[str, int], dict[str, Any]] = {}
+        last: dict[tuple[str, int], dict[str, Any]] = {}
         for record in self.journal.records():
             if (record.get("base_url"), record.get("environment")) == (self.base_url, self.environment):
                 key = (record["plan"], record["entry"])
                 last[key] = record
                 if record["kind"] == "intent":
                     intents[key] = record
-        open_ = {key: intents[key] for key, record in last.items() if key in intents and _is_open(record)}
-        rows = []
-        for (plan, number), intent in open_.items():
-            state = self.read([intent["customer_id"]])
-            if state.entries_with(intent["balance_id"], intent["token"]):
-                row = _row(number, "applied", verified=True, message="Found in the ledger.")
-            elif datetime.now(UTC) - intent["at"] > LANDED:
-                row = _row(number, "not_sent", message="The ledger does not have it, long after it was sent.")
-            else:
-                row = _row(number, "unknown", message="Not in the ledger yet; settle again later.")
-            if row["status"] != "unknown":
-                self._note("settled", plan, number, intent, row)
-            rows.append({"plan": plan, **row})
-        return pl.DataFrame(rows, schema={"plan": pl.String, **OUTCOME_SCHEMA}, orient="row")
+        return {key: (intents[key], record) for key, record in last.items() if key in intents and is_open(record)}
 
-    # --- before anything is sent --------------------------------------------------------------------------------------
-
-    def _still_true(self, plan: BalancePlan) -> None:
-        """StalePlan unless the account is the plan's, and as the plan saw it but for the plan's own entries."""
-        if (plan.base_url, plan.environment) != (self.base_url, self.environment):
-            raise StalePlan(f"The plan is for {plan.environment or plan.base_url}, this account is another.")
-        age = datetime.now(UTC) - plan.created_at
-        if age > MAX_AGE:
-            raise StalePlan(f"The plan is {age.total_seconds() / 60:.0f} minutes old, over 15.", advice="Plan again.")
-        state = self.read(list(dict.fromkeys(entry.customer_id for entry in plan.entries)))
-        own = frozenset(plan.token(number) for number in range(len(plan.entries)))
-        for id_, seen in plan.fingerprints.items():
-            balance = state.balances.get(id_)
-            if balance is None or balance.fingerprint(own | frozenset(plan.undoes)) != seen:
-                raise StalePlan(f"Balance {id_} is no longer what the plan saw.", advice="Plan again.")
-        there = {token for balance in state.balances.values() for token in balance.tokens()}
-        if missing := set(plan.undoes) - there:
-            raise StalePlan(f"{len(missing)} of the entries to be reversed are not in the ledger.")
-
-    # --- one entry ---------------------------------------------------------------------------------------------------
-
-    def _one(
-        self, plan: BalancePlan, number: int, entry: PlannedEntry, history: list[dict[str, Any]]
-    ) -> dict[str, Any]:
-        if self._in_ledger(plan, number, entry, looks=LOOKS[:1]):
-            row = _row(number, "already_applied", verified=True, message="Found in the ledger; nothing was sent.")
-            self._note("outcome", plan.digest, number, self._facts(plan, number, entry), row)
-            return row
-        attempts = [record for record in history if record["kind"] == "intent"]
-        if attempts and _is_open(history[-1]) and self._may_still_land(plan, number, entry, attempts[-1]):
-            return _row(number, "unknown", message="Sent before, and the ledger does not show it yet: settle() later.")
-        self._note("intent", plan.digest, number, self._facts(plan, number, entry), {"attempt": len(attempts) + 1})
-        row = self._send(plan, number, entry, attempt=len(attempts) + 1)
-        try:
-            self._note("outcome", plan.digest, number, self._facts(plan, number, entry), row)
-        except JournalError as error:
-            raise OutcomeUnknown(
-                f"Entry {number} was sent ({row['status']}: {row['message']}), and the journal cannot say so: {error}",
-                advice="Mend the journal, then settle() decides by the ledger. Nothing after this entry was sent.",
-            ) from error
-        return row
-
-    def _send(self, plan: BalancePlan, number: int, entry: PlannedEntry, *, attempt: int) -> dict[str, Any]:
-        status: int | None = 200
-        message = ""
-        try:
-            # The same uniqueness_key at every attempt; a new Idempotency-Key, for a stored 500 is replayed for a day.
-            self.send(_body(plan, number, entry), idempotency_key=f"{plan.uniqueness_key(number)}-{attempt}")
-        except (AuthenticationError, RateLimitedError) as error:
-            return _row(number, "refused", http_status=error.status, message=str(error))
-        except TransportError as error:
-            if not error.sent:
-                return _row(number, "not_sent", message=str(error))
-            status, message = error.status, error.message
-        except MetronomeError as error:
-            # 409 on a key of our own, a cut connection, a timeout, a 5xx: it may have taken effect. Never sent again
-            # blindly. Any other 4xx is the API's last word.
-            if isinstance(error, RequestRejected) and error.status not in {408, 409}:
-                return _row(number, "refused", http_status=error.status, message=str(error))
-            status, message = error.status, error.message
-        if self._in_ledger(plan, number, entry, looks=LOOKS):
-            return _row(number, "applied", http_status=status, verified=True, message=message or "Read back.")
-        unseen = "The ledger does not show it: settle() decides later."
-        return _row(number, "unknown", http_status=status, message=f"{message} {unseen}".strip())
-
-    def _may_still_land(self, plan: BalancePlan, number: int, entry: PlannedEntry, intent: dict[str, Any]) -> bool:
-        """Whether an earlier attempt that the ledger did not show has shown up after all, or is just too recent."""
-        if datetime.now(UTC) - intent["at"] > LANDED:
-            return False
-        return self._in_ledger(plan, number, entry, looks=LOOKS)
-
-    def _in_ledger(self, plan: BalancePlan, number: int, entry: PlannedEntry, *, looks: tuple[float, ...]) -> bool:
-        for wait in looks:
-            self.sleep(wait)
-            found = self.read([entry.customer_id]).entries_with(entry.balance_id, plan.token(number))
-            if any(item["amount"] == entry.amount for item in found):
-                return True
-        return False
-
-    # --- the journal -----------------------------------------------------------------------------------------------
-
-    def _facts(self, plan: BalancePlan, number: int, entry: PlannedEntry) -> dict[str, Any]:
-        return {
-            "base_url": self.base_url,
-            "environment": self.environment,
-            "customer_id": entry.customer_id,
-            "balance_id": entry.balance_id,
-            "segment_id": entry.segment_id,
-            "credit_type_name": entry.credit_type_name,
-            "amount": f"{entry.amount.normalize():f}",
-            "reason": entry.reason,
-            "token": plan.token(number),
-        }
-
-    def _note(self, kind: str, plan: str, number: int, facts: dict[str, Any], row: dict[str, Any]) -> None:
-        facts = {name: facts.get(name) for name in (*_FACTS, "token")}
-        self.journal.write(kind, plan, number, {**facts, **{k: v for k, v in row.items() if k != "entry"}})
+    def _settled(self, number: int, intent: dict[str, Any], last: dict[str, Any]) -> Row:
+        found = self.eye.settled(intent, last)
+        if found:
+            return found_row(number, "applied", intent, found, message="Found in the ledger.")
+        if found is None:
+            return row_of(number, "unknown", message="The balance or its ledger cannot be read; settle again later.")
+        if still_possible(last):
+            return row_of(number, "unknown", message=_OPEN)
+        return row_of(number, "not_sent", message="Sent, but it did not take effect: the ledger does not have it.")
 
 
-_FACTS = (
-    "base_url",
-    "environment",
-    "customer_id",
-    "balance_id",
-    "segment_id",
-    "credit_type_name",
-    "amount",
-    "reason",
+_THERE = "In the ledger; nothing was sent."
+_OPEN = (
+    "Sent before, and whether it took effect cannot be told from the ledger now; nothing was sent again. settle() "
+    "decides once the ledger shows it; where it never does although the API said 200, ask Metronome."
 )
 
 
-def _row(
-    number: int, status: str, *, http_status: int | None = None, verified: bool = False, message: str
-) -> dict[str, Any]:
-    return {
-        "entry": number,
-        "status": status,
-        "http_status": http_status,
-        "verified": verified,
-        "message": message,
-    }
+def _seen(plan: BalancePlan, number: int, state: State) -> Amounts:
+    """What the ledger had of an entry when the account was read."""
+    return state.amounts_with(plan.entries[number].balance_id, plan.token(number))
 
 
-def _is_open(record: dict[str, Any]) -> bool:
-    """Whether a record leaves its entry undecided: announced and no more, or sent and not seen."""
-    return record["kind"] == "intent" or record.get("status") == "unknown"
+def _passed_over(plan: BalancePlan, number: int, past: list[dict[str, Any]], state: State, why: str) -> Row:
+    """The row of an entry after the one that stopped the plan: what is known of it from before."""
+    if seen := _seen(plan, number, state):
+        return found_row(number, "already_applied", facts_of(plan, number), seen, message=_THERE)
+    return row_of(number, "unknown" if past and is_open(past[-1]) else "not_sent", message=why)
 
 
-def _body(plan: BalancePlan, number: int, entry: PlannedEntry) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "customer_id": entry.customer_id,
-        "id": entry.balance_id,
-        "segment_id": entry.segment_id,
-        "amount": _number(entry.amount),
-        "reason": with_token(entry.reason, plan.token(number)),
-        "timestamp": entry.timestamp.isoformat().replace("+00:00", "Z"),
-        "uniqueness_key": plan.uniqueness_key(number),
-    }
-    if entry.contract_id is not None:
-        body["contract_id"] = entry.contract_id
-    if entry.per_group_amounts is not None:
-        body["per_group_amounts"] = {group: _number(amount) for group, amount in entry.per_group_amounts.items()}
-    return body
+def _outcome(plan: BalancePlan, rows: list[Row]) -> Outcome:
+    return Outcome(pl.DataFrame(rows, schema=OUTCOME_SCHEMA, orient="row"), plan.digest)
 
 
-def _number(amount: Decimal) -> int | float:
-    """The JSON number whose shortest text is `amount`: that is what comes back."""
-    return int(amount) if amount == amount.to_integral_value() else float(amount)
+def _noted(facts: dict[str, Any], row: Row) -> dict[str, Any]:
+    """What is written of an entry: the facts, without how an earlier record came about, and what became of it."""
+    about = {name: value for name, value in facts.items() if name not in _OF_A_RECORD}
+    return {**about, **{name: value for name, value in row.items() if name != "entry"}}
+
+
+_OF_A_RECORD = {"seq", "at", "kind", "plan", "entry", "hash", "attempt", "idempotency_key"}

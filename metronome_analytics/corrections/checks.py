@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from metronome_analytics.corrections.plan import PlannedEntry
-from metronome_analytics.corrections.state import Balance, Segment, State, token_of, without_token
+from metronome_analytics.corrections.state import Balance, Segment, State, token_of
 from metronome_analytics.corrections.units import currency, display, major
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ MAX_ENTRY = Decimal(10_000)
 MAX_TOTAL = Decimal(50_000)
 _SHORTEST_REASON = 8
 _DECIMALS = 10
+_TOO_LARGE = Decimal(10) ** 28
 
 # One limit for every currency, in its major unit, or a limit by currency.
 Limit = Decimal | int | Mapping[str, Decimal | int]
@@ -51,8 +52,10 @@ class Checker:
         segment = None if balance is None else self._segment(entry, balance, wrong)
         if balance is not None and segment is not None:
             wrong += self._fits(row, entry, balance, segment)
-        if wrong or balance is None or segment is None:
-            self.problems += [(row, name, problem) for name, problem in wrong]
+        # A field that could not even be read has been reported, and nothing that follows from it is worth saying.
+        unread = {name for number, name, _ in self.problems if number == row}
+        if wrong or unread or balance is None or segment is None:
+            self.problems += [(row, name, problem) for name, problem in wrong if name not in unread]
             return
         self.planned.append(self._complete(entry, balance, segment))
         # What a row that is refused would have taken is not held against the rows after it.
@@ -77,11 +80,15 @@ class Checker:
             yield "amount", "0 changes nothing"
         if -amount.normalize().as_tuple().exponent > _DECIMALS:  # type: ignore[operator]  # finite, so a number
             yield "amount", f"{amount} has more than {_DECIMALS} decimals"
-        elif Decimal(repr(float(amount))) != amount:
+        elif not _is_exact(amount):
             yield "amount", f"{amount} has more digits than a JSON number carries"
         groups = entry.per_group_amounts
-        if groups is not None and sum(groups.values(), start=Decimal(0)) != amount:
-            yield "per_group_amounts", f"they sum to {sum(groups.values(), start=Decimal(0))}, not to {amount}"
+        if groups is None:
+            return
+        if wrong := [name for name, part in groups.items() if not part.is_finite() or not _is_exact(part)]:
+            yield "per_group_amounts", f"no exact finite number for {', '.join(wrong)}"
+        elif (total := sum(groups.values(), start=Decimal(0))) != amount:
+            yield "per_group_amounts", f"they sum to {total}, not to {amount}"
 
     @staticmethod
     def _reason(entry: BalanceEntry) -> Iterator[tuple[str, str]]:
@@ -94,12 +101,12 @@ class Checker:
 
     def _balance(self, entry: BalanceEntry, wrong: list[tuple[str, str]]) -> Balance | None:
         if entry.customer_id not in self.state.names:
-            wrong.append(("customer_id", f"unknown customer {entry.customer_id}"))
+            wrong.append(("customer_id", f"unknown customer {entry.customer_id}, or an archived one"))
             return None
         balance = self.state.balances.get(entry.balance_id)
         if balance is None:
             owner = self.state.names[entry.customer_id]
-            wrong.append(("balance_id", f"{owner} has no balance {entry.balance_id}"))
+            wrong.append(("balance_id", f"{owner} has no balance {entry.balance_id}: unknown, or another customer's"))
             return None
         if balance.customer_id != entry.customer_id:
             wrong.append(("balance_id", f"{balance.id} belongs to {self.state.names[balance.customer_id]}"))
@@ -140,10 +147,10 @@ class Checker:
             return
         unit = balance.credit_type_name
         code, size = currency(unit), abs(major(entry.amount, unit))
-        if size > (limit := _limit(self.max_entry, code)):
+        if size > (limit := _limit(self.max_entry, code, MAX_ENTRY)):
             yield "amount", f"{display(entry.amount, unit)} is over max_entry, {limit:,} {code}"
         total = self._totals.get(code, Decimal(0)) + size
-        if total > (limit := _limit(self.max_total, code)):
+        if total > (limit := _limit(self.max_total, code, MAX_TOTAL)):
             yield "amount", f"with it the plan moves {total:,} {code}, over max_total, {limit:,} {code}"
         left = self._left(balance, segment)
         if entry.amount < 0 and left + entry.amount < 0 and not self.allow_overdraw:
@@ -158,13 +165,7 @@ class Checker:
         if same in self._seen:
             yield "", f"the same entry as row {self._seen[same]}; allow_duplicate=True lets it through"
         self._seen.setdefault(same, row)
-        there = any(
-            (item["type"] or "").endswith("_MANUAL")
-            and item["amount"] == entry.amount
-            and without_token(item["reason"]) == same[4]
-            for item in balance.entries
-        )
-        if there:
+        if balance.has_manual(entry.amount, same[4]):
             yield "", "the ledger has this entry already; allow_duplicate=True lets it through"
         elif self.known(same):
             yield "", "the journal has this entry already; allow_duplicate=True lets it through"
@@ -203,10 +204,18 @@ class Checker:
             yield "a new credit would have a name, a product and an expiry of its own; this adds to what is there"
         else:
             yield "if usage was metered or priced wrongly, correct that and regenerate the invoice instead"
+        if balance.ambiguous:
+            many = f"{balance.ambiguous} manual entries name no segment"
+            yield f"what is left in this segment is inferred: {many}, and are counted by their date"
         if entry.amount < 0 and self._left(balance, segment) + entry.amount < 0:
             yield "it overdraws the segment: the API shows 0, the ledger stays negative"
 
 
-def _limit(limit: Limit, code: str) -> Decimal:
-    """The limit for one currency; a mapping that does not name it allows nothing."""
-    return Decimal(limit.get(code, 0)) if isinstance(limit, Mapping) else Decimal(limit)
+def _is_exact(amount: Decimal) -> bool:
+    """Whether a JSON number carries `amount` and a money column holds it: what is sent is what comes back."""
+    return abs(amount) < _TOO_LARGE and Decimal(repr(float(amount))) == amount
+
+
+def _limit(limit: Limit, code: str, default: Decimal) -> Decimal:
+    """The limit for one currency; where a mapping does not name it, the default."""
+    return Decimal(limit.get(code, default)) if isinstance(limit, Mapping) else Decimal(limit)

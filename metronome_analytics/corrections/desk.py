@@ -14,6 +14,7 @@ from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.corrections.apply import Outcome, Writer
 from metronome_analytics.corrections.checks import MAX_ENTRY, MAX_TOTAL, Checker, Limit, Same
 from metronome_analytics.corrections.entries import Entries, read_entries
+from metronome_analytics.corrections.evidence import Eye, is_open
 from metronome_analytics.corrections.journal import Journal
 from metronome_analytics.corrections.plan import BalancePlan
 from metronome_analytics.corrections.state import State
@@ -38,7 +39,9 @@ class CorrectionDesk:
     _new_client: Callable[..., Client]
     _journal_path: Callable[[], Path]
     _now: Callable[[], datetime]
-    _writing_client: Client | None = None
+    # Real time, also on a simulated account: how old a plan is, and how long ago something was sent.
+    _clock: Callable[[], datetime] = staticmethod(lambda: datetime.now(UTC))
+    _sleep: Callable[[float], None] = staticmethod(time.sleep)
 
     def plan_balance_entries(
         self,
@@ -60,7 +63,7 @@ class CorrectionDesk:
         if not parsed:
             raise PlanRejected("There are no entries to plan.")
         now = self._now()
-        state = self._read(list(dict.fromkeys(entry.customer_id for entry in parsed if entry is not None)))
+        state = self._read(list(dict.fromkeys(entry.customer_id for entry in parsed)))
         checker = Checker(
             state,
             now,
@@ -72,8 +75,7 @@ class CorrectionDesk:
             problems=problems,
         )
         for row, entry in enumerate(parsed):
-            if entry is not None:
-                checker.check(row, entry)
+            checker.check(row, entry)
         if checker.problems:
             raise _rejected(checker.problems, len(parsed))
         involved = dict.fromkeys(entry.balance_id for entry in checker.planned)
@@ -82,23 +84,34 @@ class CorrectionDesk:
             fingerprints={id_: state.balances[id_].fingerprint(frozenset()) for id_ in involved},
             base_url=self._base_url,
             environment=self.environment,
-            created_at=datetime.now(UTC),
+            created_at=self._clock(),
         )
 
-    def apply(self, plan: BalancePlan, confirm: str) -> Outcome:
+    def apply(
+        self, plan: BalancePlan, confirm: str, *, watch: Callable[[dict[str, Any]], object] = lambda _: None
+    ) -> Outcome:
         """Apply `plan`, entry by entry; `confirm` is `plan.confirmation`, literally.
 
         Each entry is written to the journal before it is sent, sent once, and read back from the ledger: `applied`
-        means seen there. Applying again sends only what is provably not applied. Raises WritesDisabled on an account
-        that may not write, ConfirmationError for another phrase, StalePlan for a plan that is older than 15 minutes
-        or an account that has changed, JournalError where the journal cannot be used; then nothing was sent.
+        means seen there. After an entry that is `unknown` or `not_sent` nothing more is sent. Applying again sends only
+        what is provably not applied, and looks up to half a minute where an answer was lost. `watch` is called with
+        each row of the outcome as it comes.
+
+        Raises WritesDisabled on an account that may not write, ConfirmationError for another phrase, StalePlan for a
+        plan that is older than 15 minutes or an account that has changed, JournalError where the journal cannot be used
+        or another process is applying; then nothing was sent. OutcomeUnknown: an entry was sent and the journal could
+        not say so; `outcome` has what is known.
         """
         if not self._allow_writes:
             raise WritesDisabled("This account only reads.")
-        return self._writer().apply(plan, confirm)
+        return self._writer().apply(plan, confirm, watch)
 
     def settle(self) -> pl.DataFrame:
-        """Decide what is still unknown by reading the ledger; sends nothing. One row per open entry of the journal."""
+        """Decide what is still unknown by reading the ledger; sends nothing, and needs no right to write.
+
+        One row per open entry of the journal: `plan` (its digest) and the columns of an outcome's table. Looks up to
+        half a minute where an answer was lost a moment ago.
+        """
         return self._writer().settle()
 
     def journal(self) -> pl.DataFrame:
@@ -114,14 +127,18 @@ class CorrectionDesk:
             ids,
         )
 
+    def _look(self, ids: list[str]) -> State:
+        return State.of(self.balances(ids, include_archived=True))
+
     def _journal(self) -> Journal:
-        return Journal(self._journal_path())
+        return Journal(self._journal_path(), self._clock)
 
     def _known(self) -> set[Same]:
         """The entries that the journal says are applied, or may be."""
         last: dict[tuple[str, int], dict[str, Any]] = {}
         for record in self._journal().records():
-            if (record.get("base_url"), record.get("environment")) == (self._base_url, self.environment):
+            # Whatever the label: the ids say whose entry it is.
+            if record.get("base_url") == self._base_url:
                 last[record["plan"], record["entry"]] = record
         return {
             (
@@ -132,22 +149,21 @@ class CorrectionDesk:
                 record["reason"],
             )
             for record in last.values()
-            if record["kind"] == "intent" or record.get("status") in {"applied", "already_applied", "unknown"}
+            if is_open(record) or record.get("status") in {"applied", "already_applied"}
         }
 
     def _writer(self) -> Writer:
         return Writer(
-            read=self._read,
+            read=self._look,
+            eye=Eye(lambda id_: self._look([id_]), sleep=self._sleep, now=self._clock),
             send=self._send,
             journal=self._journal(),
             base_url=self._base_url,
             environment=self.environment,
-            sleep=time.sleep,
+            now=self._clock,
         )
 
     def _send(self, body: dict[str, Any], *, idempotency_key: str) -> None:
-        # Opened here and nowhere else: the loaders' client refuses every write.
-        client = self._writing_client = self._writing_client or self._new_client(writes=True)
         request = Request(
             ENDPOINTS["add_manual_balance_entry"],
             body=body,
@@ -158,14 +174,23 @@ class CorrectionDesk:
         async def nothing(_: bytes) -> None:
             return None
 
-        self._background.run(lambda: client.fetch(request, nothing, tally=Tally()))
+        async def once() -> None:
+            # Opened here and nowhere else, for one entry: the loaders' client refuses every write, and a connection
+            # that was idle may be gone, which nobody can tell from an entry that was lost.
+            client = self._new_client(writes=True)
+            try:
+                await client.fetch(request, nothing, tally=Tally())
+            finally:
+                await client.aclose()
+
+        self._background.run(once)
 
 
 def _rejected(problems: list[tuple[int, str, str]], count: int) -> PlanRejected:
     rows = sorted(problems)
     lines = "".join(f"\n  row {row}{f', {name}' if name else ''}: {problem}" for row, name, problem in rows)
     error = PlanRejected(
-        f"{len({row for row, _, _ in rows})} of {count} entries cannot be planned; nothing was sent.{lines}\n"
+        f"{len({row for row, _, _ in rows})} of {count} entries cannot be planned; nothing was sent.{lines}"
     )
     error.problems = pl.DataFrame(
         rows, schema={"row": pl.Int64, "field": pl.String, "problem": pl.String}, orient="row"

@@ -80,23 +80,32 @@ def _problems(error: ValidationError) -> list[str]:
 Entries = BalanceEntry | Mapping[str, Any] | pl.DataFrame | Iterable[BalanceEntry | Mapping[str, Any]]
 
 
-def read_entries(entries: Entries) -> tuple[list[BalanceEntry | None], list[tuple[int, str, str]]]:
-    """The entries by row, and what is wrong as (row, field, problem); a row that is no entry at all is None."""
-    parsed: list[BalanceEntry | None] = []
+def read_entries(entries: Entries) -> tuple[list[BalanceEntry], list[tuple[int, str, str]]]:
+    """The entries by row, and what is wrong as (row, field, problem).
+
+    A field that is no good is reported and left open, so that the rest of its row is still checked.
+    """
+    parsed: list[BalanceEntry] = []
     problems: list[tuple[int, str, str]] = []
     for row, entry in enumerate(_rows(entries)):
         if isinstance(entry, BalanceEntry):
             parsed.append(entry)
             continue
+        # Empty cells of a CSV and nulls of a frame mean "not given".
+        given = {k: v.strip() if isinstance(v, str) else v for k, v in entry.items()}
+        given = {k: v for k, v in given.items() if v is not None and v != ""}
         try:
-            # Empty cells of a CSV and nulls of a frame mean "not given".
-            fields = _Fields.model_validate({k: v for k, v in entry.items() if v is not None and v != ""})
+            fields = dict(_Fields.model_validate(given))
         except ValidationError as error:
-            parsed.append(None)
-            problems += [(row, str(p["loc"][0]) if p["loc"] else "", str(p["msg"])) for p in error.errors()]
-        else:
-            parsed.append(BalanceEntry(**dict(fields)))
+            wrong = [(str(p["loc"][0]), str(p["msg"]).removeprefix("Value error, ")) for p in error.errors()]
+            problems += [(row, name, problem) for name, problem in wrong]
+            fields = {**_OPEN, **{k: v for k, v in given.items() if k not in {name for name, _ in wrong}}}
+        parsed.append(BalanceEntry(**fields))
     return parsed, problems
+
+
+# What stands in for a field that must be there and is not.
+_OPEN: dict[str, Any] = {"customer_id": "", "balance_id": "", "amount": Decimal("NaN"), "reason": ""}
 
 
 def _rows(entries: Entries) -> list[BalanceEntry | Mapping[str, Any]]:

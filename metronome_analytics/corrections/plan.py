@@ -8,12 +8,13 @@ import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from metronome_analytics.corrections.units import display
+from metronome_analytics.corrections.units import display, one_line
 from metronome_analytics.errors import PlanRejected
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ PLAN_SCHEMA: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class BalancePlan:
     """Checked entries, bound by `digest` to what they were checked against.
 
@@ -99,11 +100,12 @@ class BalancePlan:
             totals[entry.credit_type_name] = totals.get(entry.credit_type_name, Decimal(0)) + entry.amount
         sums = " and ".join(display(amount, unit) for unit, amount in totals.items())
         owners = list(dict.fromkeys((entry.customer_id, entry.customer_name) for entry in self.entries))
-        whose = owners[0][1] if len(owners) == 1 else f"{len(owners)} customers"
-        count = f"{len(self.entries)} {'entry' if len(self.entries) == 1 else 'entries'}"
-        return f"apply {count}, {sums}, for {whose} in {self.environment or self.base_url}"
+        whose = one_line(owners[0][1]) if len(owners) == 1 else f"{len(owners)} customers"
+        return (
+            f"apply {_count(len(self.entries))}, {sums}, for {whose} in {one_line(self.environment or self.base_url)}"
+        )
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """What the plan is, in 64 characters: any other entry, account or sight of it gives another."""
         return hashlib.sha256(json.dumps(self._document(), sort_keys=True).encode()).hexdigest()
@@ -198,7 +200,7 @@ class BalancePlan:
     # --- how it shows itself -----------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        lines = [f"BalancePlan of {len(self.entries)} entries for {self.environment or self.base_url}"]
+        lines = [f"BalancePlan of {_count(len(self.entries))} for {one_line(self.environment or self.base_url)}"]
         for number, entry in enumerate(self.entries):
             before, after = (
                 "unknown" if value is None else display(value, entry.credit_type_name)
@@ -206,8 +208,8 @@ class BalancePlan:
             )
             lines += [
                 (
-                    f"  {number}  {display(entry.amount, entry.credit_type_name)}  {entry.customer_name}, "
-                    f"{entry.balance_name or entry.balance_id}"
+                    f"  {number}  {display(entry.amount, entry.credit_type_name)}  {one_line(entry.customer_name)}, "
+                    f"{one_line(entry.balance_name or entry.balance_id)}"
                 ),
                 f"     balance {before}, then {after}; {entry.reason!r} at {entry.timestamp:%Y-%m-%d %H:%M} UTC",
                 *(f"     ! {warning}" for warning in entry.warnings),
@@ -237,6 +239,10 @@ class BalancePlan:
             f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
             f"<p>To apply it, confirm with: <code>{html.escape(self.confirmation)}</code></p>"
         )
+
+
+def _count(number: int) -> str:
+    return f"{number} {'entry' if number == 1 else 'entries'}"
 
 
 def _text(value: object) -> str:

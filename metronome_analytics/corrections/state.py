@@ -69,13 +69,26 @@ class Balance:
     entries: tuple[dict[str, Any], ...] = field(default=(), repr=False)
 
     def available(self, segment: Segment) -> Decimal:
-        """What the ledger leaves in `segment`, drafts taken off.
+        """What is left in `segment`, drafts taken off: what the ledger says, and never more than the whole balance.
 
         A manual entry carries no segment: it belongs to the only one, or else to the one its timestamp falls in,
         which is where the API puts an entry without a timestamp of its own.
         """
-        return sum(
+        left = sum(
             (entry["amount"] for entry in self.entries if self._segment_of(entry) == segment.id), start=Decimal(0)
+        )
+        return left if self.balance is None else min(left, self.balance)
+
+    @property
+    def ambiguous(self) -> int:
+        """How many manual entries there are of which the ledger does not tell the segment."""
+        return 0 if len(self.segments) == 1 else sum(_is_manual(entry) for entry in self.entries)
+
+    def has_manual(self, amount: Decimal, reason: str) -> bool:
+        """Whether the ledger has a manual entry of that amount and reason."""
+        return any(
+            _is_manual(entry) and entry["amount"] == amount and without_token(entry["reason"]) == reason
+            for entry in self.entries
         )
 
     def _segment_of(self, entry: dict[str, Any]) -> str | None:
@@ -95,11 +108,12 @@ class Balance:
         seen = {
             "archived": self.archived,
             "segments": [(s.id, s.starting_at.isoformat(), s.ending_before.isoformat()) for s in self.segments],
-            "ledger": [
+            # Sorted, for the API promises no order among entries of the same time.
+            "ledger": sorted(
                 [str(entry[name]) for name in ("type", "timestamp", "amount", "segment_id", "invoice_id", "reason")]
                 for entry in self.entries
                 if token_of(entry["reason"]) not in without
-            ],
+            ),
         }
         return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
 
@@ -119,10 +133,20 @@ class State:
         rows = balances(list(names)) if names else None
         return cls(names, {} if rows is None else _balances(rows))
 
-    def entries_with(self, balance_id: str, token: str) -> list[dict[str, Any]]:
-        """The ledger entries of a balance that carry `token`."""
+    @classmethod
+    def of(cls, balances: pl.DataFrame) -> State:
+        """The balances alone, for a look at their ledgers."""
+        return cls({}, _balances(balances))
+
+    def amounts_with(self, balance_id: str, token: str) -> tuple[Decimal, ...]:
+        """The amounts of the ledger entries of a balance that carry `token`: one, if it was sent and took effect."""
         balance = self.balances.get(balance_id)
-        return [] if balance is None else [e for e in balance.entries if token_of(e["reason"]) == token]
+        entries = () if balance is None else balance.entries
+        return tuple(entry["amount"] for entry in entries if token_of(entry["reason"]) == token)
+
+
+def _is_manual(entry: dict[str, Any]) -> bool:
+    return (entry["type"] or "").endswith("_MANUAL")
 
 
 def _is_uuid(text: str) -> bool:

@@ -38,3 +38,8 @@ def plain(amount: Decimal) -> str:
     """`amount` with thousands separators and no trailing zeros."""
     text = f"{amount:,f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks and control characters: a name must not change what a person reads or types."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

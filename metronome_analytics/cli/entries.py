@@ -1,0 +1,201 @@
+"""Manual balance entries on the command line: `entries plan`, `entries apply`, `entries status`, and the journal.
+
+Exit codes: 0 when all is as asked; 1 when nothing was sent (or the journal does not verify) and stderr says why;
+3 when some entry was refused or not sent; 4 when some entry may have taken effect and is not decided yet.
+"""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+import polars as pl
+from cyclopts import App, Parameter
+
+from metronome_analytics.account import connect
+from metronome_analytics.cli.printing import plain, say, screen
+from metronome_analytics.corrections import BalancePlan
+from metronome_analytics.corrections.checks import MAX_ENTRY, MAX_TOTAL
+from metronome_analytics.corrections.journal import Journal
+from metronome_analytics.corrections.units import display
+from metronome_analytics.errors import ArgumentError, OutcomeUnknown
+from metronome_analytics.settings import journal_path
+
+if TYPE_CHECKING:
+    from metronome_analytics.corrections.apply import Outcome
+
+NOT_ALL, UNDECIDED = 3, 4
+
+entries = App(name="entries", help="Manual balance entries: plan them, apply a plan, see what became of it.")
+journal = App(name="journal", help="The journal of every manual balance entry that was sent.")
+Flag = Parameter(negative=())
+
+
+@entries.command(name="plan")
+def make_plan(
+    file: Path,
+    *,
+    out: Path,
+    environment: str | None = None,
+    base_url: str | None = None,
+    max_entry: str = str(MAX_ENTRY),
+    max_total: str = str(MAX_TOTAL),
+    allow_overdraw: Annotated[bool, Flag] = False,
+    allow_duplicate: Annotated[bool, Flag] = False,
+) -> None:
+    """Check the entries of a CSV against the account and write the plan. Reads only.
+
+    Columns: customer_id, balance_id, amount (in the balance's own unit: USD is in cents), reason, and if need be
+    segment_id, contract_id, timestamp, per_group_amounts (JSON). The token is read from METRONOME_BEARER_TOKEN.
+
+    Parameters
+    ----------
+    file
+        The CSV, one row per entry.
+    out
+        Where to write the plan: JSON that a person can read.
+    environment
+        A label of yours for the account; it is in the plan and in the phrase that confirms it.
+    base_url
+        Another address of the API; else METRONOME_BASE_URL.
+    max_entry
+        The most one entry may move, in major units (dollars, not cents).
+    max_total
+        The most all entries of a currency may move, in major units.
+    allow_overdraw
+        Let an entry draw more than is left in its segment.
+    allow_duplicate
+        Let an entry through that is in the plan, the ledger or the journal already.
+    """
+    try:
+        rows = pl.read_csv(file, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise ArgumentError(f"{file} cannot be read as CSV: {str(error).splitlines()[0]}") from error
+    with connect(base_url=base_url, environment=environment) as account:
+        plan = account.plan_balance_entries(
+            rows,
+            max_entry=_limit("max_entry", max_entry),
+            max_total=_limit("max_total", max_total),
+            allow_overdraw=allow_overdraw,
+            allow_duplicate=allow_duplicate,
+        )
+    plan.save(out)
+    say(screen(), repr(plan), f"Wrote {out}. It holds for 15 minutes: metronome-analytics entries apply {out}")
+
+
+@entries.command(name="apply")
+def apply_plan(file: Path, *, confirm: str | None = None, base_url: str | None = None) -> None:
+    """Apply a plan: show it, ask for its phrase, send each entry once, and read it back from the ledger.
+
+    Applying the same plan again sends only what is provably not in the ledger. Exit code 3: some entry was refused or
+    not sent. Exit code 4: some entry may have taken effect; `entries status --settle` decides by reading.
+
+    Parameters
+    ----------
+    file
+        The plan, as `entries plan` wrote it.
+    confirm
+        The plan's phrase, literally. Unless given it is asked for.
+    base_url
+        Another address of the API; else METRONOME_BASE_URL. A plan for another address is refused.
+    """
+    plan = BalancePlan.load(file)
+    # The address is never the file's: it would decide where the token goes.
+    with connect(base_url=base_url, environment=plan.environment, allow_writes=True) as account:
+        say(screen(), repr(plan))
+        phrase = _ask() if confirm is None else confirm
+        try:
+            outcome = account.apply(plan, phrase, watch=lambda row: say(screen(), _line(row)))
+        except OutcomeUnknown as error:
+            say(screen(stderr=True), f"metronome-analytics: {error}")
+            sys.exit(UNDECIDED)
+    if code := _code(outcome):
+        sys.exit(code)
+
+
+@entries.command
+def status(
+    *, settle: Annotated[bool, Flag] = False, environment: str | None = None, base_url: str | None = None
+) -> None:
+    """What the journal says last of every entry. Exit code 4: some entry is not decided yet.
+
+    Parameters
+    ----------
+    settle
+        First decide what is open by reading the ledger; needs the token, sends nothing.
+    environment
+        With --settle: the label the entries were planned under.
+    base_url
+        With --settle: another address of the API; else METRONOME_BASE_URL.
+    """
+    if settle:
+        with connect(base_url=base_url, environment=environment) as account:
+            account.settle()
+    frame = Journal(journal_path()).frame()
+    last = frame.group_by("plan", "entry", maintain_order=True).last()
+    for row in last.iter_rows(named=True):
+        amount = display(Decimal(row["amount"]), row["credit_type_name"])
+        # An intent without an outcome: whatever happened then, nobody wrote it down.
+        state = row["status"] or "unknown"
+        where = row["environment"] or row["base_url"]
+        say(
+            screen(),
+            f"{row['at']:%Y-%m-%d %H:%M} UTC  plan {row['plan'][:8]} entry {row['entry']}  {state}: {amount}, "
+            f"customer {row['customer_id']}, balance {row['balance_id']}, {plain(row['reason'])!r}, in {plain(where)}",
+        )
+    undecided = last.filter(pl.col("status").fill_null("unknown") == "unknown").height
+    hint = " --settle decides them, with the --environment they were planned under." if undecided else ""
+    say(screen(), f"{last.height:,} entries, {undecided:,} undecided.{hint}")
+    if undecided:
+        sys.exit(UNDECIDED)
+
+
+@journal.command
+def verify() -> None:
+    """Check the journal's hash chain. Exit code 1: it was changed, or cannot be read."""
+    path = journal_path()
+    count, last = Journal(path).verify()
+    say(screen(), f"{path}: {count:,} records, each follows from the one before it. The last hash is {last}.")
+
+
+@journal.command
+def export(*, out: Path) -> None:
+    """Write every record of the journal for an auditor, after checking its chain.
+
+    Parameters
+    ----------
+    out
+        A new file: a table if it ends in .csv, else JSON lines that hold what is hashed.
+    """
+    path = journal_path()
+    count = Journal(path).export(out)
+    say(screen(), f"Wrote {count:,} records of {path} to {out}.")
+
+
+def _ask() -> str:
+    sys.stderr.write("Type the phrase to apply it, anything else to leave it: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _line(row: dict[str, object]) -> str:
+    return f"entry {row['entry']}: {row['status']}. {plain(str(row['message']))}"
+
+
+def _code(outcome: Outcome) -> int:
+    statuses = set(outcome.table["status"])
+    if "unknown" in statuses:
+        return UNDECIDED
+    return 0 if statuses <= {"applied", "already_applied"} else NOT_ALL
+
+
+def _limit(name: str, text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        value = Decimal("NaN")
+    if not value.is_finite() or value <= 0:
+        raise ArgumentError(f"{name} must be a positive number of major units, not {text!r}.")
+    return value

@@ -1,0 +1,167 @@
+"""Accounts that correct a simulated one over real HTTP, without waiting, and what its books say afterwards."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import polars as pl
+
+import metronome_analytics as ma
+from metronome_analytics.corrections.journal import Journal
+from metronome_analytics.simulator import Fault, Simulator, Switches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+POST = "addManualBalanceLedgerEntry"
+READ = "customerBalances/list"
+CUSTOMERS = 4
+MONTHS = 3
+
+
+class Time:
+    """Real time to begin with; it passes only by sleeping, and then at once. `passing` is told."""
+
+    def __init__(self) -> None:
+        self.at = datetime.now(UTC)
+        self.slept: list[float] = []
+        self.passing: Callable[[], None] = lambda: None
+
+    def now(self) -> datetime:
+        """The time."""
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.slept.append(seconds)
+        self.at += timedelta(seconds=seconds)
+        self.passing()
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder of its own, in memory where the machine has such."""
+    memory = Path("/dev/shm")  # noqa: S108  # a folder made there is private
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="metronome-journal-") as name:
+        yield Path(name)
+
+
+@contextmanager
+def opened(
+    simulator: Simulator,
+    url: str,
+    journal: Path,
+    *,
+    time: Time | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    allow_writes: bool = True,
+    timeout: float = 60.0,
+    environment: str | None = "test",
+) -> Iterator[ma.Account]:
+    """An account on a served simulator that lives in the simulator's time."""
+    time = time or Time()
+    with ma.connect(
+        simulator.token,
+        base_url=url,
+        max_requests_per_second=None,
+        progress=False,
+        allow_writes=allow_writes,
+        environment=environment,
+        # No certificates to load: the simulator is on this machine.
+        transport=transport or httpx.AsyncHTTPTransport(verify=False),
+        timeout=timeout,
+    ) as account:
+        account._journal_path = lambda: journal
+        account._now = lambda: simulator.clock.now
+        account._clock = time.now
+        account._sleep = time.sleep
+        yield account
+
+
+def small() -> Simulator:
+    """A simulated account that is quick to read."""
+    return Simulator(customers=CUSTOMERS, months=MONTHS)
+
+
+def renew(simulator: Simulator, **switches: Any) -> None:
+    """Forget all that was posted, every fault and every key: the account as it was made."""
+    fresh = Simulator(customers=CUSTOMERS, months=MONTHS, switches=Switches(**switches))
+    simulator.faults.clear()
+    simulator.requests.clear()
+    simulator.switches = simulator.app.account.switches = fresh.switches
+    simulator.account = simulator.app.account = fresh.account
+    simulator.clock = fresh.clock
+    simulator.app.idempotency = fresh.app.idempotency
+
+
+def targets(account: ma.Account) -> list[dict[str, str]]:
+    """Where entries may go: the active segment of each balance that has something left."""
+    balances = account.balances().filter(pl.col("balance") > 0)
+    now = account._now()
+    active = ma.segments(balances).filter(pl.col("starting_at") <= now, pl.col("ending_before") > now)
+    return active.select("customer_id", "balance_id", "segment_id").rows(named=True)
+
+
+def times_in_ledger(simulator: Simulator, plan: ma.BalancePlan) -> list[int]:
+    """How often each entry of a plan was posted, from the simulator's own memory."""
+    reasons = [entry.reason for entries in simulator.account.posted.values() for _, entry in entries]
+    return [sum(f"[ma:{plan.token(number)}]" in reason for reason in reasons) for number in range(len(plan.entries))]
+
+
+def said(path: Path, plan: ma.BalancePlan) -> list[str]:
+    """What the journal says last of each entry; its chain is looked at on the way."""
+    last = ["planned"] * len(plan.entries)
+    for record in Journal(path).records():
+        if record["plan"] == plan.digest:
+            last[record["entry"]] = record.get("status") or record["kind"]
+    return last
+
+
+@dataclass
+class Desk:
+    """An account that may write, the simulator it writes to, its journal and its time."""
+
+    account: ma.Account
+    simulator: Simulator
+    url: str
+    journal: Path
+    time: Time
+
+    def rows(self, *amounts: object, reason: str = "Credit for the outage") -> list[dict[str, Any]]:
+        """Entries of these amounts, each with a reason of its own."""
+        places = targets(self.account)
+        return [
+            {**places[number % len(places)], "amount": amount, "reason": f"{reason}, part {number}"}
+            for number, amount in enumerate(amounts)
+        ]
+
+    def plan(self, *amounts: object, **options: Any) -> ma.BalancePlan:
+        """A plan of entries of these amounts."""
+        return self.account.plan_balance_entries(self.rows(*amounts), **options)
+
+    def apply(self, plan: ma.BalancePlan) -> list[tuple[str, int | None]]:
+        """Apply a plan with its phrase: the status and HTTP status of every entry."""
+        outcome = self.account.apply(plan, confirm=plan.confirmation)
+        counts = times_in_ledger(self.simulator, plan)
+        for count, verified in zip(counts, outcome.table["verified"], strict=True):
+            assert count >= verified
+            assert count <= 1
+        return outcome.table.select("status", "http_status").rows()
+
+    def posts(self) -> int:
+        """How many POSTs of an entry arrived."""
+        return self.simulator.requests.count(POST)
+
+    def in_ledger(self, plan: ma.BalancePlan) -> list[int]:
+        """How often each entry is in the ledger."""
+        return times_in_ledger(self.simulator, plan)
+
+    def fault(self, kind: Any, match: str = POST, **options: Any) -> Fault:
+        """Order a fault."""
+        return self.simulator.faults.add(Fault(kind, match, **options))

@@ -1,0 +1,90 @@
+"""Applies plans in processes of their own that kill themselves with SIGKILL where they are told to.
+
+One process that has imported everything and started no thread forks a child for every line of JSON on its input, and
+answers with how the child ended: 0, or minus the signal.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import stamina
+
+import metronome_analytics as ma
+from metronome_analytics.account import connect
+from metronome_analytics.corrections import BalancePlan
+from metronome_analytics.corrections.journal import Journal
+
+
+def main() -> int:
+    """Serve until the input ends."""
+    logging.getLogger("stamina").setLevel(logging.ERROR)
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if not child:
+            try:
+                work(order)
+            except ma.MetronomeError as error:
+                sys.stderr.write(f"{error}\n")
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+    return 0
+
+
+def work(order: dict[str, Any]) -> None:
+    """Apply the plan of an order, and die at its point."""
+    plan = BalancePlan.load(order["plan"])
+    stamina.set_testing(True, attempts=2, cap=True)
+    with connect(
+        order["token"],
+        base_url=order["url"],
+        environment=plan.environment,
+        allow_writes=True,
+        max_requests_per_second=None,
+        progress=False,
+    ) as account:
+        account._journal_path = lambda: Path(order["journal"])
+        account._sleep = lambda _: None
+        _die_at(account, order["point"], order["entry"])
+        account.apply(plan, plan.confirmation)
+
+
+def _die_at(account: ma.Account, point: str | None, entry: int) -> None:
+    write, send = Journal.write, account._send
+    left = [entry]
+
+    def maybe(here: str) -> None:
+        if here == point:
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+
+    def writing(self: Journal, kind: str, plan: str, number: int, data: dict[str, Any]) -> None:
+        maybe("before the intent" if kind == "intent" else "before the outcome")
+        write(self, kind, plan, number, data)
+
+    def sending(body: dict[str, Any], *, idempotency_key: str) -> None:
+        maybe("before the send")
+        if point == "during the send" and not left[0]:
+            # Whatever has left by then has left.
+            threading.Timer(0.004, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        send(body, idempotency_key=idempotency_key)
+        maybe("after the send")
+
+    Journal.write = writing  # type: ignore[assignment,method-assign]  # this process has no other use for it
+    account._send = sending  # type: ignore[method-assign]  # as above
+
+
+if __name__ == "__main__":
+    sys.exit(main())
