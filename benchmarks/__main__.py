@@ -16,6 +16,7 @@ _MODULES = {
     "requests": "requests",
     "pace": "pace",
     "import": "imports",
+    "reconcile": "reconcile",
 }
 
 

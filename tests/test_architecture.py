@@ -40,8 +40,10 @@ ROOMS: dict[str, set[str]] = {
     },
     "analysis": {"arguments", "errors", "tables"},
     "charts": {"analysis", "arguments", "errors", "tables"},
-    "widgets": {"errors", "tables"},
-    "reports": {"errors", "tables"},
+    "search": {"errors"},
+    "display": {"analysis", "errors"},
+    "widgets": {"analysis", "arguments", "background", "charts", "display", "errors", "search", "tables"},
+    "reports": {"analysis", "arguments", "charts", "errors", "tables"},
     "corrections": {"api", "background", "errors", "tables"},
     "simulator": set(),
 }

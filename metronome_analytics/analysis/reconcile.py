@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from html import escape
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import polars as pl
@@ -11,7 +12,7 @@ import polars as pl
 from metronome_analytics.analysis.checks import invoices as of_invoices
 from metronome_analytics.analysis.checks import ledgers, purchases
 from metronome_analytics.analysis.checks import lines as invoice_lines
-from metronome_analytics.analysis.checks.external import Units, external_rows
+from metronome_analytics.analysis.checks.external import MISSING_THERE, Units, external_rows
 from metronome_analytics.analysis.checks.external import external as compare_external
 from metronome_analytics.analysis.checks.verdicts import FAIL, NOT_CHECKED, PASS, WARNING, judged, unchecked
 from metronome_analytics.analysis.entries import NEEDED, access, entries
@@ -31,6 +32,9 @@ CHECKS = (
     *("ledger_signs", "access_schedule", "ledger_balance", "net_balance", "external"),
 )
 """Every check, in the order of the result."""
+
+_STANDING = ("ledger_signs", "access_schedule", "ledger_balance", "net_balance")
+"""The checks of a balance as it stands, whatever invoice they name."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,21 @@ class Reconciliation:
         """Whether everything could be checked."""
         return not (self.checks["verdict"] == NOT_CHECKED).any()
 
+    def about(self, invoices: Given) -> Reconciliation:
+        """What was found about `invoices` (those of one month, say) and about what belongs to no invoice.
+
+        Reconcile the whole account and take a part of the result, not the other way round: the ledger that an invoice
+        is checked against holds every month. What is said of a balance as it stands stays, and so do rows of the other
+        system, whichever of our invoices they match.
+        """
+        ids = checked(invoices, "invoices", "id").select(pl.col("id").unique()).collect().to_series()
+        known = ids if self._invoices is None else self._invoices.lazy().select("id").collect().to_series()
+        elsewhere = pl.col("invoice_id").is_in(known.implode()) & ~pl.col("invoice_id").is_in(ids.implode())
+        theirs = (pl.col("check") == "external") & ~pl.col("detail").eq_missing(MISSING_THERE)
+        checks = self.checks.filter(pl.col("check").is_in(_STANDING) | theirs | ~elsewhere.fill_null(False))
+        failed = checks.filter(pl.col("verdict") == FAIL)
+        return Reconciliation(checks, failed, _summary(checks), _invoices=self._invoices, _balances=self._balances)
+
     def rows(self, *, invoice_id: str | None = None, balance_id: str | None = None) -> dict[str, pl.DataFrame]:
         """The rows behind a check: `line_items` of the invoice and `ledger` entries of the balance.
 
@@ -65,18 +84,35 @@ class Reconciliation:
         found: dict[str, pl.DataFrame] = {}
         if invoice_id is not None and self._invoices is not None:
             lines = line_items(self._invoices.lazy().filter(pl.col("id") == invoice_id))
-            concerned = pl.lit(balance_id).is_null() | (pl.col("commit_id") == balance_id)
-            found["line_items"] = lines.filter(concerned).collect()
+            found["line_items"] = _only(lines, "commit_id", balance_id).collect()
         if balance_id is not None and self._balances is not None:
             booked = ledger(self._balances.lazy().filter(pl.col("id") == balance_id))
-            concerned = pl.lit(invoice_id).is_null() | (pl.col("invoice_id") == invoice_id)
-            found["ledger"] = booked.filter(concerned).collect()
+            found["ledger"] = _only(booked, "invoice_id", invoice_id).collect()
         return found
 
     def __repr__(self) -> str:
         counts = dict(self.checks["verdict"].value_counts().rows())
         told = ", ".join(f"{counts.get(verdict, 0):,} {word}" for verdict, word in _WORDS.items())
         return f"Reconciliation({told})"
+
+    def _repr_html_(self) -> str:
+        counts = self.checks.group_by("check", maintain_order=True).agg(
+            (pl.col("verdict") == verdict).sum().alias(word) for verdict, word in _WORDS.items()
+        )
+        heads = "".join(f"<th>{escape(name)}</th>" for name in counts.columns)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(f'{x:,}' if isinstance(x, int) else str(x))}</td>" for x in row) + "</tr>"
+            for row in counts.iter_rows()
+        )
+        told = "nothing failed" if self.ok else f"{self.exceptions.height:,} checks failed"
+        return (
+            f"<div><strong>Reconciliation</strong>: {told}<table><thead><tr>{heads}</tr></thead>"
+            f"<tbody>{rows}</tbody></table></div>"
+        )
+
+
+def _only(rows: pl.LazyFrame, column: str, value: str | None) -> pl.LazyFrame:
+    return rows if value is None else rows.filter(pl.col(column) == value)
 
 
 _WORDS = {PASS: "passed", FAIL: "failed", WARNING: "warnings", NOT_CHECKED: "not checked"}

@@ -15,10 +15,12 @@ from rich.text import Text
 
 from metronome_analytics.account import connect
 from metronome_analytics.catalogue import catalogue
+from metronome_analytics.cli.entries import entries, journal
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import TABLES, Table, Wish
 from metronome_analytics.cli.log import readable_log
 from metronome_analytics.cli.printing import endpoint_lines, say, screen
+from metronome_analytics.cli.reconciling import reconcile, write_demo_report
 from metronome_analytics.cli.run import fill, report, running_out, unfinished
 from metronome_analytics.errors import ArgumentError, ConfigurationError, LoadError, MetronomeError
 
@@ -35,6 +37,10 @@ app = App(
     version=lambda: version("metronome-analytics"),
     suppress_keyboard_interrupt=False,
 )
+
+app.command(entries)
+app.command(journal)
+app.command(reconcile)
 
 Many = Parameter(consume_multiple=True, negative=())
 
@@ -178,6 +184,8 @@ def _run(account: Account, wish: Wish, folder: Folder, *, chart: bool) -> None:
         say(screen(stderr=True), *unfinished(folder, wish))
         raise
     report(console, tables, open_balances, account.receipts, wish)
+    if chart:
+        files += write_demo_report(console, account, tables, folder, as_of=wish.as_of)
     wrote = f"{len(folder.rows)} Parquet tables, {sum(folder.rows.values()):,} rows, {folder.size / 1e6:,.1f} MB"
     say(console, "", f"Wrote {', '.join([wrote, *files])} into", Text(str(folder.path), style="bold"))
 

@@ -89,7 +89,7 @@ def load(account: Account, wish: Wish) -> Iterator[tuple[Table, pl.DataFrame]]:
     Archived customers are among them: invoices were sent while they were active. Raises what the loaders raise, and
     NotFoundError for a customer id nobody has.
     """
-    customers = _customers(account, wish.customers)
+    customers = every_customer(account, wish.customers)
     yield "customers", customers
     ids = customers["id"]
     start, end = wish.window
@@ -107,7 +107,7 @@ def load(account: Account, wish: Wish) -> Iterator[tuple[Table, pl.DataFrame]]:
     if wish.any_of("credits"):
         yield "credits", account.credits(ids)
     if wish.any_of("net_balances"):
-        yield "net_balances", _net_balances(account, balances)
+        yield "net_balances", every_net_balance(account, balances)
     first, last = wish.daily
     if wish.any_of("invoice_breakdowns", "breakdown_line_items"):
         breakdowns = account.invoice_breakdowns(ids, starting_on=first, ending_before=last)
@@ -119,7 +119,7 @@ def load(account: Account, wish: Wish) -> Iterator[tuple[Table, pl.DataFrame]]:
         yield "cost_lines", cost_lines(costs)
 
 
-def _customers(account: Account, ids: Sequence[str] | None) -> pl.DataFrame:
+def every_customer(account: Account, ids: Sequence[str] | None) -> pl.DataFrame:
     """The customers asked for, active ones first; one call lists either active or archived customers."""
     found = pl.concat([account.customers(customer_ids=ids, only_archived=archived) for archived in (False, True)])
     for missing in sorted(set(ids or ()) - set(found["id"])):
@@ -127,7 +127,7 @@ def _customers(account: Account, ids: Sequence[str] | None) -> pl.DataFrame:
     return found
 
 
-def _net_balances(account: Account, balances: pl.DataFrame) -> pl.DataFrame:
+def every_net_balance(account: Account, balances: pl.DataFrame) -> pl.DataFrame:
     """Net balances in every credit type a customer holds: one call answers for one credit type."""
     held = balances.filter(pl.col("credit_type_id").is_not_null())
     frames = [

@@ -333,3 +333,38 @@ def test_external_mapping_is_checked() -> None:
     with pytest.raises(ArgumentError, match="external_units"):
         reconcile(external_units="pounds")  # type: ignore[arg-type]  # the point of the test
     assert USD != EUR
+
+
+def test_about_is_one_month_and_every_balance(books: Books) -> None:
+    """A part of the whole: the checks of the invoices given and of the balances; those of other invoices are gone."""
+    found = reconcile(books.invoices, books.balances, books.net_balances, as_of=books.as_of)
+    some = books.invoices.filter(pl.col("start_timestamp") == on("2026-10-01"))
+    part = found.about(some)
+    ids = set(some["id"])
+    standing = {"ledger_signs", "access_schedule", "ledger_balance", "net_balance"}
+    for check, invoice_id in part.checks.select("check", "invoice_id").iter_rows():
+        assert check in standing or invoice_id in ids
+    assert part.checks.filter(pl.col("check") == "invoice_total").height == some.height
+    kept = pl.col("check").is_in(standing)
+    assert_frame_equal(part.checks.filter(kept), found.checks.filter(kept))
+    assert part.summary["rows"].sum() == part.checks.height
+    assert_frame_equal(found.about(books.invoices).checks, found.checks)
+
+
+def test_about_keeps_the_other_systems_rows() -> None:
+    """What they have of another month is compared; what they have not of another month is not missing there."""
+    invoices = pl.concat([invoice([line("5")], "5", id=key) for key in ("october", "september", "august")])
+    theirs = pl.DataFrame({"invoice_id": ["october", "september"], "amount": [Decimal("0.05"), Decimal("7.00")]})
+    found = reconcile(invoices, external=theirs)
+    assert verdicts(found, "external") == ["pass", "fail", "fail"]
+    part = found.about(invoices.head(1))
+    assert part.checks.filter(pl.col("check") == "external")["invoice_id"].to_list() == ["october", "september"]
+
+
+def test_the_rows_behind_one_side() -> None:
+    """The lines of an invoice alone, and the entries of a balance alone."""
+    held = balance([start("2026-01-01", "100"), drawn("2026-02-01", "-5")], [YEAR], balance="95")
+    found = reconcile(invoice([line("5", commit_id="b1"), applied("-5")], "0"), held)
+    assert found.rows(invoice_id="i1")["line_items"].height == 2
+    assert found.rows(balance_id="b1")["ledger"].height == 2
+    assert found.rows(invoice_id="i1", balance_id="b1")["ledger"].height == 1

@@ -55,9 +55,17 @@ def test_the_folder_holds_every_table_the_receipts_and_the_chart(
     done: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     """One Parquet file per table, nothing half-written beside them."""
-    expected = {f"{name}.parquet" for name in (*TABLES, "receipts")} | {"burn-down.svg", "burn-down.html"}
+    expected = {f"{name}.parquet" for name in (*TABLES, "receipts")} | {
+        *("burn-down.svg", "burn-down.html", "report.xlsx", "report.html")
+    }
     assert {path.name for path in folder.iterdir()} == expected
-    assert "burn-down.svg, burn-down.html" in done.stdout
+    assert "burn-down.svg, burn-down.html, report.xlsx, report.html" in done.stdout
+
+
+def test_the_demo_ends_with_its_report(done: subprocess.CompletedProcess[str], folder: Path) -> None:
+    """The books of the simulated account tie out, on the screen and on the page."""
+    assert re.search(r"^Ties out: [\d,]+ passed, 0 failed, \d+ warnings, 0 not checked\.$", done.stdout, re.MULTILINE)
+    assert "Everything was checked and ties out." in (folder / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("done")

@@ -32,10 +32,10 @@ def test_without_uvicorn_demo_says_which_extra_serves(
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--help` lists demo, pull and simulate, and is no failure."""
+    """`--help` lists demo, pull, reconcile and simulate, and is no failure."""
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
-    assert all(name in printed for name in ("demo", "pull", "simulate"))
+    assert all(name in printed for name in ("demo", "pull", "reconcile", "simulate"))
 
 
 def test_a_real_account_is_loaded_without_the_simulator() -> None:

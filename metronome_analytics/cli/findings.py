@@ -1,0 +1,114 @@
+"""What a reconciliation found, as a person reads it at 80 columns and wider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from metronome_analytics.analysis.units import amount_text, code
+from metronome_analytics.cli.printing import count, heading, plain, say
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from metronome_analytics.analysis import Reconciliation
+
+MOST = 20
+"""Failures and reasons that are printed; the reports have them all."""
+
+
+def verdict(found: Reconciliation) -> str:
+    """One line: whether the books tie out."""
+    counts = dict(found.checks["verdict"].value_counts().iter_rows())
+    told = ", ".join(
+        f"{counts.get(verdict, 0):,} {words}"
+        for verdict, words in (("pass", "passed"), ("fail", "failed"), ("warning", "warnings"))
+    )
+    told = f"{told}, {counts.get('not checked', 0):,} not checked."
+    if not found.ok:
+        return f"Does not tie out: {told}"
+    return f"Ties out: {told}" if found.complete else f"Nothing failed, but not everything could be checked: {told}"
+
+
+def show(console: Console, found: Reconciliation, customers: pl.DataFrame, invoices: pl.DataFrame) -> None:
+    """The counts of every check, what failed, and why something was not checked or deserves a look."""
+    heading(console, "Reconciliation", "Checks by currency. A warning ties out, but somebody should look.")
+    table = _table("Check", "Currency", "Passed>", "Failed>", "Warnings>", "Not checked>")
+    for row in _summary(found.checks, invoices).iter_rows():
+        check, unit, *numbers = row
+        table.add_row(check, _one(plain(unit)), *(f"{number:,}" for number in numbers))
+    _show(console, table)
+    _failures(console, found.exceptions, customers)
+    for kind, title in (("not checked", "Not checked"), ("warning", "Warnings")):
+        _reasons(console, found.checks.filter(pl.col("verdict") == kind), title)
+
+
+def _summary(checks: pl.DataFrame, invoices: pl.DataFrame) -> pl.DataFrame:
+    """Check, currency and the number of each verdict; a credit type told by its id alone gets its name."""
+    pairs = pl.concat([frame.select("credit_type_id", "credit_type_name") for frame in (checks, invoices)])
+    names = pairs.drop_nulls().unique("credit_type_id").rename({"credit_type_name": "known"})
+    unit = code(pl.coalesce("credit_type_name", "known")).alias("unit")
+    kinds = ("pass", "fail", "warning", "not checked")
+    return (
+        checks.join(names, on="credit_type_id", how="left", maintain_order="left")
+        .group_by("check", unit, maintain_order=True)
+        .agg((pl.col("verdict") == kind).sum().alias(kind) for kind in kinds)
+    )
+
+
+def _failures(console: Console, failed: pl.DataFrame, customers: pl.DataFrame) -> None:
+    if failed.is_empty():
+        return
+    more = f" The first {MOST} of {failed.height:,}; the reports have them all." if failed.height > MOST else ""
+    heading(console, "What failed", f"With the likeliest cause.{more}")
+    names = customers.select(pl.col("id").alias("customer_id"), pl.col("name").alias("customer")).unique("customer_id")
+    unit = pl.col("credit_type_name")
+    rows = (
+        failed.head(MOST)
+        .join(names, on="customer_id", how="left", maintain_order="left")
+        .select(
+            "check",
+            pl.coalesce("customer", "customer_id"),
+            pl.coalesce("invoice_id", "balance_id", "external_id").alias("about"),
+            *(amount_text(pl.col(name), unit).alias(name) for name in ("expected", "actual")),
+            pl.concat_str(pl.col("causes").list.first(), "detail", separator="; ", ignore_nulls=True).alias("why"),
+        )
+    )
+    for check, customer, about, expected, actual, why in rows.iter_rows():
+        first = Text(f"  {check}: {plain(customer)}, {plain(about)}")
+        second = Text(f"    expected {expected or '-'}, found {actual or '-'}: {plain(why)}", style="dim")
+        say(console, first, second)
+
+
+def _reasons(console: Console, rows: pl.DataFrame, title: str) -> None:
+    if rows.is_empty():
+        return
+    # Ids within a reason are cut out here, so that one reason is one line.
+    reason = pl.col("detail").str.replace_all(r"\s*[0-9a-f]{8}-[0-9a-f-]{27}", "")
+    grouped = rows.group_by("check", reason.alias("why"), maintain_order=True).len("count")
+    heading(console, title)
+    for check, why, number in grouped.head(MOST).iter_rows():
+        say(console, f"  {check}: {plain(why)} ({count(number, 'row')})")
+    if grouped.height > MOST:
+        say(console, f"  and {count(grouped.height - MOST, 'more reason')}; the reports have them all.")
+
+
+def _table(*headings: str) -> Table:
+    """A table for 80 columns; `>` puts a column to the right."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for title in headings:
+        table.add_column(title.rstrip(">"), justify="right" if title.endswith(">") else "left", no_wrap=True)
+    return table
+
+
+def _show(console: Console, table: Table) -> None:
+    shown: RenderableType = table if table.row_count else Text("  Nothing.")
+    console.print(shown)
+
+
+def _one(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,198 @@
+"""`reconcile`: the books of an account against each other and against another system, as two reports."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from metronome_analytics.account import Account, connect
+from metronome_analytics.analysis import reconcile as reconciled
+from metronome_analytics.cli import findings
+from metronome_analytics.cli.folder import Folder
+from metronome_analytics.cli.loads import every_customer, every_net_balance
+from metronome_analytics.cli.month import By, column_mapping, month_start, of_month, read_external
+from metronome_analytics.cli.printing import count, say, screen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import polars as pl
+    from rich.console import Console
+
+    from metronome_analytics.analysis import Reconciliation
+
+FAILED, UNSURE = 1, 2
+"""Exit codes: a check failed; nothing failed, but something could not be checked."""
+
+
+def reconcile(
+    *,
+    month: str,
+    out: Path,
+    external: Path | None = None,
+    map_: Annotated[list[str] | None, Parameter(name="--map", consume_multiple=True, negative=())] = None,
+    external_units: Literal["major", "api"] = "major",
+    by: By = "period",
+    demo: Annotated[bool, Parameter(negative=())] = False,
+    environment: str | None = None,
+    base_url: str | None = None,
+    max_requests_per_second: float = 7.5,
+) -> None:
+    """Reconcile a month: check its invoices and every balance, and write a workbook and an HTML page.
+
+    The whole account is loaded, because the ledger an invoice is checked against holds every month. Exits 1 when a
+    check failed, 2 when nothing failed but something could not be checked. The token is read from
+    METRONOME_BEARER_TOKEN; there is no option for it.
+
+    Parameters
+    ----------
+    month
+        The month to close, such as 2026-10 (UTC).
+    out
+        The folder to write reconciliation-MONTH.xlsx and reconciliation-MONTH.html to.
+    external
+        A CSV or Parquet file of another system (billing provider, ERP, general ledger) to compare the month with.
+    map_
+        Its columns, each as OURS=THEIRS; ours are invoice_id, amount, currency, date and customer_id.
+    external_units
+        Whether its amounts are in major units or as the API's, with USD in cents.
+    by
+        Which invoices are the month's: those whose period starts in it (or that have none and are issued in it), or
+        those issued in it.
+    demo
+        Reconcile the simulated account instead: no token, no network.
+    environment
+        A label of yours for the account; it is on the reports.
+    base_url
+        Another address of the API; else METRONOME_BASE_URL.
+    max_requests_per_second
+        The pace; Metronome throttles an account, not a program.
+    """
+    start, columns = month_start(month), column_mapping(map_)
+    theirs = None if external is None else read_external(external)
+    console, folder = screen(), Folder(out)
+    with _opened(environment, base_url, max_requests_per_second, demo=demo) as (account, as_of):
+        loaded = _load(account)
+        whole = reconciled(
+            loaded.invoices,
+            loaded.balances,
+            loaded.net_balances,
+            theirs,
+            as_of=as_of,
+            external_columns=columns,
+            external_units=external_units,
+        )
+        chosen = of_month(loaded.invoices, start, by)
+        found = whole.about(chosen)
+        which = "whose period starts in it, or issued in it without one" if by == "period" else "issued in it"
+        filters = {"Account": account.environment or "(no label)", "Month": f"{month}, invoices {which}"}
+        if external is not None:
+            filters["Compared with"] = f"{external.name}, amounts in {external_units} units"
+        say(
+            console,
+            Text(f"{account!r} as of {as_of:%Y-%m-%d %H:%M} UTC", style="dim"),
+            f"{month}: {count(chosen.height, 'invoice')} ({which}), {count(loaded.balances.height, 'balance')}.",
+        )
+        findings.show(console, found, loaded.customers, loaded.invoices)
+        report = _Report(f"reconciliation-{month}", f"Reconciliation of {month}", filters, as_of)
+        files = report.write(folder, loaded, chosen, found, account.receipts)
+    say(console, "", f"Wrote {', '.join(files)} into", Text(str(out), style="bold"), findings.verdict(found))
+    sys.exit(exit_code(found))
+
+
+def exit_code(found: Reconciliation) -> int:
+    """0 when everything was checked and ties out."""
+    if not found.ok:
+        return FAILED
+    return 0 if found.complete else UNSURE
+
+
+def write_demo_report(
+    console: Console, account: Account, tables: Mapping[str, pl.DataFrame], folder: Folder, *, as_of: datetime
+) -> list[str]:
+    """Reconcile what `demo` loaded, print what was found and write the report of the account; the files' names."""
+    # Archived balances are no table of the demo, but the ledger of an archived commit is part of the books.
+    balances = account.balances(tables["customers"]["id"], include_archived=True)
+    loaded = _Loaded(tables["customers"], tables["invoices"], balances, tables["net_balances"])
+    found = reconciled(loaded.invoices, loaded.balances, loaded.net_balances, as_of=as_of)
+    findings.show(console, found, loaded.customers, loaded.invoices)
+    say(console, findings.verdict(found))
+    report = _Report("report", "Report of the demo account", {"Account": "demo (simulated)"}, as_of)
+    return report.write(folder, loaded, loaded.invoices, found, account.receipts)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What is reconciled."""
+
+    customers: pl.DataFrame
+    invoices: pl.DataFrame
+    balances: pl.DataFrame
+    net_balances: pl.DataFrame
+
+
+def _load(account: Account) -> _Loaded:
+    customers = every_customer(account, None)
+    ids = customers["id"]
+    invoices = account.invoices(ids)
+    balances = account.balances(ids, include_archived=True)
+    return _Loaded(customers, invoices, balances, every_net_balance(account, balances))
+
+
+@contextmanager
+def _opened(
+    environment: str | None, base_url: str | None, pace: float, *, demo: bool
+) -> Iterator[tuple[Account, datetime]]:
+    """The account, and the moment its books are read at."""
+    if not demo:
+        with connect(base_url=base_url, environment=environment, max_requests_per_second=pace) as account:
+            yield account, datetime.now(UTC)
+        return
+    from metronome_analytics import demo as simulated  # noqa: PLC0415  # a real account must not load the simulator
+    from metronome_analytics.simulator.simulator import AS_OF  # noqa: PLC0415  # as above
+
+    with simulated(as_of=AS_OF) as account:
+        yield account, AS_OF
+
+
+@dataclass(frozen=True)
+class _Report:
+    """Two files of one name."""
+
+    name: str
+    title: str
+    filters: Mapping[str, str]
+    as_of: datetime
+
+    def write(
+        self,
+        folder: Folder,
+        loaded: _Loaded,
+        invoices: pl.DataFrame,
+        found: Reconciliation,
+        receipts: pl.DataFrame,
+    ) -> list[str]:
+        """Write both, about `invoices` and every balance; the names of the files."""
+        from metronome_analytics import reports  # noqa: PLC0415  # only who writes a report needs it
+
+        given: dict[str, Any] = {
+            "invoices": invoices,
+            "balances": loaded.balances,
+            "customers": loaded.customers,
+            "reconciliation": found,
+            "receipts": receipts,
+            "as_of": self.as_of,
+            "filters": self.filters,
+            "title": self.title,
+        }
+        book, page = f"{self.name}.xlsx", f"{self.name}.html"
+        folder.drawn(book, lambda path: reports.workbook(path, **given))
+        folder.drawn(page, lambda path: reports.html(path, history=loaded.invoices, **given))
+        return [book, page]

@@ -1,0 +1,174 @@
+"""What a report is made from: the frames given, with names, units and what each invoice counts as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics.analysis.frames import Given, checked, optional, required_instant
+from metronome_analytics.analysis.schemas import Checks, CheckSummary
+from metronome_analytics.analysis.units import code
+from metronome_analytics.analysis.utilisation import utilisation
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables import ledger, line_items
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from metronome_analytics.analysis import Reconciliation
+    from metronome_analytics.arguments import Instant
+
+INVOICED, DRAFT, TRUE_UP, VOID, TWIN, OTHER = (
+    *("invoiced", "draft", "draft true-up", "void", "consolidated twin"),
+    "other status",
+)
+"""What an invoice counts as, in the order of a summary. Only `invoiced` is money asked for, and kinds do not add up: a
+void invoice keeps its total, a true-up is owed only if nothing more is used, a twin repeats other invoices."""
+KINDS = (INVOICED, DRAFT, TRUE_UP, VOID, TWIN, OTHER)
+
+_UNIT = ("credit_type_id", "credit_type_name")
+_USE = (
+    *("granted", "used", "expired", "rolled_over", "adjusted", "pending", "at_risk"),
+    *("utilisation", "elapsed", "days_left"),
+)
+
+
+@dataclass(frozen=True)
+class Books:
+    """Every frame of a report. `unit` is a currency's code or a custom unit's name, one per credit type."""
+
+    as_of: datetime
+    invoices: pl.DataFrame
+    lines: pl.DataFrame
+    balances: pl.DataFrame
+    ledger: pl.DataFrame
+    checks: pl.DataFrame
+    summary: pl.DataFrame
+    receipts: pl.DataFrame | None = None
+    reconciled: bool = False
+    filters: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def exceptions(self) -> pl.DataFrame:
+        """The checks that failed."""
+        return self.of_verdict("fail")
+
+    def of_verdict(self, verdict: str) -> pl.DataFrame:
+        """The checks of one verdict."""
+        return self.checks.filter(pl.col("verdict") == verdict)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        invoices: Given,
+        balances: Given,
+        customers: Given | None,
+        reconciliation: Reconciliation | None,
+        receipts: Given | None,
+        as_of: Instant,
+        filters: Mapping[str, object] | None,
+    ) -> Books:
+        """The books of what a report was given; ArgumentError for frames of another kind."""
+        at = required_instant("as_of", as_of)
+        bills = checked(
+            invoices, "invoices", "id", "customer_id", "type", "status", *_UNIT, "total", "issued_at", "line_items"
+        ).collect()
+        held = checked(balances, "balances", "id", "customer_id", "type", "name", *_UNIT, "balance", "ledger").collect()
+        names = _names(customers)
+        checks = Checks.create_empty() if reconciliation is None else reconciliation.checks
+        summary = CheckSummary.create_empty() if reconciliation is None else reconciliation.summary
+        lines = line_items(bills)
+        units = _units(bills, lines, held, checks)
+        bills = _told(bills, names, units).with_columns(_counts_as(bills).alias("counts_as"))
+        kinds = bills.select(invoice_id="id", counts_as="counts_as").unique("invoice_id")
+        return cls(
+            as_of=at,
+            invoices=bills,
+            lines=_told(lines, names, units).join(kinds, on="invoice_id", how="left", maintain_order="left"),
+            balances=_told(_used(held, at), names, units),
+            ledger=_told(_entries(held), names, units),
+            checks=_told(checks, names, units),
+            summary=_unit(summary, units),
+            receipts=None if receipts is None else receipts.lazy().collect(),
+            reconciled=reconciliation is not None,
+            filters=dict(filters or {}),
+        )
+
+
+def _names(customers: Given | None) -> pl.DataFrame:
+    if customers is None:
+        return pl.DataFrame(schema={"customer_id": pl.String, "customer_name": pl.String})
+    given = checked(customers, "customers", "id", "name").select(customer_id="id", customer_name="name")
+    return given.unique("customer_id", keep="first").collect()
+
+
+def _units(*frames: pl.DataFrame) -> pl.DataFrame:
+    """Every credit type with a unit of its own: those of one name are told apart by the start of their ids."""
+    pairs = pl.concat([frame.select(_UNIT) for frame in frames]).drop_nulls("credit_type_id").unique()
+    named = pairs.sort(_UNIT, nulls_last=True).unique("credit_type_id", keep="first", maintain_order=True)
+    short = code(pl.col("credit_type_name"))
+    alone = pl.len().over(short) == 1
+    label = pl.when(alone).then(short).otherwise(pl.format("{} {}", short, pl.col("credit_type_id").str.head(8)))
+    return named.with_columns(label.alias("unit"))
+
+
+def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with `unit`, and the credit type's name where only its id was told."""
+    known = units.rename({"credit_type_name": "known_name"})
+    joined = frame.join(known, on="credit_type_id", how="left", maintain_order="left")
+    name = pl.coalesce("credit_type_name", "known_name")
+    return joined.with_columns(name.alias("credit_type_name"), pl.coalesce("unit", code(name)).alias("unit")).drop(
+        "known_name"
+    )
+
+
+def _told(frame: pl.DataFrame, names: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with `customer_name` and `unit`."""
+    return _unit(frame, units).join(names, on="customer_id", how="left", maintain_order="left")
+
+
+def _counts_as(invoices: pl.DataFrame) -> pl.Expr:
+    """One of `KINDS`."""
+    items = invoices.schema["line_items"]
+    if not isinstance(items, pl.List) or not isinstance(items.inner, pl.Struct):
+        raise ArgumentError("invoices has line_items of another kind.", advice="Pass what account.invoices() returned.")
+    pays = pl.element().struct.field("postpaid_commit").struct.field("id").is_not_null()
+    draft = pl.col("status").eq_missing("DRAFT")
+    return (
+        pl.when(pl.col("status").eq_missing("VOID"))
+        .then(pl.lit(VOID))
+        .when(pl.col("type").eq_missing("USAGE_CONSOLIDATED"))
+        .then(pl.lit(TWIN))
+        .when(pl.col("status").eq_missing("FINALIZED"))
+        .then(pl.lit(INVOICED))
+        .when(draft & pl.col("line_items").list.eval(pays).list.any().fill_null(value=False))
+        .then(pl.lit(TRUE_UP))
+        .when(draft)
+        .then(pl.lit(DRAFT))
+        .otherwise(pl.lit(OTHER))
+    )
+
+
+def _used(balances: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """`balances` with what was granted and used of each, and from when to when there is access."""
+    use = utilisation(balances, as_of=at).select(
+        "customer_id",
+        pl.col("balance_id").alias("id"),
+        *_USE,
+        pl.col("starting_at").alias("access_starting_at"),
+        pl.col("ending_before").alias("access_ending_before"),
+    )
+    return balances.join(use, on=["customer_id", "id"], how="left", maintain_order="left")
+
+
+def _entries(balances: pl.DataFrame) -> pl.DataFrame:
+    names = balances.select(
+        "customer_id",
+        pl.col("id").alias("balance_id"),
+        optional(balances.columns, "name").alias("balance_name"),
+    ).unique(["customer_id", "balance_id"], keep="first")
+    return ledger(balances).join(names, on=["customer_id", "balance_id"], how="left", maintain_order="left")

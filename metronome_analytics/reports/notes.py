@@ -1,0 +1,83 @@
+"""What a reader must know about a report: what was selected, when, how, and what is not in it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metronome_analytics.reports.books import Books
+    from metronome_analytics.reports.sheets import Sheet
+    from metronome_analytics.reports.totals import Places
+
+ROUNDING = (
+    "Nothing is rounded. Amounts are computed as decimals; where something must be divided (at risk, shares) ten "
+    "places are kept, half to even. Where totals show two places, the value behind them has them all."
+)
+UNITS = (
+    "Amounts are in major units. The API keeps USD in cents, other currencies in whole units and custom pricing units "
+    "in units; only a credit type whose name says (cents) is divided by 100."
+)
+COUNTED = (
+    "invoiced: final invoices. draft: not sent yet. draft true-up: owed only if nothing more of the commit is used. "
+    "void: keeps its total, owes nothing. consolidated twin: repeats other invoices. Kinds are never added up."
+)
+
+
+def notes(books: Books, parts: Mapping[str, Sheet], places: Mapping[str, Places]) -> list[tuple[str, str]]:
+    """Topic and text of each line of the Notes sheet."""
+    rows = [
+        ("As of", f"{books.as_of:%Y-%m-%d %H:%M:%S} UTC"),
+        *((f"Filter: {name}", str(value)) for name, value in books.filters.items()),
+        made_by(),
+        ("Units", UNITS),
+        (
+            "API unit",
+            "The number as the API sent it. Where it has more digits than the 15 Excel keeps, it is text too.",
+        ),
+        ("Rounding", ROUNDING),
+        ("Times", "UTC. A period holds its first instant and ends just before its last."),
+        ("What an invoice counts as", COUNTED),
+        ("Red", "Negative amounts."),
+        ("Checks", _checks(books)),
+    ]
+    rows += [
+        (f"Not on {name}", text[0].upper() + text[1:] + ".") for name, part in parts.items() for text in part.left_out
+    ]
+    rows += [
+        (f"Rows of {name}", ", ".join(f"{height:,} on {sheet}" for sheet, height in held))
+        for name, held in places.items()
+    ]
+    return rows + receipts_told(books)
+
+
+def made_by() -> tuple[str, str]:
+    """The program and its version."""
+    return "Made by", f"metronome-analytics {version('metronome-analytics')}"
+
+
+def _checks(books: Books) -> str:
+    if not books.reconciled:
+        return "No reconciliation was given: Checks and Exceptions are empty."
+    return "Difference is actual less expected; a difference of the tolerance or more fails."
+
+
+def receipts_told(books: Books) -> list[tuple[str, str]]:
+    """One line per load: what was asked for, how much came, and whether that is all."""
+    if books.receipts is None:
+        return [("Receipts", "None were given.")]
+    told = books.receipts.select(
+        *("load_id", "endpoint", "rows", "pages", "requests", "complete", "started_at"),
+        pl.col("filters").fill_null("{}"),
+    )
+    return [(f"Receipt {row['load_id']}", _receipt(row)) for row in told.iter_rows(named=True)]
+
+
+def _receipt(row: Mapping[str, Any]) -> str:
+    whole = "complete" if row["complete"] else "NOT COMPLETE"
+    size = f"{row['rows']:,} rows in {row['pages']:,} pages by {row['requests']:,} requests"
+    return f"{row['endpoint']}: {size}, {whole}, at {row['started_at']:%Y-%m-%d %H:%M:%S} UTC, filters {row['filters']}"

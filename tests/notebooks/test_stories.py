@@ -1,0 +1,63 @@
+"""The notebooks after the first: their code runs here cell by cell, without a kernel; CI runs them with one."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+STORIES = ("02_burn_down", "03_reconciliation")
+
+
+def cells(name: str, kind: str) -> list[str]:
+    """The text of the cells of one kind."""
+    notebook = json.loads((FOLDER / f"{name}.ipynb").read_text(encoding="utf-8"))
+    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == kind]
+
+
+def ran(name: str) -> dict[str, Any]:
+    """What the code cells leave behind."""
+    names: dict[str, Any] = {}
+    with pl.Config():
+        for number, code in enumerate(cells(name, "code")):
+            exec(compile(code, f"{name}, cell {number}", "exec"), names)  # noqa: S102  # our own notebook
+        names["account"].close()
+    return names
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_story_opens_with_its_question(name: str) -> None:
+    """The first cell asks; one cell says how to use a real account; none holds a token; it is short."""
+    words, code = cells(name, "markdown"), cells(name, "code")
+    assert len(words) + len(code) < 25
+    assert re.match(r"# .+\?\n", words[0])
+    assert [number for number, text in enumerate(words) if "METRONOME_BEARER_TOKEN" in text] == [1]
+    assert not [text for text in code if re.search(r"token\s*=|connect\(", text)]
+
+
+def test_burn_down_ends_where_the_api_does() -> None:
+    """Every balance that is not archived ends at the API's own figure; something runs out, something is at risk."""
+    story = ran("02_burn_down")
+    assert (story["both"]["remaining"] == story["both"]["balance"]).all()
+    assert story["both"].height > 100
+    assert story["soonest"].height > 0
+    assert {path.name for path in story["folder"].iterdir()} == {
+        *("utilisation.svg", "breakage.svg", "burn-down.svg", "portfolio.svg")
+    }
+
+
+def test_reconciliation_finds_what_was_spoiled_and_nothing_else() -> None:
+    """The account ties out; of the made-up export exactly the three mistakes are found; both reports are written."""
+    story = ran("03_reconciliation")
+    assert story["found"].ok
+    assert story["closed"].complete
+    exceptions = story["compared"].exceptions
+    assert exceptions["check"].to_list() == ["external"] * 3
+    assert {causes[0] for causes in exceptions["causes"].to_list()} >= {"unit 100 times off", "another currency"}
+    assert story["spoiled"].exceptions["check"].to_list()[0] == "invoice_total"
+    assert [file.name for file in story["files"]] == ["october.xlsx", "october.html"]
