@@ -109,20 +109,21 @@ class _Reading:
             _column(name, here[name], dtype) if name in here else pl.lit(None, dtype=held(dtype)).alias(name)
             for name, dtype in _fields(schema.wire)
         ]
-        unmet = "|".join(map(re.escape, sorted(_keys(schema.wire) - keys)))
-        # A key may be written with escapes; who does that to a letter is read by `_explain`.
-        patterns = [
-            *_mistyped_patterns(schema),
-            *_mistyped_texts(schema),
-            *_json_patterns(schema),
-            r"\\u00[4-7]",
-            *([rf'"(?:{unmet})"\s*:'] if unmet else []),
-        ]
-        self._surprise = "|".join(patterns)
+        # A key that is not met surprises whatever its value, so the rest need only know those that are. All share
+        # their first quote: one automaton that looks for it once reads twice as fast as alternatives that each do.
+        unmet = _keys(schema.wire) - keys
+        rest = [*_mistyped(schema, keys), *_mistyped_texts(schema, keys), *_json_values(schema, keys)]
+        if unmet:
+            rest.append(rf'(?:{_any_of(unmet)})"\s*:')
+        self._surprise = f'"(?:{"|".join(rest)})'
 
     def is_surprised_by(self, answer: pl.Series) -> bool:
         """Whether there is a key that was not met yet, or a value that polars would convert without a word."""
-        return bool(answer.str.contains(self._surprise).item())
+        if answer.str.contains(self._surprise).item():
+            return True
+        # A key may be written with escapes; who does that to a letter is read by `_explain`.
+        escaped = answer.str.contains(r"\u00", literal=True).item()
+        return bool(escaped and answer.str.contains(r"\\u00[4-7]").item())
 
 
 @cache
@@ -298,34 +299,38 @@ def _keys(dtype: pl.DataType) -> set[str]:
     return {name for name, _ in _walk(dtype)}
 
 
-def _json_patterns(schema: _Schema) -> list[str]:
+# The next three continue after the opening quote of a key; see `_Reading`.
+
+
+def _json_values(schema: _Schema, keys: frozenset[str]) -> list[str]:
     """Match a field kept as JSON text that is not null: its text is made by `_explain`, whatever it holds."""
-    names = sorted({name for name, dtype in _walk(schema.wire) if isinstance(dtype, JsonText)})
-    return [rf'"(?:{"|".join(map(re.escape, names))})"\s*:\s*[^\sn]'] if names else []
+    names = {name for name, dtype in _walk(schema.wire) if isinstance(dtype, JsonText)} & keys
+    return [rf'(?:{_any_of(names)})"\s*:\s*[^\sn]'] if names else []
 
 
-def _mistyped_texts(schema: _Schema) -> list[str]:
+def _mistyped_texts(schema: _Schema, keys: frozenset[str]) -> list[str]:
     """Match a list of texts with something else in it, which polars would take for a text."""
     lists = pl.List(pl.String())
-    names = "|".join(sorted({re.escape(name) for name, dtype in _walk(schema.wire) if dtype == lists}))
+    names = {name for name, dtype in _walk(schema.wire) if dtype == lists} & keys
     text = r'\s*"(?:[^"\\]|\\.)*"\s*,'
-    return [rf'"(?:{names})"\s*:\s*\[(?:{text})*\s*[-0-9tf]'] if names else []
+    return [rf'(?:{_any_of(names)})"\s*:\s*\[(?:{text})*\s*[-0-9tf]'] if names else []
 
 
-def _mistyped_patterns(schema: _Schema) -> list[str]:
-    """Match `"key": value` where polars would convert the value for every kind that key has in the schema."""
+def _mistyped(schema: _Schema, keys: frozenset[str]) -> list[str]:
+    """Match a value that polars would convert for every kind that its key has in the schema."""
     starts: dict[str, set[str]] = {}
     for name, dtype in _walk(pl.Struct({**_cursor_field(schema.cursor), **dict(_fields(schema.wire))})):
         converted = set(_CONVERTED[_kind(dtype)])
         starts[name] = starts.get(name, converted) & converted
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, set[str]] = {}
     for name, converted in starts.items():
-        if converted:
-            groups.setdefault("".join(sorted(converted)), []).append(name)
-    return [
-        f'"(?:{"|".join(map(re.escape, names))})"\\s*:\\s*[{re.escape(converted)}]'
-        for converted, names in groups.items()
-    ]
+        if converted and name in {*keys, *schema.cursor}:
+            groups.setdefault("".join(sorted(converted)), set()).add(name)
+    return [rf'(?:{_any_of(names)})"\s*:\s*[{re.escape(converted)}]' for converted, names in sorted(groups.items())]
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return "|".join(map(re.escape, sorted(names)))
 
 
 def _free_form_pattern(row: pl.Struct) -> str:
