@@ -36,7 +36,7 @@ from metronome_analytics.errors import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from metronome_analytics import charts, simulator, tables
+    from metronome_analytics import charts, reports, simulator, tables, widgets
     from metronome_analytics.account import (
         Account,
         connect,
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
         BalanceEntry,
         BalancePlan,
     )
+    from metronome_analytics.display import show
+    from metronome_analytics.search import find_customers
     from metronome_analytics.tables import (
         contract_commits,
         contract_credits,
@@ -100,17 +102,21 @@ __all__ = [
     "cost_lines",
     "demo",
     "drain_order",
+    "find_customers",
     "forecast",
     "ledger",
     "line_items",
     "overrides",
     "reconcile",
+    "reports",
     "scheduled_charges",
     "segments",
+    "show",
     "simulator",
     "subscriptions",
     "tables",
     "utilisation",
+    "widgets",
 ]
 
 # Where the names live that stand on polars, httpx and the rest. They are imported when first asked for, so that the
@@ -127,6 +133,8 @@ _HOMES = {
     "utilisation": "analysis",
     "BalanceEntry": "corrections",
     "BalancePlan": "corrections",
+    "find_customers": "search",
+    "show": "display",
     "contract_commits": "tables",
     "contract_credits": "tables",
     "cost_lines": "tables",

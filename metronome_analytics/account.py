@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from datetime import UTC, datetime
 from functools import partial
+from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
@@ -171,6 +172,13 @@ class Account(
         self.close()
 
     def __repr__(self) -> str:
+        return f"Account({', '.join(self._facts())})"
+
+    def _repr_html_(self) -> str:
+        facts = "".join(f"<li>{escape(fact)}</li>" for fact in self._facts())
+        return f'<div><strong>Account</strong><ul style="margin:2px 0">{facts}</ul></div>'
+
+    def _facts(self) -> list[str]:
         facts = [
             repr(self._base_url),
             *([f"environment={self.environment!r}"] if self.environment else []),
@@ -182,4 +190,4 @@ class Account(
         if self._receipts:
             spent = self.receipts.select("requests", "rows").sum().row(0)
             facts.append(f"{len(self._receipts)} loads, {spent[0]:,} requests, {spent[1]:,} rows so far")
-        return f"Account({', '.join(facts)})"
+        return facts

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -10,16 +12,32 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from metronome_analytics.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
 T = TypeVar("T")
 
+_STOP: ContextVar[threading.Event | None] = ContextVar("metronome_analytics_stop", default=None)
+
 # How often a waiting caller looks up: to draw progress, and to notice Ctrl-C.
 _TICK = 0.1
 # How long an interrupted caller waits for its requests to let go of their sockets.
 _CLEAN_UP = 0.9
+
+
+class StoppedError(BaseException):
+    """What `stoppable` raises: no failure, so nothing that handles errors takes it for one."""
+
+
+@contextmanager
+def stoppable(stop: threading.Event) -> Iterator[None]:
+    """Work run in this thread meanwhile is cancelled once `stop` is set, and raises StoppedError."""
+    token = _STOP.set(stop)
+    try:
+        yield
+    finally:
+        _STOP.reset(token)
 
 
 class Background:
@@ -58,6 +76,9 @@ class Background:
             except TimeoutError:
                 if future.done():
                     raise
+                stop = _STOP.get()
+                if stop is not None and stop.is_set():
+                    raise StoppedError from None
                 tick()
 
     def _started(self) -> BlockingPortal:

@@ -9,10 +9,12 @@ import threading
 import time
 import warnings
 
+import anyio
 import httpx
 import pytest
 
 import metronome_analytics as ma
+from metronome_analytics.background import Background, StoppedError, stoppable
 from metronome_analytics.simulator import Fault, Simulator, running
 from tests.fakes import account_of, answer
 
@@ -163,3 +165,24 @@ def test_what_goes_wrong_inside_comes_out(error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)):
         background.run(work)
     background.close(last)
+
+
+def test_work_that_is_no_longer_wanted_is_cancelled() -> None:
+    """A stop cancels what runs in that thread, and what runs after it is not touched."""
+    background, stop, cancelled = Background(), threading.Event(), threading.Event()
+
+    async def forever() -> None:
+        stop.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            cancelled.set()
+
+    async def one() -> int:
+        return 1
+
+    with stoppable(stop), pytest.raises(StoppedError):
+        background.run(forever)
+    assert cancelled.is_set()
+    assert background.run(one) == 1
+    background.close(anyio.lowlevel.checkpoint)

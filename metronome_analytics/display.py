@@ -1,0 +1,112 @@
+"""Tables to read: any frame of ours with units, right-aligned amounts and UTC dates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics.analysis.units import amount_text, time_text
+from metronome_analytics.errors import ArgumentError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from great_tables import GT
+
+_WIDEST = 120
+"""Characters of one cell; what is longer ends in an ellipsis."""
+_MOST_PARTS = 5
+"""Parts of a list of texts that are shown."""
+
+
+def show(
+    frame: pl.DataFrame | pl.LazyFrame,
+    *,
+    rows: int = 50,
+    columns: Sequence[str] | None = None,
+    title: str | None = None,
+) -> GT:
+    """The first `rows` rows of a frame as a table to read, which says how many of how many it shows.
+
+    Amounts (Decimal columns) are right-aligned and exact; beside a `credit_type_name` column they are in major units
+    with their code (USD, not cents), else as they stand. Times are in UTC and say so; nested columns are counted.
+    `columns` chooses some. The result is a great_tables GT, to style further. Raises ConfigurationError without
+    great_tables, which the extra `report` brings, and ArgumentError for another frame, unknown columns or `rows`.
+    """
+    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
+        raise ArgumentError(f"frame must be a polars DataFrame or LazyFrame, not {type(frame).__name__}.")
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise ArgumentError(f"rows must be a whole number above zero, not {rows!r}.")
+    schema = frame.collect_schema()
+    names = list(schema) if columns is None else list(columns)
+    if unknown := [name for name in names if name not in schema]:
+        raise ArgumentError(f"columns names {', '.join(map(repr, unknown))}, which the frame does not have.")
+    if not names:
+        raise ArgumentError("There is no column to show.")
+    try:
+        from great_tables import GT, loc, style  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            "ma.show() draws with great_tables, which is not installed.",
+            advice='Install it: pip install "metronome-analytics[report]".',
+        ) from error
+    head, count = pl.collect_all([frame.lazy().head(rows), frame.lazy().select(pl.len())])
+    unit = "credit_type_name" if schema.get("credit_type_name") == pl.String else None
+    texts = head.select(_text(name, schema[name], unit).alias(name) for name in names)
+    right = [name for name in names if schema[name].is_numeric()]
+    shown = f"showing {head.height:,} of {int(count.item()):,}"
+    table = (
+        GT(texts)
+        .tab_header(title=title or shown, subtitle=shown if title else None)
+        .cols_align("left")
+        .sub_missing(missing_text="")
+        .tab_options(table_font_size="13px", data_row_padding="4px", heading_align="left")
+    )
+    if whole := [name for name in names if schema[name].is_numeric() or schema[name].is_temporal()]:
+        table = table.tab_style(style.css("white-space: nowrap"), loc.body(columns=whole))
+    return table.cols_align("right", columns=right) if right else table
+
+
+def _text(name: str, dtype: pl.DataType, unit: str | None) -> pl.Expr:
+    """A column as text."""
+    column = pl.col(name)
+    if isinstance(dtype, pl.Decimal):
+        if unit is not None:
+            return amount_text(column, pl.col(unit))
+        text = column.cast(pl.String)
+        return (
+            pl.when(text.str.contains(".", literal=True))
+            .then(text.str.strip_chars_end("0"))
+            .otherwise(text)
+            .str.strip_chars_end(".")
+        )
+    if isinstance(dtype, pl.Datetime):
+        at = column.dt.replace_time_zone("UTC") if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
+        return time_text(at)
+    return _nested(column, dtype) if dtype.is_nested() else _shortened(column.cast(pl.String, strict=False))
+
+
+def _nested(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """A column of several values as text: what is short is listed, the rest counted."""
+    if dtype == pl.List(pl.String):
+        more = column.list.len() - _MOST_PARTS
+        rest = pl.when(column.list.len() > _MOST_PARTS).then(pl.format(" and {} more", more)).otherwise(pl.lit(""))
+        return pl.concat_str(column.list.head(_MOST_PARTS).list.join(", ", ignore_nulls=True), rest)
+    if isinstance(dtype, pl.List):
+        return (
+            pl.when(column.list.len() == 1).then(pl.lit("1 item")).otherwise(pl.format("{} items", column.list.len()))
+        )
+    if isinstance(dtype, pl.Map):
+        entries = column.map.entries().list.eval(
+            pl.format("{}: {}", *(pl.element().struct.field(f) for f in ("key", "value")))
+        )
+        return entries.list.join(", ", ignore_nulls=True)
+    return _shortened(
+        column.struct.json_encode() if isinstance(dtype, pl.Struct) else column.cast(pl.String, strict=False)
+    )
+
+
+def _shortened(text: pl.Expr) -> pl.Expr:
+    long = text.str.len_chars() > _WIDEST
+    return pl.when(long).then(pl.concat_str(text.str.head(_WIDEST - 1), pl.lit("…"))).otherwise(text)

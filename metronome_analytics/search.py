@@ -1,0 +1,158 @@
+"""Finding customers by what people know of them: a name, an alias, an id, a custom field."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import polars as pl
+
+from metronome_analytics.errors import ArgumentError
+
+Given = pl.DataFrame | pl.LazyFrame
+
+# Identifiers, in the order in which they are shown; a whole one found is the best match there is.
+_KEYS = ("external_id", "ingest_aliases", "salesforce_account_id")
+_SEARCHED = ("id", "name", *_KEYS, "custom_fields", "archived_at")
+# Letters that Unicode does not take apart into a letter and a mark; a dotless i, a final sigma.
+_LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "\u0131": "i", "\u03c2": "\u03c3"}
+# What separates identifiers in one text, and the values of custom fields; nobody types them.
+_BREAK, _FIELD = "\x1f", "\x1e"
+
+
+def find_customers(customers: Given, query: str, *, limit: int | None = None) -> pl.DataFrame:
+    """The rows of `customers` that match every word of `query`, the best match first.
+
+    Searched are name, id, ingest aliases, external id, Salesforce id and the values of custom fields; accents and case
+    do not matter. Best is a whole id, alias or name, then a name that begins with the query, then words that do, then
+    any place; equally good ones keep their order, archived ones last. A blank query gives every row as it stands;
+    `limit` keeps the first ones. The index of the last frame searched is kept, so further queries take milliseconds.
+    Raises ArgumentError for a frame without `id` and `name`, or a query that is no text.
+    """
+    if not isinstance(query, str):
+        raise ArgumentError(f"query must be text, not {type(query).__name__}.")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise ArgumentError(f"limit must be a whole number that is not negative, not {limit!r}.")
+    frame = _collected(customers)
+    rows = _index_of(frame).rows(query)
+    return frame[rows if limit is None else rows.head(limit)]
+
+
+class CustomerIndex:
+    """The texts of customers, folded once, so that a query only looks."""
+
+    def __init__(self, customers: Given) -> None:
+        self.frame = _collected(customers)
+        schema = self.frame.schema
+        keys = [_joined(name, schema[name], _BREAK) for name in _KEYS if name in schema]
+        fields = [_joined("custom_fields", schema["custom_fields"], _FIELD)] if "custom_fields" in schema else []
+        archived = pl.col("archived_at").is_not_null() if "archived_at" in schema else pl.lit(value=False)
+        self.shown = self.frame.select(
+            "id",
+            pl.col("name").fill_null(""),
+            pl.concat_str(*keys, pl.lit(_FIELD), *fields, separator=_BREAK, ignore_nulls=True).alias("more"),
+            archived.alias("archived"),
+        )
+        # Folded as one text: what stands between breaks is a whole name or identifier.
+        whole = pl.concat_str(pl.lit(""), "name", "id", "more", separator=_BREAK)
+        texts = self.shown.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), "archived", text=folded(whole))
+        self._texts = texts.with_columns(words=_spaced(pl.col("text")))
+
+    @property
+    def height(self) -> int:
+        """How many customers there are."""
+        return self.frame.height
+
+    def rows(self, query: str) -> pl.Series:
+        """The row numbers of what matches, the best first."""
+        words = folded_text(query).split()
+        if not words:
+            return self._texts["row"]
+        every = pl.all_horizontal(pl.col("text").str.contains(word, literal=True) for word in words)
+        starts = [pl.col("words").str.contains(f" {start}", literal=True) for word in words if (start := _plain(word))]
+        begins = pl.all_horizontal(starts) if starts else pl.lit(value=False)
+        whole = _BREAK + " ".join(words)
+        rank = (
+            pl.when(pl.col("text").str.contains(whole + _BREAK, literal=True))
+            .then(0)
+            .when(pl.col("text").str.starts_with(whole))
+            .then(1)
+            .when(begins)
+            .then(2)
+            .otherwise(3)
+        )
+        # Filtered first, so that only what is found is ranked.
+        found = self._texts.filter(every).select("row", "archived", rank.alias("rank"))
+        return found.sort("rank", "archived", "row")["row"]
+
+
+def folded(text: pl.Expr) -> pl.Expr:
+    """`text` without accents and case: compatibility forms taken apart, marks dropped, small letters."""
+    plain = text.str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.to_lowercase()
+    return plain.str.replace_many(_LETTERS)
+
+
+def folded_text(text: str) -> str:
+    """One text as `folded` makes it."""
+    return str(pl.select(folded(pl.lit(text.replace(_BREAK, " ")))).item())
+
+
+def _spaced(text: pl.Expr) -> pl.Expr:
+    return text.str.replace_all(r"[^\p{L}\p{N}]+", " ")
+
+
+def _plain(word: str) -> str:
+    return str(pl.select(_spaced(pl.lit(word)).str.strip_chars()).item())
+
+
+def _joined(name: str, dtype: pl.DataType, separator: str) -> pl.Expr:
+    """A column as one text, whatever it is kept as; null stays null."""
+    column = pl.col(name)
+    if isinstance(dtype, pl.Map):
+        return column.map.values().cast(pl.List(pl.String)).list.join(separator, ignore_nulls=True)
+    if isinstance(dtype, pl.List):
+        return column.cast(pl.List(pl.String)).list.join(separator, ignore_nulls=True)
+    if isinstance(dtype, pl.Struct):
+        return pl.concat_str(column.struct.field("*").cast(pl.String), separator=separator, ignore_nulls=True)
+    return column.cast(pl.String)
+
+
+def _collected(customers: Given) -> pl.DataFrame:
+    if not isinstance(customers, pl.DataFrame | pl.LazyFrame):
+        raise ArgumentError(f"customers must be a polars DataFrame or LazyFrame, not {type(customers).__name__}.")
+    frame = customers.lazy().collect()
+    missing = [name for name in ("id", "name") if name not in frame.columns]
+    if missing:
+        raise ArgumentError(
+            f"customers has no column {', '.join(map(repr, missing))}.",
+            advice="Pass the frame as account.customers() returned it.",
+        )
+    return frame
+
+
+class _Kept(NamedTuple):
+    searched: pl.DataFrame
+    made: CustomerIndex
+
+
+_kept: list[_Kept] = []
+
+
+def _index_of(frame: pl.DataFrame) -> CustomerIndex:
+    """The index of `frame`: the last one made, if it was made of the same values."""
+    searched = frame.select([name for name in _SEARCHED if name in frame.columns])
+    for kept in _kept[:]:
+        if kept.searched.schema == searched.schema and all(map(_same, kept.searched, searched)):
+            return kept.made
+    made = CustomerIndex(searched)
+    _kept[:] = [_Kept(searched, made)]
+    return made
+
+
+def _same(one: pl.Series, other: pl.Series) -> bool:
+    """Whether two columns are equal; lists by their parts, which is many times quicker."""
+    if isinstance(one.dtype, pl.Map):
+        one, other = one.map.values(), other.map.values()
+    if isinstance(one.dtype, pl.List):
+        lengths = one.list.len().equals(other.list.len())
+        return lengths and one.explode().equals(other.explode())
+    return one.equals(other)

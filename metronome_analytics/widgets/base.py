@@ -1,0 +1,140 @@
+"""What our widgets share: how they are made, how they answer the browser, and what is left of them in a page."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from metronome_analytics.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_HERE = Path(__file__).parent
+_OPTIONS = frozenset({"layout", "tooltip"})
+_LOOKING = frozenset({"hello", "query"})
+"""Messages that change nothing, so the last error stays on view."""
+CALM = (
+    "font-family:var(--jp-ui-font-family,sans-serif);font-size:13px;padding:6px 0;"
+    "color:var(--jp-ui-font-color1,inherit)"
+)
+"""The style of what is left of a widget in a page without a kernel."""
+
+
+class UnknownArgumentError(ArgumentError, TypeError):
+    """An argument that no widget of ours takes; a TypeError too, as for any other call."""
+
+
+class OfPython(traitlets.TraitType[Any, Any]):
+    """A trait whose values its widget checks; it stays in Python, however large it is."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """`value` as the widget takes it."""
+        return obj._taken(value)  # noqa: SLF001  # a trait is a part of its widget
+
+
+def asset(name: str) -> str:
+    """The text of a file beside this one without comments and needless blanks: it travels with every widget."""
+    lines = (line.strip() for line in (_HERE / name).read_text(encoding="utf-8").splitlines())
+    text = "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
+    if name.endswith(".css"):
+        return re.sub(r"(?<=[:;{,}]) | (?=[{}])", "", text)
+    # What stands in quotes keeps its blanks.
+    parts = re.split(r"""("[^"]*"|`[^`]*`)""", text)
+    return "".join(part if at % 2 else re.sub(r" ?([=<>+?:&|{}(),;]) ?", r"\1", part) for at, part in enumerate(parts))
+
+
+def known(widget: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """`options`, all of which a widget takes; else UnknownArgumentError."""
+    wrong = sorted(set(options) - _OPTIONS)
+    if wrong:
+        raise UnknownArgumentError(f"{widget} takes no {', '.join(wrong)}.", advice=f"See help({widget}).")
+    return dict(options)
+
+
+def kept(bundle: Any, html: str) -> Any:
+    """A widget's mimebundle with what shows where no kernel is."""
+    if isinstance(bundle, tuple):
+        return ({**bundle[0], "text/html": html}, *bundle[1:])
+    return None if bundle is None else {**bundle, "text/html": html}
+
+
+def static_list(title: str, items: Iterable[str], more: int = 0) -> str:
+    """A title and a list as HTML, escaped; `more` counts what the list leaves out."""
+    entries = [escape(item) for item in items] + ([f"and {more:,} more"] if more else [])
+    listed = "".join(f"<li>{entry}</li>" for entry in entries)
+    return f'<div style="{CALM}"><strong>{escape(title)}</strong><ul style="margin:2px 0">{listed}</ul></div>'
+
+
+class Widget(anywidget.AnyWidget):
+    """A widget whose view sends messages that name a method `_on_<type>`, and shows what they answer."""
+
+    label = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.on_msg(self._hear)
+
+    def _hear(self, _: object, content: Mapping[str, Any], __: object) -> None:
+        """Answer a message of the view. What goes wrong shows there: nobody reads the kernel's log."""
+        answer = getattr(self, f"_on_{content.get('type')}", None)
+        if answer is None:
+            return
+        if content["type"] not in _LOOKING:
+            self.send({"type": "error", "text": ""})
+        try:
+            answer(content)
+        except Exception as error:  # noqa: BLE001  # a user's callback may raise anything
+            self.send({"type": "error", "text": f"{type(error).__name__}: {error}"})
+
+    def _static(self) -> str:
+        """What is left in a page without a kernel, as HTML."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return kept(super()._repr_mimebundle_(**options), self._static())
+
+
+class Form(Widget):
+    """A few fields that Python decides on: selections (with `options`) and dates (without)."""
+
+    _esm = asset("form.js")
+    _css = asset("widgets.css")
+
+    def _fields(self) -> list[dict[str, object]]:
+        """The fields as they are now: name, label, value and perhaps options."""
+        raise NotImplementedError
+
+    def _note(self) -> str:
+        """What is chosen, in words."""
+        raise NotImplementedError
+
+    def _set(self, name: str, value: str) -> None:
+        """A field was changed; an empty value is none."""
+        raise NotImplementedError
+
+    def _show(self) -> None:
+        """Bring the view up to date."""
+        self.send({"type": "fields", "fields": self._fields(), "note": self._note()})
+
+    def _on_hello(self, _: Mapping[str, Any]) -> None:
+        self._show()
+
+    def _on_set(self, content: Mapping[str, Any]) -> None:
+        try:
+            self._set(str(content["name"]), str(content["value"]))
+        finally:
+            self._show()
+
+    def _static(self) -> str:
+        return static_list(self.label, [self._note()])
+
+
+def choice_of(name: str, label: str, value: str | None, options: Iterable[tuple[str, str]]) -> dict[str, object]:
+    """A selection that begins with nothing."""
+    return {"name": name, "label": label, "value": value or "", "options": [("", "choose"), *options]}
