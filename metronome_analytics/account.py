@@ -23,6 +23,7 @@ from metronome_analytics.loaders.customers import CustomerLoaders
 from metronome_analytics.loaders.invoices import InvoiceLoaders
 from metronome_analytics.loaders.plans import PlanLoaders
 from metronome_analytics.loading import DriftLog
+from metronome_analytics.mirror.desk import MirrorDesk
 from metronome_analytics.settings import journal_path, read_settings
 from metronome_analytics.tables import Receipts
 
@@ -94,6 +95,7 @@ class Account(
     CatalogueLoaders,
     PlanLoaders,
     CorrectionDesk,
+    MirrorDesk,
 ):
     """One Metronome account, read as polars tables. Open it with `connect()` or `demo()`.
 

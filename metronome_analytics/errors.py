@@ -18,6 +18,9 @@ MetronomeError
 ├── StalePlan              the account is no longer what the plan saw
 ├── ConfirmationError      the typed phrase is not the plan's
 ├── JournalError           the journal of writes cannot be used, so nothing is sent
+├── MirrorError            a local mirror cannot be read or written; what it showed last still stands
+│   ├── MirrorLocked       somebody else is writing it
+│   └── MirrorMismatch     it mirrors another account, or was written with other columns
 └── OutcomeUnknown         a write whose effect could not be established
 """
 
@@ -40,6 +43,9 @@ __all__ = [
     "LoadError",
     "MalformedResponse",
     "MetronomeError",
+    "MirrorError",
+    "MirrorLocked",
+    "MirrorMismatch",
     "NotFoundError",
     "OutcomeUnknown",
     "PaginationError",
@@ -240,3 +246,19 @@ class OutcomeUnknown(MetronomeError):
     """A write whose effect could not be established or written down; `outcome` has what is known of the plan."""
 
     outcome: Any = None
+
+
+class MirrorError(MetronomeError):
+    """A mirror cannot be opened, read or written; what its last finished commit shows still stands."""
+
+
+class MirrorLocked(MirrorError):
+    """Another sync is writing the mirror; nothing of this one is shown."""
+
+    advice = "Wait until it has finished, then sync again: it continues from what is there."
+
+
+class MirrorMismatch(MirrorError):
+    """The mirror is of another account or environment, or its tables have other columns than the loaders now give."""
+
+    advice = "Sync into a new place; this one stays as it is."

@@ -124,9 +124,8 @@ class Load:
         async def worker() -> None:
             for index, request in queue:
                 try:
-                    async for page in self._pages(request):
-                        self.tally.rows += page.rows.height
-                        self._rows.add(index, _labelled(page.rows, request))
+                    async for rows in self.rows(request):
+                        self._rows.add(index, rows)
                 except MetronomeError as error:
                     self.failures.append(error)
                     if not self.collect:
@@ -147,6 +146,12 @@ class Load:
         if self.failures and not self.collect:
             return []
         return self.frame(requests[0].endpoint).select(names).rows()
+
+    async def rows(self, request: Request) -> AsyncIterator[pl.DataFrame]:
+        """The wire rows of `request`, page by page."""
+        async for page in self._pages(request):
+            self.tally.rows += page.rows.height
+            yield _labelled(page.rows, request)
 
     async def _pages(self, request: Request) -> AsyncIterator[Page]:
         async for page in pages(self.client, request, tally=self.tally):

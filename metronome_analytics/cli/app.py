@@ -19,6 +19,7 @@ from metronome_analytics.cli.entries import entries, journal
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import TABLES, Table, Wish
 from metronome_analytics.cli.log import readable_log
+from metronome_analytics.cli.mirroring import sync
 from metronome_analytics.cli.printing import endpoint_lines, say, screen
 from metronome_analytics.cli.reconciling import reconcile, write_demo_report
 from metronome_analytics.cli.run import fill, report, running_out, unfinished
@@ -41,6 +42,7 @@ app = App(
 app.command(entries)
 app.command(journal)
 app.command(reconcile)
+app.command(sync)
 
 Many = Parameter(consume_multiple=True, negative=())
 

@@ -66,7 +66,7 @@ def customers(console: Console, customers: pl.DataFrame, largest: pl.DataFrame |
     heading(
         console, "Customers", f"{note} The largest by what was invoiced in the last twelve months (finalised invoices):"
     )
-    table = _table("Customer", "Invoices>", "Invoiced", "Unit", "Share>", "Last issued")
+    table = grid("Customer", "Invoices>", "Invoiced", "Unit", "Share>", "Last issued")
     rows = in_major_units(largest, "total")
     for row, total in zip(rows.iter_rows(named=True), _amounts(rows, "total"), strict=True):
         table.add_row(
@@ -109,7 +109,7 @@ def _by_month(rows: pl.DataFrame, units: Sequence[str]) -> Table:
         *shown.dt.strftime("%Y-%m"),
         *(["no date"] if rows["month"].null_count() else []),
     ]
-    table = _table("Month")
+    table = grid("Month")
     table.columns[0].footer, table.show_footer = "total", True
     cells: list[list[str]] = []
     for unit in units:
@@ -133,7 +133,7 @@ def drafts(console: Console, drafts: pl.DataFrame) -> None:
         "Not invoiced yet (drafts)",
         "Usage is what balances do not cover so far. A true-up shrinks with every use of its commit.",
     )
-    table = _table("Draft of", "Invoices>", "Amount", "Unit", "Issued")
+    table = grid("Draft of", "Invoices>", "Amount", "Unit", "Issued")
     rows = in_major_units(drafts, "total")
     for row, total in zip(rows.iter_rows(named=True), _amounts(rows, "total"), strict=True):
         issued = f"{row['first_issue']:%Y-%m-%d}" if row["first_issue"] else "no date"
@@ -153,7 +153,7 @@ def balances(console: Console, running_out: pl.DataFrame, balances: pl.DataFrame
         "usage on drafts is off already, expired and future segments are not in it."
         + (f" Not here: {count(postpaid, 'postpaid commit')}, whose rest is billed as a true-up." if postpaid else ""),
     )
-    table = _table("Customer\nbalance", "Remaining\nof granted", "Unit\nused", "Ends\n", "At the pace of\nfour weeks")
+    table = grid("Customer\nbalance", "Remaining\nof granted", "Unit\nused", "Ends\n", "At the pace of\nfour weeks")
     rows = in_major_units(running_out.head(_BALANCES), "remaining", "granted")
     both = _amounts(
         pl.concat([rows.select("unit", "remaining"), rows.select("unit", remaining="granted")]), "remaining"
@@ -183,7 +183,7 @@ def receipts(console: Console, receipts: pl.DataFrame) -> None:
     """What every load cost, and whether it is complete."""
     heading(console, "Receipts", "One row per load: complete means that every page arrived and every row is there.")
     columns = ("requests", "pages", "rows", "bytes", "retries", "throttled", "seconds")
-    table = _table("Load")
+    table = grid("Load")
     total = receipts.select(pl.col(columns).sum()).row(0, named=True)
     table.columns[0].footer, table.show_footer = "total", True
     for column in columns:
@@ -209,7 +209,7 @@ def _measure(column: str, value: float) -> str:
             return f"{value:,.0f}"
 
 
-def _table(*headings: str) -> Table:
+def grid(*headings: str) -> Table:
     """A table for 80 columns: the first column gives way, cut with an ellipsis; `>` puts a column to the right."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_footer=False)
     for place, title in enumerate(headings):

@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -19,6 +19,8 @@ from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import every_customer, every_net_balance
 from metronome_analytics.cli.month import By, column_mapping, month_start, of_month, read_external
 from metronome_analytics.cli.printing import count, say, screen
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables import Receipts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +43,7 @@ def reconcile(
     external_units: Literal["major", "api"] = "major",
     by: By = "period",
     demo: Annotated[bool, Parameter(negative=())] = False,
+    mirror: str | None = None,
     environment: str | None = None,
     base_url: str | None = None,
     max_requests_per_second: float = 7.5,
@@ -68,6 +71,8 @@ def reconcile(
         those issued in it.
     demo
         Reconcile the simulated account instead: no token, no network.
+    mirror
+        Reconcile what `sync` wrote here instead: no token, nothing is sent. Its books are of the newest reading.
     environment
         A label of yours for the account; it is on the reports.
     base_url
@@ -78,8 +83,8 @@ def reconcile(
     start, columns = month_start(month), column_mapping(map_)
     theirs = None if external is None else read_external(external)
     console, folder = screen(), Folder(out)
-    with _opened(environment, base_url, max_requests_per_second, demo=demo) as (account, as_of):
-        loaded = _load(account)
+    with _books(environment, base_url, max_requests_per_second, demo=demo, mirror=mirror) as books:
+        loaded, as_of = books.loaded, books.as_of
         whole = reconciled(
             loaded.invoices,
             loaded.balances,
@@ -92,17 +97,17 @@ def reconcile(
         chosen = of_month(loaded.invoices, start, by)
         found = whole.about(chosen)
         which = "whose period starts in it, or issued in it without one" if by == "period" else "issued in it"
-        filters = {"Account": account.environment or "(no label)", "Month": f"{month}, invoices {which}"}
+        filters = {"Account": books.environment or "(no label)", "Month": f"{month}, invoices {which}"}
         if external is not None:
             filters["Compared with"] = f"{external.name}, amounts in {external_units} units"
         say(
             console,
-            Text(f"{account!r} as of {as_of:%Y-%m-%d %H:%M} UTC", style="dim"),
+            Text(f"{books.source} as of {as_of:%Y-%m-%d %H:%M} UTC", style="dim"),
             f"{month}: {count(chosen.height, 'invoice')} ({which}), {count(loaded.balances.height, 'balance')}.",
         )
         findings.show(console, found, loaded.customers, loaded.invoices)
         report = _Report(f"reconciliation-{month}", f"Reconciliation of {month}", filters, as_of)
-        files = report.write(folder, loaded, chosen, found, account.receipts)
+        files = report.write(folder, loaded, chosen, found, books.receipts)
     say(console, "", f"Wrote {', '.join(files)} into", Text(str(out), style="bold"), findings.verdict(found))
     sys.exit(exit_code(found))
 
@@ -136,6 +141,43 @@ class _Loaded:
     invoices: pl.DataFrame
     balances: pl.DataFrame
     net_balances: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class _Books:
+    """What is reconciled, where it comes from, and the moment it is of."""
+
+    loaded: _Loaded
+    source: str
+    environment: str | None
+    as_of: datetime
+    receipts: pl.DataFrame
+
+
+@contextmanager
+def _books(
+    environment: str | None, base_url: str | None, pace: float, *, demo: bool, mirror: str | None
+) -> Iterator[_Books]:
+    """The books of an account, or of its mirror."""
+    if mirror is None:
+        with _opened(environment, base_url, pace, demo=demo) as (account, as_of):
+            loaded = _load(account)
+            yield _Books(loaded, repr(account), account.environment, as_of, account.receipts)
+        return
+    if demo:
+        raise ArgumentError("mirror and demo exclude each other: sync --demo makes a mirror of the simulated account.")
+    from metronome_analytics.cli.mirroring import as_of as newest  # noqa: PLC0415  # deltalake is an extra
+    from metronome_analytics.mirror.mirror import open_mirror  # noqa: PLC0415  # as above
+
+    held = open_mirror(mirror if "://" in mirror else Path(mirror))
+    frames = (held.customers(), held.invoices(), held.balances(), held.net_balances())
+    yield _Books(
+        _Loaded(*(frame.collect() for frame in frames)),
+        repr(held),
+        held.environment,
+        newest(held),
+        Receipts.create_empty(),
+    )
 
 
 def _load(account: Account) -> _Loaded:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metronome_analytics.arguments import Customers, Instant, OnError
 
 # What one response of invoices/breakdowns may cover; the API would answer the rest behind a cursor.
-_BREAKDOWN_SPAN = {"DAY": timedelta(days=35), "HOUR": timedelta(hours=24)}
+BREAKDOWN_SPAN = {"DAY": timedelta(days=35), "HOUR": timedelta(hours=24)}
 
 
 class InvoiceLoaders(Loaders):
@@ -120,7 +120,7 @@ class InvoiceLoaders(Loaders):
         }
         spans = [
             {**query, "sort": "date_asc", **bounds(*span)}
-            for span in args.chunks(*args.whole_days(start, end), _BREAKDOWN_SPAN[size])
+            for span in args.chunks(*args.whole_days(start, end), BREAKDOWN_SPAN[size])
         ]
         return self._fan_out(
             "invoice_breakdowns",

@@ -1,0 +1,136 @@
+"""`sync`: write an account to a mirror, or bring the mirror up to date, and tell what that took."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import polars as pl
+from cyclopts import Parameter
+from rich.text import Text
+
+from metronome_analytics.account import connect
+from metronome_analytics.cli.printing import count, heading, say, screen
+from metronome_analytics.mirror.estimate import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from metronome_analytics.account import Account
+    from metronome_analytics.mirror.mirror import Mirror
+
+Many = Parameter(consume_multiple=True, negative=())
+
+
+def sync(
+    uri: str,
+    /,
+    *,
+    customer: Annotated[list[str] | None, Many] = None,
+    tables: Annotated[list[str] | None, Many] = None,
+    max_requests: int | None = None,
+    deadline: datetime | None = None,
+    full: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    demo: Annotated[bool, Parameter(negative=())] = False,
+    environment: str | None = None,
+    base_url: str | None = None,
+    max_requests_per_second: float = 7.5,
+) -> None:
+    """Mirror an account as Delta Lake tables: everything the first time, then what may have changed.
+
+    Stopped in any way it goes on where it was the next time. The token is read from METRONOME_BEARER_TOKEN; there is
+    no option for it.
+
+    Parameters
+    ----------
+    uri
+        A folder, or s3://, gs:// or az:// with the credentials that the environment gives.
+    customer
+        Ids of the customers to read; every customer unless given.
+    tables
+        The tables to keep; all but invoice_breakdowns unless given.
+    max_requests
+        Stop before the customer that would need more.
+    deadline
+        Stop at this time (UTC).
+    full
+        Read everything again, whatever seems unchanged.
+    dry_run
+        Say how many requests it would take and why, and write nothing.
+    demo
+        Mirror the simulated account instead: no token, no network.
+    environment
+        A label of yours for the account. A mirror is of one environment.
+    base_url
+        Another address of the API; else METRONOME_BASE_URL.
+    max_requests_per_second
+        The pace; Metronome throttles an account, not a program.
+    """
+    place = uri if "://" in uri else Path(uri)
+    console = screen()
+    with _opened(environment, base_url, max_requests_per_second, demo=demo) as account:
+        say(console, Text(repr(account), style="dim"))
+        done = account.sync(
+            place,
+            tables=tables,
+            customers=customer,
+            max_requests=max_requests,
+            deadline=deadline,
+            full=full,
+            dry_run=dry_run,
+        )
+    if isinstance(done, Estimate):
+        show_estimate(console, done)
+    else:
+        show_mirror(console, done)
+
+
+def show_estimate(console: Console, estimate: Estimate) -> None:
+    """What a sync would take."""
+    heading(console, "A sync would read", repr(estimate)[len("Estimate(") : -1])
+    rows = grid("Table", "Why", "Customers>", "Requests>")
+    for name, reason, customers, requests in estimate.table.iter_rows():
+        rows.add_row(name, reason, f"{customers:,}", f"{requests:,}")
+    console.print(rows)
+
+
+def show_mirror(console: Console, mirror: Mirror) -> None:
+    """What the last sync read and why, and how complete the mirror is."""
+    heading(console, "What was read, and why", "Saved are the requests that what did not change took the last time.")
+    rows = grid("Table", "Why", "Customers>", "Requests>", "Rows>", "Saved>")
+    told = mirror.receipt
+    for name, reason, customers, requests, read, _, saved in told.iter_rows():
+        rows.add_row(name, reason, *(f"{number:,}" for number in (customers, requests, read, saved)))
+    console.print(rows)
+    spent, saved = told.select(pl.col("requests", "saved").sum()).row(0)
+    say(console, f"{count(spent, 'request')}, {saved:,} saved.")
+    heading(console, "What the mirror holds")
+    rows = grid("Table", "Customers>", "Complete>", "Failed>", "Missing>", "Oldest reading (UTC)")
+    for row in mirror.completeness.iter_rows(named=True):
+        numbers = (f"{row[name]:,}" for name in ("customers", "complete", "failed", "missing"))
+        rows.add_row(row["table"], *numbers, "-" if row["oldest"] is None else f"{row['oldest']:%Y-%m-%d %H:%M}")
+    console.print(rows)
+    say(console, Text(repr(mirror), style="bold"))
+
+
+@contextmanager
+def _opened(environment: str | None, base_url: str | None, pace: float, *, demo: bool) -> Iterator[Account]:
+    if not demo:
+        with connect(base_url=base_url, environment=environment, max_requests_per_second=pace) as account:
+            yield account
+        return
+    from metronome_analytics import demo as simulated  # noqa: PLC0415  # a real account must not load the simulator
+
+    with simulated() as account:
+        yield account
+
+
+def as_of(mirror: Mirror) -> datetime:
+    """The moment the books in `mirror` are of: when the newest of them was read."""
+    newest = mirror.completeness["newest"].max()
+    return newest if isinstance(newest, datetime) else datetime.now(UTC)

@@ -1,0 +1,275 @@
+"""The mirror, as those who read it see it: every table as a LazyFrame, how complete it is, and what changed."""
+
+from __future__ import annotations
+
+import warnings
+from html import escape
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics import arguments as args
+from metronome_analytics.errors import IncompleteLoadWarning, MirrorError
+from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED
+from metronome_analytics.mirror.store import Store
+from metronome_analytics.tables import cost_lines, ledger, line_items, segments
+from metronome_analytics.tables.daily import daily_costs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from metronome_analytics.arguments import Instant
+    from metronome_analytics.mirror.store import Snapshot
+
+
+def open_mirror(uri: str | Path, *, storage_options: Mapping[str, str] | None = None) -> Mirror:
+    """The mirror that `account.sync(uri)` wrote, as it stands now; needs no token and sends nothing to Metronome.
+
+    `uri` is a local path, or one of `s3://`, `gs://`, `az://` with `storage_options` as polars and deltalake take them.
+    Raises MirrorError where there is no mirror, or one of a newer version of this package.
+    """
+    return Mirror(Store.open(uri, LAYOUTS, storage_options=storage_options))
+
+
+class Mirror:
+    """An account on disk or in object storage: the tables of the loaders, as polars LazyFrames of the same schemas.
+
+    It shows what was whole when it was opened, whatever a sync does meanwhile: open it again for what came since.
+    Archived customers are in it. `completeness` tells how much of the account it holds.
+    """
+
+    def __init__(self, store: Store, *, when: int | datetime | None = None, bucket: int | None = None) -> None:
+        self._store = store
+        self._snapshot: Snapshot = store.snapshot(when)
+        self._bucket = bucket
+
+    # --- the tables ------------------------------------------------------------------------------------------------
+
+    def customers(self) -> pl.LazyFrame:
+        """Every customer, archived ones too: the columns of `tables.Customers`."""
+        return self._scan("customers")
+
+    def invoices(self) -> pl.LazyFrame:
+        """The columns of `tables.Invoices`; see `account.invoices()`."""
+        return self._scan("invoices")
+
+    def line_items(self) -> pl.LazyFrame:
+        """The columns of `tables.LineItems`; see `ma.line_items`."""
+        return line_items(self.invoices())
+
+    def invoice_breakdowns(self) -> pl.LazyFrame:
+        """Daily breakdowns: the columns of `tables.InvoiceBreakdowns`. Synced only where asked for by name."""
+        return self._scan("invoice_breakdowns")
+
+    def costs(self) -> pl.LazyFrame:
+        """Daily costs of customers on Plans: the columns of `tables.Costs`."""
+        return self._scan("costs")
+
+    def cost_lines(self) -> pl.LazyFrame:
+        """The columns of `tables.CostLines`; see `ma.cost_lines`."""
+        return cost_lines(self.costs())
+
+    def daily_costs(self) -> pl.LazyFrame:
+        """The columns of `tables.DailyCosts`; see `account.daily_costs()`. Needs `invoice_breakdowns`."""
+        return daily_costs(self.invoice_breakdowns(), self.costs())
+
+    def balances(self) -> pl.LazyFrame:
+        """Commits and credits, archived ones too: the columns of `tables.Balances`."""
+        return self._scan("balances")
+
+    def commits(self) -> pl.LazyFrame:
+        """The commits among the balances."""
+        return self.balances().filter(pl.col("type") != "CREDIT")
+
+    def credits(self) -> pl.LazyFrame:
+        """The credits among the balances."""
+        return self.balances().filter(pl.col("type") == "CREDIT")
+
+    def ledger(self) -> pl.LazyFrame:
+        """The columns of `tables.Ledger`; see `ma.ledger`."""
+        return ledger(self.balances())
+
+    def segments(self) -> pl.LazyFrame:
+        """The columns of `tables.Segments`; see `ma.segments`."""
+        return segments(self.balances())
+
+    def net_balances(self) -> pl.LazyFrame:
+        """The columns of `tables.NetBalances`, as of each customer's reading."""
+        return self._scan("net_balances")
+
+    def contracts(self) -> pl.LazyFrame:
+        """The columns of `tables.Contracts`."""
+        return self._scan("contracts")
+
+    def products(self) -> pl.LazyFrame:
+        """The columns of `tables.Products`."""
+        return self._scan("products")
+
+    def rate_cards(self) -> pl.LazyFrame:
+        """The columns of `tables.RateCards`."""
+        return self._scan("rate_cards")
+
+    def credit_types(self) -> pl.LazyFrame:
+        """The columns of `tables.CreditTypes`."""
+        return self._scan("credit_types")
+
+    def _scan(self, table: str) -> pl.LazyFrame:
+        if self._bucket is None:
+            self._warn_if_incomplete(table)
+            return self._snapshot.scan(table)
+        return self._snapshot.scan(table, None if MIRRORED[table].owner is None else [self._bucket])
+
+    def files(self, table: str) -> list[str]:
+        """The Parquet files that hold `table` now, for engines that read Parquet but not Delta Lake."""
+        return self._snapshot.files(table)
+
+    # --- how much of it there is, and how it changed ----------------------------------------------------------------
+
+    @property
+    def environment(self) -> str | None:
+        """The label of the account it is of."""
+        return self._store.identity.get("environment") or None
+
+    @property
+    def version(self) -> int:
+        """Counts what was committed; `as_of` takes it."""
+        return self._snapshot.version
+
+    @property
+    def at(self) -> datetime | None:
+        """When the newest of it was committed."""
+        return self._snapshot.at
+
+    @property
+    def completeness(self) -> pl.DataFrame:
+        """One row per table: table, customers (of the account), complete, failed, missing, rows, oldest, newest.
+
+        `oldest` and `newest` are when the customers in it were read. A table of the account itself has one customer.
+        """
+        progress = self._snapshot.progress()
+        held = progress.filter(pl.col("table").is_in(list(MIRRORED)))
+        everyone = held.filter((pl.col("table") == "customers") & pl.col("customer_id").is_not_null()).height
+        own = pl.col("customer_id").is_null()
+        counted = held.filter(~((pl.col("table") == "customers") & own)).group_by("table").agg(
+            customers=pl.when(own.all()).then(1).otherwise(everyone).first().cast(pl.Int64),
+            complete=(pl.col("status") == "complete").sum().cast(pl.Int64),
+            failed=(pl.col("status") == "failed").sum().cast(pl.Int64),
+            rows=pl.col("rows").sum(),
+            oldest=pl.col("read_at").min(),
+            newest=pl.col("read_at").max(),
+        )
+        order = pl.DataFrame({"table": list(MIRRORED)})
+        return order.join(counted, on="table", how="inner", maintain_order="left").select(
+            "table",
+            "customers",
+            "complete",
+            "failed",
+            (pl.col("customers") - pl.col("complete") - pl.col("failed")).alias("missing"),
+            "rows",
+            "oldest",
+            "newest",
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every table that was synced holds every customer."""
+        told = self.completeness
+        return bool(told.height) and bool((told["complete"] == told["customers"]).all())
+
+    def _warn_if_incomplete(self, table: str) -> None:
+        told = self.completeness.filter(pl.col("table") == table)
+        if told.is_empty():
+            advice = f'Sync it: account.sync(uri, tables=["{table}"]).'
+            raise MirrorError(f"The mirror holds no {table}.", advice=advice)
+        complete, customers = told.select("complete", "customers").row(0)
+        if complete != customers:
+            warnings.warn(
+                f"{table}: the mirror holds {complete:,} of {customers:,} customers; the next sync goes on there.",
+                IncompleteLoadWarning,
+                stacklevel=4,
+            )
+
+    @property
+    def receipt(self) -> pl.DataFrame:
+        """What the last sync read and why: table, reason, customers, requests, rows, changed, saved.
+
+        `reason` is one of those in `metronome_analytics.mirror.rules`, or "nothing changed" for customers that were
+        not read: `saved` is what they took the last time. `changed` counts customers of whom the mirror held
+        something else; with the reason "full" those are changes that no signal told of.
+        """
+        progress = self._snapshot.progress()
+        last = progress.sort("at", maintain_order=True)["sync_id"].last() if progress.height else None
+        now = pl.col("sync_id") == last
+        return (
+            progress.with_columns(
+                reason=pl.when(now).then("reason").otherwise(pl.lit("nothing changed")),
+                saved=pl.when(~now).then("requests"),
+                requests=pl.when(now).then("requests"),
+                rows=pl.when(now).then("rows"),
+                changed=pl.when(now).then("changed"),
+            )
+            .group_by("table", "reason", maintain_order=True)
+            .agg(
+                pl.col("customer_id").n_unique().cast(pl.Int64).alias("customers"),
+                pl.col("requests", "rows").sum(),
+                pl.col("changed").sum().cast(pl.Int64),
+                pl.col("saved").sum(),
+            )
+            .sort("table", "reason")
+        )
+
+    def as_of(self, when: Instant | int) -> Mirror:
+        """The mirror as it was at a time (UTC) or at a `version`. Raises MirrorError for before the first sync."""
+        at = when if isinstance(when, int) and not isinstance(when, bool) else args.instant("when", when)
+        if at is None:
+            raise MirrorError("as_of needs a time or a version.")
+        return Mirror(self._store, when=at, bucket=self._bucket)
+
+    def changes(self, since: Instant | int) -> pl.DataFrame:
+        """What was added, changed, voided and removed since a time or version, by key and column.
+
+        Columns: table, customer_id, key, change (added, changed, voided, removed), column, before, after (as text).
+        A customer that was read for the first time after `since` is all added.
+        """
+        from metronome_analytics.mirror.changes import changes
+
+        return changes(self.as_of(since)._snapshot, self._snapshot, LAYOUTS)
+
+    # --- beyond one machine -----------------------------------------------------------------------------------------
+
+    @property
+    def buckets(self) -> list[int]:
+        """The buckets that the customers are laid out in: an analysis by customer may run on each by itself."""
+        return list(range(self._store.buckets))
+
+    def part(self, bucket: int) -> Mirror:
+        """The mirror with the customers of one bucket only."""
+        return Mirror(self._store, when=self._snapshot.version, bucket=bucket)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reopened, (self._store.uri, self._store.storage_options, self._snapshot.version, self._bucket)
+
+    def __repr__(self) -> str:
+        return f"Mirror({', '.join(self._facts())})"
+
+    def _facts(self) -> Sequence[str]:
+        told = self.completeness
+        facts = [repr(str(self._store.uri)), *(f"{key}={value!r}" for key, value in self._store.identity.items())]
+        facts += [f"version={self.version}", "empty" if told.is_empty() else ""]
+        facts += [
+            f"{table}: {complete:,} of {customers:,}"
+            for table, complete, customers in told.select("table", "complete", "customers").iter_rows()
+            if complete != customers
+        ] or ["complete"]
+        return [fact for fact in facts if fact]
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<div><strong>Mirror</strong> {escape(', '.join(self._facts()))}{self.completeness._repr_html_()}</div>"
+        )
+
+
+def _reopened(uri: str, storage_options: Mapping[str, str] | None, version: int, bucket: int | None) -> Mirror:
+    return Mirror(Store.open(uri, LAYOUTS, storage_options=storage_options), when=version, bucket=bucket)

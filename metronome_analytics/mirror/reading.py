@@ -1,0 +1,306 @@
+"""Reading customers for a mirror: many at once, each whole, in bounded memory, straight into the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+import polars as pl
+
+from metronome_analytics.errors import (
+    MalformedResponse,
+    MetronomeError,
+    NotFoundError,
+    PaginationError,
+    RequestRejected,
+)
+from metronome_analytics.mirror.mirrored import Mirrored, Span, moments
+from metronome_analytics.mirror.layout import PROGRESS
+from metronome_analytics.mirror.store import Fresh
+from metronome_analytics.tables.registry import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+    from metronome_analytics.api.client import Tally
+    from metronome_analytics.loading import Load
+    from metronome_analytics.mirror.store import Part, Writer
+
+# What a customer's rows of one table may hold before they go to disk, and those of all that wait for their bucket.
+_SPILL_CUSTOMER = 8 * 1024 * 1024
+_SPILL_ALL = 32 * 1024 * 1024
+# Whole buckets are committed when so many are ready, or so long after the last time.
+_COMMIT_BUCKETS = 16
+_COMMIT_SECONDS = 30.0
+
+# These concern one customer; whatever else goes wrong would go wrong for the next one too.
+_PERSONAL = (NotFoundError, RequestRejected, MalformedResponse, PaginationError)
+
+
+@dataclass(slots=True)
+class Cell:
+    """One table of one customer (or of the account) to be read, and then what came of it."""
+
+    table: Mirrored
+    reason: str
+    known: str | None = None  # the digest of what the mirror holds
+    since: datetime | None = None  # where only what came since then is read again
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    held: int = 0
+    rows: int = 0
+    requests: int = 0
+    hash: int = 0
+    next_date: datetime | None = None
+    is_open: bool = False
+    open_since: datetime | None = None
+    first: datetime | None = None
+    credit_types: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str | None:
+        """What tells these rows from others, as this version of polars hashes them; None for a part of a table."""
+        return None if self.since is not None else f"{pl.__version__}:{self.rows}:{self.hash:016x}"
+
+    @property
+    def changed(self) -> bool:
+        """Whether the mirror holds something else."""
+        return self.since is not None or self.known != self.digest
+
+    def take(self, rows: pl.DataFrame, now: datetime) -> None:
+        """Hold one page, and note what in it tells when it can change."""
+        self.frames.append(rows)
+        self.held += int(rows.estimated_size())
+        self.rows += rows.height
+        self.hash ^= rows.hash_rows(seed=0).bitwise_xor() or 0
+        here = moments(self.table, rows, now)
+        self.next_date = min(filter(None, (self.next_date, here.next_date)), default=None)
+        self.open_since = min(filter(None, (self.open_since, here.open_since)), default=None)
+        self.first = min(filter(None, (self.first, here.first)), default=None)
+        self.is_open |= here.is_open
+        if self.table.name == "balances":
+            self.credit_types |= dict.fromkeys(rows["credit_type_id"].drop_nulls().unique(maintain_order=True))
+
+    def let_go(self) -> list[pl.DataFrame]:
+        """The rows held, which are not held any more."""
+        frames, self.frames, self.held = self.frames, [], 0
+        return frames
+
+
+@dataclass(slots=True)
+class Visit:
+    """One customer and what is to be read of it; `customer_id` is None for the account's own tables."""
+
+    customer_id: str | None
+    bucket: int
+    start: datetime  # when something of it can have happened first
+    cells: list[Cell]
+    facts: Mapping[str, object]  # what else the progress keeps of it
+    read_at: datetime | None = None
+    error: MetronomeError | None = None
+
+    def least(self, now: datetime, *cells: Cell) -> int:
+        """The requests that `cells` (all of them, if none are given) take at least."""
+        spans = ((cell, Span(cell.since or self.start, now)) for cell in cells or self.cells)
+        return sum(len(cell.table.requests(self.customer_id or "", span)) for cell, span in spans)
+
+
+class Limit:
+    """When to stop: before a customer whose reading would not fit any more."""
+
+    def __init__(self, tally: Tally, *, max_requests: int | None, is_over: Callable[[], bool]) -> None:
+        self._tally = tally
+        self._max_requests = max_requests
+        self._is_over = is_over
+        self._promised = 0
+
+    def admits(self, need: int) -> bool:
+        """Whether there is time, and there are `need` requests, left; they are promised then."""
+        spent = max(self._promised, self._tally.requests) + need
+        if self._is_over() or (self._max_requests is not None and spent > self._max_requests):
+            return False
+        self._promised = spent
+        return True
+
+
+class Reader:
+    """Reads visits and commits them, bucket by bucket, as they are whole."""
+
+    def __init__(self, load: Load, writer: Writer, limit: Limit, *, now: Callable[[], datetime], sync_id: str) -> None:
+        self._load = load
+        self._writer = writer
+        self._limit = limit
+        self._now = now
+        self._sync_id = sync_id
+        self._fatal: MetronomeError | None = None
+        self._can_write = True
+        self.stopped = False  # by a limit, before the last visit
+
+    async def run(self, visits: Sequence[Visit]) -> None:
+        """Read `visits`, in the order of their buckets, or as many of them as the limits and the network let.
+
+        Raises the first error that is not about one customer only; what was whole is in the mirror all the same.
+        Those of one customer are in the load's failures.
+        """
+        self._load.planned += sum(len(visit.cells) for visit in visits)
+        queue = self._admitted(visits)
+        send, receive = anyio.create_memory_object_stream[Visit](self._load.concurrency)
+
+        async def work(done: MemoryObjectSendStream[Visit]) -> None:
+            async with done:
+                for visit in queue:
+                    await self._read(visit)
+                    await done.send(visit)
+                    if self._fatal is not None:
+                        return
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._collect, receive, Counter(visit.bucket for visit in visits))
+            for _ in range(min(self._load.concurrency, len(visits))):
+                group.start_soon(work, send.clone())
+            send.close()
+        if self._fatal is not None:
+            raise self._fatal
+
+    def _admitted(self, visits: Iterable[Visit]) -> Iterator[Visit]:
+        for visit in visits:
+            if not self._limit.admits(visit.least(self._now())):
+                self.stopped = True
+                return
+            yield visit
+
+    # --- one customer ----------------------------------------------------------------------------------------------
+
+    async def _read(self, visit: Visit) -> None:
+        visit.read_at = now = self._now()
+        start, units = visit.start, ()
+        try:
+            for cell in visit.cells:
+                span = Span(cell.since or start, now, units)
+                for request in cell.table.requests(visit.customer_id or "", span):
+                    async for wire in self._load.rows(request):
+                        cell.requests += 1
+                        await self._take(visit, cell, TABLES[cell.table.name].shape(wire))
+                start, units = min(start, cell.first or start), tuple(cell.credit_types) or units
+                self._load.finished += 1
+        except _PERSONAL as error:
+            visit.error = error
+            self._load.failures.append(error)
+        except MetronomeError as error:
+            visit.error = error
+            self._fatal = self._fatal or error
+
+    async def _take(self, visit: Visit, cell: Cell, rows: pl.DataFrame) -> None:
+        """Hold a page, or bring a customer's many pages to disk."""
+        if not rows.height:
+            return
+        cell.take(rows, visit.read_at or self._now())
+        if cell.held > _SPILL_CUSTOMER:
+            frame = pl.concat(cell.let_go())
+            cell.parts.append(await anyio.to_thread.run_sync(self._writer.part, cell.table.name, visit.bucket, frame))
+
+    # --- their buckets ---------------------------------------------------------------------------------------------
+
+    async def _collect(self, receive: MemoryObjectReceiveStream[Visit], left: Counter[int]) -> None:
+        """Commit the buckets whose last visit is in, now and then; in the end whatever there is."""
+        waiting: dict[int, list[Visit]] = {}
+        last = anyio.current_time()
+        async with receive:
+            async for visit in receive:
+                waiting.setdefault(visit.bucket, []).append(visit)
+                left[visit.bucket] -= 1
+                await self._write(self._settle, visit)
+                if sum(cell.held for visits in waiting.values() for one in visits for cell in one.cells) > _SPILL_ALL:
+                    await self._write(self._flush, waiting)
+                ready = [bucket for bucket in waiting if not left[bucket]]
+                if len(ready) >= _COMMIT_BUCKETS or (ready and anyio.current_time() - last > _COMMIT_SECONDS):
+                    await self._write(self._commit, {bucket: waiting.pop(bucket) for bucket in ready})
+                    last = anyio.current_time()
+        if waiting:
+            await self._write(self._commit, waiting)
+
+    async def _write(self, work: Callable[..., None], *what: object) -> None:
+        """`work` in a thread; after the first time that it fails nothing is written any more."""
+        if not self._can_write:
+            return
+        try:
+            await anyio.to_thread.run_sync(work, *what)
+        except MetronomeError as error:
+            self._can_write = False
+            self._fatal = self._fatal or error
+
+    def _settle(self, visit: Visit) -> None:
+        """Let go of rows that nobody needs: of a customer that failed, or that the mirror holds as they are."""
+        for cell in visit.cells:
+            if visit.error is not None or not cell.changed:
+                cell.let_go()
+                while cell.parts:
+                    self._writer.discard(cell.parts.pop())
+
+    def _flush(self, waiting: Mapping[int, Sequence[Visit]]) -> None:
+        """Bring what is held to disk: one part for each table and bucket."""
+        for bucket, visits in waiting.items():
+            frames: dict[str, list[pl.DataFrame]] = {}
+            for visit in visits:
+                for cell in visit.cells:
+                    frames.setdefault(cell.table.name, []).extend(cell.let_go())
+            for table, rows in frames.items():
+                if rows:
+                    self._writer.part(table, bucket, pl.concat(rows))
+
+    def _commit(self, waiting: Mapping[int, Sequence[Visit]]) -> None:
+        """Make whole customers visible, and tell of all."""
+        self._flush(waiting)
+        told = [self._told(visit, cell) for visits in waiting.values() for visit in visits for cell in visit.cells]
+        changed: dict[str, dict[int, list[tuple[str, Cell]]]] = {}
+        for bucket, visits in waiting.items():
+            for visit in visits:
+                for cell in visit.cells if visit.error is None else ():
+                    if cell.changed:
+                        here = changed.setdefault(cell.table.name, {}).setdefault(bucket, [])
+                        here.append((visit.customer_id or "", cell))
+        changes = {
+            table: {bucket: _fresh(cells) for bucket, cells in buckets.items()} for table, buckets in changed.items()
+        }
+        self._writer.commit(changes, pl.DataFrame(told, schema=PROGRESS))
+
+    def _told(self, visit: Visit, cell: Cell) -> dict[str, object]:
+        """A row of the progress; of what failed only that."""
+        row: dict[str, object] = {
+            "table": cell.table.name,
+            "customer_id": visit.customer_id,
+            "bucket": visit.bucket,
+            "sync_id": self._sync_id,
+            "reason": cell.reason,
+            "requests": cell.requests,
+            "status": "complete" if visit.error is None else "failed",
+            "error": None if visit.error is None else str(visit.error),
+        }
+        if visit.error is not None:
+            return row
+        return row | {
+            "read_at": visit.read_at,
+            "rows": cell.rows,
+            "digest": cell.digest,
+            "changed": cell.changed if cell.known is not None and cell.since is None else None,
+            "next_date": cell.next_date,
+            "open": cell.is_open,
+            "open_since": cell.open_since,
+            **visit.facts,
+        }
+
+
+def _fresh(cells: Sequence[tuple[str, Cell]]) -> Fresh:
+    """The new rows of these customers take the place of their old ones, or of those since a time."""
+    keep = None
+    for id_, cell in cells:
+        if cell.since is not None and cell.table.by_window is not None and cell.table.owner is not None:
+            older = (pl.col(cell.table.owner) == id_) & (pl.col(cell.table.by_window) < cell.since)
+            keep = older if keep is None else keep | older
+    return Fresh({id_ for id_, _ in cells}, keep)

@@ -1,0 +1,120 @@
+"""A mirror as one of its versions shows it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics.errors import MirrorError, MirrorMismatch
+from metronome_analytics.mirror.delta import File, Place, Table, delta_schema, reaching
+from metronome_analytics.mirror.layout import PROGRESS, PROGRESS_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from metronome_analytics.mirror.layout import Layout
+
+_KEY = ("table", "customer_id")
+
+
+class Snapshot:
+    """What a reader sees: every table at the version that one version of the progress names, whatever comes later."""
+
+    def __init__(self, place: Place, layouts: Mapping[str, Layout], progress: Table) -> None:
+        self._place = place
+        self._layouts = layouts
+        self._progress = progress.files()
+        self._listed: dict[str, dict[int, list[File]]] = {}
+        self.version: int = progress.version
+        self.at: datetime | None = at_of(progress)
+        self.pins: dict[str, int] = {name: pin for name in layouts if (pin := progress.mark(name)) is not None}
+        """The Delta version of each table that has rows; the others were not written yet."""
+
+    def scan(self, table: str, buckets: Collection[int] | None = None) -> pl.LazyFrame:
+        """The rows of `table`, of `buckets` only if given: columns of its loader, in no order."""
+        return self._place.scan(table, self.listed(table, buckets), self._layout(table).schema)
+
+    def files(self, table: str) -> list[str]:
+        """The Parquet files that hold `table`, for engines that do not read Delta Lake."""
+        return [f"{self._place}/{table}/{file.path}" for file in self.listed(table)]
+
+    def rows(self, table: str) -> int:
+        """How many rows `table` has, without reading one."""
+        return sum(file.rows for file in self.listed(table))
+
+    def progress(self) -> pl.DataFrame:
+        """The newest row of each table and customer: columns of `PROGRESS`."""
+        return self._newest
+
+    def listed(self, table: str, buckets: Collection[int] | None = None) -> list[File]:
+        """The files of `table`, of `buckets` only if given, in the order of their buckets."""
+        by_bucket = self.by_bucket(table)
+        return [
+            file for bucket in sorted(by_bucket if buckets is None else buckets) for file in by_bucket.get(bucket, ())
+        ]
+
+    def by_bucket(self, table: str) -> Mapping[int, list[File]]:
+        """The files of `table` in each bucket that has some."""
+        if table not in self._listed:
+            self._listed[table] = by_bucket(self._pinned(table))
+        return self._listed[table]
+
+    def _layout(self, table: str) -> Layout:
+        try:
+            return self._layouts[table]
+        except KeyError:
+            raise MirrorError(f"The mirror has no table {table!r}; it has {', '.join(self._layouts)}.") from None
+
+    def _pinned(self, table: str) -> list[File]:
+        layout = self._layout(table)
+        if table not in self.pins:
+            return []
+        found = self._place.table(table, self.pins[table])
+        if found is None:
+            raise MirrorError(
+                f"The mirror at {self._place} has lost its table {table}.",
+                advice="Restore the folder, or sync into a new place.",
+            )
+        check(found, layout)
+        return found.files()
+
+    @cached_property
+    def _newest(self) -> pl.DataFrame:
+        with reaching("Reading", f"{self._place}/{PROGRESS_TABLE}"):
+            return newest(self._place.scan(PROGRESS_TABLE, self._progress, PROGRESS)).collect()
+
+
+def newest(progress: pl.LazyFrame) -> pl.LazyFrame:
+    """The last row of each table and customer."""
+    return progress.filter(pl.col("commit") == pl.col("commit").max().over(_KEY)).sort(_KEY)
+
+
+def by_bucket(files: Iterable[File]) -> dict[int, list[File]]:
+    """`files` in their buckets."""
+    found: dict[int, list[File]] = {}
+    for file in files:
+        found.setdefault(file.bucket or 0, []).append(file)
+    return found
+
+
+def check(table: Table, layout: Layout) -> None:
+    """Raise MirrorMismatch unless `table` has the columns of `layout`."""
+    held, wanted = (
+        {field.name: str(field.type) for field in schema.fields}
+        for schema in (table.schema, delta_schema(layout.schema, bucketed=True))
+    )
+    if held == wanted:
+        return
+    differing = sorted(name for name in {*held, *wanted} if held.get(name) != wanted.get(name))
+    raise MirrorMismatch(
+        f"{table.uri} was written by another version of metronome-analytics: {', '.join(differing)} differ."
+    )
+
+
+def at_of(progress: Table) -> datetime | None:
+    """When the version of `progress` was committed; None before the first."""
+    micros = progress.mark("at")
+    return None if micros is None else pl.Series([micros]).cast(pl.Datetime("us", "UTC")).item()

@@ -1,0 +1,202 @@
+"""Writing a mirror: files first, then one commit for each table, then the one that shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics.errors import ArgumentError, MirrorLocked
+from metronome_analytics.mirror.delta import File, reaching
+from metronome_analytics.mirror.layout import PROGRESS, PROGRESS_TABLE, bucket_of
+from metronome_analytics.mirror.merge import Merge
+from metronome_analytics.mirror.snapshot import by_bucket, check, newest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from metronome_analytics.mirror.delta import Place, Table
+    from metronome_analytics.mirror.layout import Layout
+    from metronome_analytics.mirror.merge import Fresh
+    from metronome_analytics.mirror.snapshot import Snapshot
+
+# The progress is rewritten as its newest rows when it has more files than this.
+_PROGRESS_FILES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file that waits for its commit."""
+
+    table: str
+    bucket: int
+    file: File
+
+
+class Writer:
+    """The one who may write a mirror now. `part` may be called from many threads, `commit` from one at a time."""
+
+    def __init__(
+        self,
+        place: Place,
+        layouts: Mapping[str, Layout],
+        snapshot: Snapshot,
+        progress: Table,
+        *,
+        buckets: int,
+        now: Callable[[], datetime],
+        renew: Callable[[], None],
+    ) -> None:
+        self._place = place
+        self._layouts = layouts
+        self._snapshot = snapshot
+        self._progress = progress
+        self._buckets = buckets
+        self._now = now
+        self._renew = renew
+        self._version = snapshot.version
+        self._at = snapshot.at
+        self._pins = dict(snapshot.pins)
+        self._held: dict[str, dict[int, list[File]]] = {}
+        self._tables: dict[str, Table] = {}
+        self._parts: dict[tuple[str, int], list[File]] = {}
+        self._mutex = Lock()
+
+    def part(self, table: str, bucket: int, rows: pl.DataFrame) -> Part:
+        """Write `rows` now to a file that the next commit of this table and bucket shows."""
+        layout = self._layouts[table]
+        if rows.schema != pl.Schema(layout.schema):
+            raise ArgumentError(f"rows for {table} have other columns than its loader: {rows.schema}.")
+        owners = None if layout.owner is None else bucket_of(rows[layout.owner].unique(), self._buckets)
+        if bucket != 0 if owners is None else not (owners == bucket).all():
+            raise ArgumentError(f"rows for {table} do not belong in bucket {bucket}.")
+        self._renew()
+        part = Part(table, bucket, self._write(table, bucket, rows, rows.height))
+        with self._mutex:
+            self._parts.setdefault((table, bucket), []).append(part.file)
+        return part
+
+    def discard(self, part: Part) -> None:
+        """Forget a part that was not committed."""
+        with self._mutex:
+            self._parts[part.table, part.bucket].remove(part.file)
+        self._place.delete(part.table, part.file.path)
+
+    def close(self) -> None:
+        """Forget every part that was not committed."""
+        for (table, _), files in self._parts.items():
+            for file in files:
+                self._place.delete(table, file.path)
+        self._parts.clear()
+
+    def commit(self, changes: Mapping[str, Mapping[int, Fresh]], progress: pl.DataFrame) -> int:
+        """Show what was written for `changes`, and `progress` (columns of `PROGRESS`, some or all): the new version.
+
+        All of it is shown, or nothing where an error is raised; the parts then wait for the next commit. Parts of a
+        table and bucket that `changes` does not name go on waiting.
+        """
+        self._renew()
+        self._progress.refresh()
+        if self._progress.version != self._version:
+            raise MirrorLocked(f"Another sync wrote to the mirror at {self._place}, so this one stopped.")
+        pins = dict(self._pins)
+        held = {}
+        for table, buckets in changes.items():
+            held[table] = self._files(table) | {
+                bucket: self._replaced(self._layouts[table], bucket, fresh) for bucket, fresh in buckets.items()
+            }
+            pins[table] = self._commit_table(table, held[table])
+        self._renew()
+        self._commit_progress(progress, pins)
+        self._pins = pins
+        self._held |= held
+        with self._mutex:
+            for table, buckets in changes.items():
+                for bucket in buckets:
+                    # What came in from another thread meanwhile still waits.
+                    shown = set(held[table][bucket])
+                    left = [file for file in self._parts.pop((table, bucket), []) if file not in shown]
+                    if left:
+                        self._parts[table, bucket] = left
+        return self._version
+
+    # --- tables -----------------------------------------------------------------------------------------------------
+
+    def _files(self, table: str) -> dict[int, list[File]]:
+        if table not in self._held:
+            self._held[table] = dict(self._snapshot.by_bucket(table))
+        return self._held[table]
+
+    def _table(self, name: str) -> Table:
+        if name not in self._tables:
+            layout = self._layouts[name]
+            table = self._place.table(name) or self._place.create(name, layout.schema, describe(layout))
+            check(table, layout)
+            self._tables[name] = table
+        return self._tables[name]
+
+    def _commit_table(self, name: str, wanted: Mapping[int, Sequence[File]]) -> int:
+        """Let `wanted` be the files of table `name`, whatever a writer that died left there: its version then."""
+        table = self._table(name)
+        table.refresh()
+        is_ours = table.version == self._pins.get(name)
+        there = self._held[name] if is_ours else by_bucket(table.files())
+        buckets = [bucket for bucket in {*there, *wanted} if there.get(bucket) is not wanted.get(bucket)]
+        old = {file.path: file for bucket in buckets for file in there.get(bucket, ())}
+        new = {file.path: file for bucket in buckets for file in wanted.get(bucket, ())}
+        adds = [file for path, file in new.items() if path not in old]
+        removes = [file for path, file in old.items() if path not in new]
+        if adds or removes:
+            table.commit(adds, removes)
+        return table.version
+
+    def _replaced(self, layout: Layout, bucket: int, fresh: Fresh) -> list[File]:
+        with self._mutex:
+            parts = list(self._parts.get((layout.name, bucket), ()))
+        return Merge(self._place, layout, bucket, self._files(layout.name).get(bucket, ()), parts, fresh).files()
+
+    def _write(self, table: str, bucket: int | None, rows: pl.DataFrame | pl.LazyFrame, count: int) -> File:
+        path, size = self._place.write(rows, table, bucket)
+        return File(path, size, count, bucket)
+
+    # --- the progress -----------------------------------------------------------------------------------------------
+
+    def _commit_progress(self, progress: pl.DataFrame, pins: Mapping[str, int]) -> None:
+        """The commit that makes all the others visible."""
+        at = max(filter(None, (self._at, self._now())))
+        version = self._version + 1
+        unknown = [name for name in progress.columns if name not in PROGRESS]
+        if unknown:
+            raise ArgumentError(f"progress has columns that the mirror does not keep: {', '.join(unknown)}.")
+        rows = (
+            progress.with_columns(
+                pl.lit(None, kind).alias(name) for name, kind in PROGRESS.items() if name not in progress.columns
+            )
+            .select(pl.col(name).cast(kind) for name, kind in PROGRESS.items())
+            .with_columns(
+                pl.col("table").replace_strict(pins, default=None, return_dtype=pl.Int64).alias("version"),
+                commit=pl.lit(version, pl.Int64),
+                at=pl.lit(at, PROGRESS["at"]),
+            )
+        )
+        old = self._progress.files()
+        kept = old
+        if len(old) >= _PROGRESS_FILES:
+            with reaching("Reading", self._progress.uri):
+                rows = newest(pl.concat([self._place.scan(PROGRESS_TABLE, old, PROGRESS), rows.lazy()])).collect()
+            kept = []
+        adds = [self._write(PROGRESS_TABLE, None, rows, rows.height)]
+        marks = {**pins, "at": pl.Series([at]).dt.epoch("us").item()}
+        self._progress.commit(adds, [file for file in old if file not in kept], marks)
+        self._version = version
+        self._at = at
+
+
+def describe(layout: Layout) -> str:
+    """What stands in the metadata of a table, for whoever finds it."""
+    return (
+        f"{layout.name} of a Metronome account, one row per {', '.join(layout.key)}. Do not write here: it is synced."
+    )

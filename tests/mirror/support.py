@@ -1,0 +1,45 @@
+"""What a mirror is compared with: the same account, loaded afresh and whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+from polars.testing import assert_frame_equal
+
+from metronome_analytics.cli.loads import every_net_balance
+from metronome_analytics.mirror.mirrored import MIRRORED
+
+if TYPE_CHECKING:
+    import metronome_analytics as ma
+    from metronome_analytics.mirror.mirror import Mirror
+
+TABLES = ("customers", "invoices", "balances", "net_balances", "contracts", "products", "rate_cards", "credit_types")
+
+
+def fresh(account: ma.Account) -> dict[str, pl.DataFrame]:
+    """Every table of `account`, archived customers and balances included."""
+    customers = pl.concat([account.customers(), account.customers(only_archived=True)])
+    ids = customers["id"]
+    balances = account.balances(ids, include_archived=True)
+    held = every_net_balance(account, balances)
+    none = ids.filter(~ids.is_in(held["customer_id"].implode()))
+    return {
+        "customers": customers,
+        "invoices": account.invoices(ids),
+        "balances": balances,
+        "net_balances": pl.concat([held, account.net_balances(none)]),
+        "contracts": account.contracts(ids, include_archived=True),
+        "products": account.products(archive_filter="ALL"),
+        "rate_cards": account.rate_cards(),
+        "credit_types": account.credit_types(),
+    }
+
+
+def assert_mirrors(mirror: Mirror, tables: dict[str, pl.DataFrame]) -> None:
+    """Every table of the mirror holds the very rows of the fresh load."""
+    for name, expected in tables.items():
+        key = list(MIRRORED[name].layout.key)
+        held = getattr(mirror, name)().collect()
+        assert held.schema == expected.schema, name
+        assert_frame_equal(held.sort(key), expected.sort(key), check_exact=True)
