@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         BalancePlan,
     )
     from metronome_analytics.display import show
+    from metronome_analytics.mirror.mirror import Mirror, open_mirror
     from metronome_analytics.search import find_customers
     from metronome_analytics.tables import (
         contract_commits,
@@ -85,6 +86,7 @@ __all__ = [
     "LoadError",
     "MalformedResponse",
     "MetronomeError",
+    "Mirror",
     "MirrorError",
     "MirrorLocked",
     "MirrorMismatch",
@@ -112,6 +114,7 @@ __all__ = [
     "forecast",
     "ledger",
     "line_items",
+    "open_mirror",
     "overrides",
     "reconcile",
     "reports",
@@ -139,6 +142,8 @@ _HOMES = {
     "utilisation": "analysis",
     "BalanceEntry": "corrections",
     "BalancePlan": "corrections",
+    "Mirror": "mirror.mirror",
+    "open_mirror": "mirror.mirror",
     "find_customers": "search",
     "show": "display",
     "contract_commits": "tables",

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from metronome_analytics.account import connect
-from metronome_analytics.cli.printing import count, heading, say, screen
+from metronome_analytics.cli.printing import count, grid, heading, say, screen
 from metronome_analytics.mirror.estimate import Estimate
 
 if TYPE_CHECKING:

@@ -87,6 +87,10 @@ class Place:
         self.is_local = "://" not in text
         self.uri = str(Path(text).expanduser().absolute()) if self.is_local else text.rstrip("/")
         self.options = None if storage_options is None else dict(storage_options)
+        self._handlers: dict[str, DeltaFileSystemHandler] = {}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Place, (self.uri, self.options)
 
     def __str__(self) -> str:
         return self.uri
@@ -165,7 +169,9 @@ class Place:
         )
 
     def _handler(self, table: str) -> DeltaFileSystemHandler:
-        return DeltaFileSystemHandler(f"{self.uri}/{table}", self.options)
+        if table not in self._handlers:
+            self._handlers[table] = DeltaFileSystemHandler(f"{self.uri}/{table}", self.options)
+        return self._handlers[table]
 
 
 class _Counted:
@@ -234,6 +240,15 @@ class Table:
         """Read what was committed since."""
         with reaching("Reading", self.uri):
             self._table.update_incremental()
+
+    def extend(self, schema: Mapping[str, pl.DataType]) -> None:
+        """Give an unpartitioned table the columns of `schema` that it lacks."""
+        there = {field.name for field in self.schema.fields}
+        missing = [field for field in delta_schema(schema, bucketed=False).fields if field.name not in there]
+        if missing:
+            with reaching("Writing", self.uri):
+                self._table.alter.add_columns(missing)
+                self._table.update_incremental()
 
     def commit(self, adds: Collection[File], removes: Collection[File], marks: Mapping[str, int] | None = None) -> None:
         """Let `adds` take the place of `removes` in one commit that follows the version read last.

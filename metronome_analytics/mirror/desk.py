@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 from metronome_analytics import arguments as args
-from metronome_analytics.errors import ArgumentError, ConfigurationError, MirrorMismatch
+from metronome_analytics.errors import ArgumentError, MirrorMismatch
 from metronome_analytics.loaders.base import Loaders
 from metronome_analytics.loaders.invoices import BREAKDOWN_SPAN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+
+    import polars as pl
 
     from metronome_analytics.arguments import Customers, Instant
     from metronome_analytics.mirror.estimate import Estimate
@@ -40,8 +43,57 @@ _ESTIMATED = (
 class MirrorDesk(Loaders):
     """What an account offers for its mirror."""
 
+    customers: Callable[..., pl.DataFrame]
     _base_url: str
     _rate: float | None
+
+    @overload
+    def sync(
+        self,
+        uri: str | Path,
+        *,
+        tables: str | Iterable[str] | None = ...,
+        customers: Customers | None = ...,
+        max_requests: int | None = ...,
+        deadline: datetime | timedelta | float | None = ...,
+        full: bool = ...,
+        open_every: timedelta = ...,
+        full_every: timedelta = ...,
+        dry_run: Literal[False] = ...,
+        storage_options: Mapping[str, str] | None = ...,
+    ) -> Mirror: ...
+
+    @overload
+    def sync(
+        self,
+        uri: str | Path,
+        *,
+        tables: str | Iterable[str] | None = ...,
+        customers: Customers | None = ...,
+        max_requests: int | None = ...,
+        deadline: datetime | timedelta | float | None = ...,
+        full: bool = ...,
+        open_every: timedelta = ...,
+        full_every: timedelta = ...,
+        dry_run: Literal[True],
+        storage_options: Mapping[str, str] | None = ...,
+    ) -> Estimate: ...
+
+    @overload
+    def sync(
+        self,
+        uri: str | Path,
+        *,
+        tables: str | Iterable[str] | None = ...,
+        customers: Customers | None = ...,
+        max_requests: int | None = ...,
+        deadline: datetime | timedelta | float | None = ...,
+        full: bool = ...,
+        open_every: timedelta = ...,
+        full_every: timedelta = ...,
+        dry_run: bool,
+        storage_options: Mapping[str, str] | None = ...,
+    ) -> Mirror | Estimate: ...
 
     def sync(
         self,
@@ -59,9 +111,10 @@ class MirrorDesk(Loaders):
     ) -> Mirror | Estimate:
         """Write the account to `uri` as Delta Lake tables, or bring what is there up to date, and open it.
 
-        `uri` is a local path, `s3://`, `gs://` or `az://` (with `storage_options`). `tables` are those of the design
-        and contracts, products, rate_cards, credit_types; None is all but `invoice_breakdowns`, which cost a request
-        for each 35 days of a customer. Archived customers and balances are included.
+        `uri` is a local path, `s3://`, `gs://` or `az://` (with `storage_options`). `tables` are customers, invoices,
+        invoice_breakdowns, costs, balances, net_balances, contracts, products, rate_cards, credit_types, and what
+        those nest (line_items, ledger, ...). None is what the mirror has; for a new one all but `invoice_breakdowns`,
+        which cost a request for each 35 days of a customer. Archived customers and balances are included.
 
         The first sync reads everything; a later one only what may have changed, by the rules of
         `metronome_analytics.mirror.rules`, and everything that was read longer than `full_every` ago; `full=True`
@@ -74,7 +127,7 @@ class MirrorDesk(Loaders):
         be written.
         """
         from metronome_analytics.mirror.mirror import Mirror  # noqa: PLC0415  # deltalake is an extra
-        from metronome_analytics.mirror.mirrored import LAYOUTS  # noqa: PLC0415  # as above
+        from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED  # noqa: PLC0415  # as above
         from metronome_analytics.mirror.store import Store  # noqa: PLC0415  # as above
         from metronome_analytics.mirror.sync import CUSTOMERS_PER_BUCKET, Sync, Wish  # noqa: PLC0415  # as above
 
@@ -91,6 +144,9 @@ class MirrorDesk(Loaders):
         store = Store.find(uri, LAYOUTS, storage_options=storage_options)
         if store is not None:
             _same_place(store.identity, identity, uri)
+            if tables is None:
+                held = set(store.snapshot().progress()["table"])
+                wish = replace(wish, tables=tuple(name for name in MIRRORED if name in held) or wish.tables)
         sync = Sync(self, wish)
         listing = sync.listing()
         if args.flag("dry_run", dry_run):

@@ -60,4 +60,4 @@ def bucket_of(customer_ids: pl.Series, buckets: int) -> pl.Series:
     """The bucket of each customer: CRC-32 of the id in UTF-8, modulo the number of buckets. The same for ever."""
     ids = customer_ids.unique().drop_nulls()
     numbers = pl.Series([zlib.crc32(id_.encode()) % buckets for id_ in ids], dtype=pl.Int32)
-    return customer_ids.replace_strict(ids, numbers, return_dtype=pl.Int32)
+    return customer_ids.replace_strict(ids, numbers, return_dtype=pl.Int32).cast(pl.Int32)  # also where it is empty

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics import arguments as args
-from metronome_analytics.errors import IncompleteLoadWarning, MirrorError
-from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED
+from metronome_analytics.errors import ArgumentError, IncompleteLoadWarning, MirrorError
+from metronome_analytics.mirror.changes import changes
+from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED, WANTED
 from metronome_analytics.mirror.store import Store
 from metronome_analytics.tables import cost_lines, ledger, line_items, segments
 from metronome_analytics.tables.daily import daily_costs
@@ -149,16 +150,18 @@ class Mirror:
         `oldest` and `newest` are when the customers in it were read. A table of the account itself has one customer.
         """
         progress = self._snapshot.progress()
-        held = progress.filter(pl.col("table").is_in(list(MIRRORED)))
-        everyone = held.filter((pl.col("table") == "customers") & pl.col("customer_id").is_not_null()).height
-        own = pl.col("customer_id").is_null()
-        counted = held.filter(~((pl.col("table") == "customers") & own)).group_by("table").agg(
-            customers=pl.when(own.all()).then(1).otherwise(everyone).first().cast(pl.Int64),
-            complete=(pl.col("status") == "complete").sum().cast(pl.Int64),
-            failed=(pl.col("status") == "failed").sum().cast(pl.Int64),
-            rows=pl.col("rows").sum(),
-            oldest=pl.col("read_at").min(),
-            newest=pl.col("read_at").max(),
+        own = [name for name, table in MIRRORED.items() if table.owner is None]
+        of_account = pl.col("table").is_in(own)
+        # A customer's table has a row of the account's too: it says that the table belongs to the mirror.
+        one_each = pl.when(pl.col("customer_id").is_not_null() | of_account)
+        everyone = progress.filter((pl.col("table") == "customers") & pl.col("customer_id").is_not_null()).height
+        counted = progress.group_by("table").agg(
+            customers=pl.when(of_account.first()).then(1).otherwise(everyone).cast(pl.Int64),
+            complete=one_each.then(pl.col("status") == "complete").sum().cast(pl.Int64),
+            failed=one_each.then(pl.col("status") == "failed").sum().cast(pl.Int64),
+            rows=one_each.then("rows").sum(),
+            oldest=one_each.then("read_at").min(),
+            newest=one_each.then("read_at").max(),
         )
         order = pl.DataFrame({"table": list(MIRRORED)})
         return order.join(counted, on="table", how="inner", maintain_order="left").select(
@@ -199,7 +202,7 @@ class Mirror:
         not read: `saved` is what they took the last time. `changed` counts customers of whom the mirror held
         something else; with the reason "full" those are changes that no signal told of.
         """
-        progress = self._snapshot.progress()
+        progress = self._snapshot.progress().filter(pl.col("status") != WANTED)
         last = progress.sort("at", maintain_order=True)["sync_id"].last() if progress.height else None
         now = pl.col("sync_id") == last
         return (
@@ -222,10 +225,7 @@ class Mirror:
 
     def as_of(self, when: Instant | int) -> Mirror:
         """The mirror as it was at a time (UTC) or at a `version`. Raises MirrorError for before the first sync."""
-        at = when if isinstance(when, int) and not isinstance(when, bool) else args.instant("when", when)
-        if at is None:
-            raise MirrorError("as_of needs a time or a version.")
-        return Mirror(self._store, when=at, bucket=self._bucket)
+        return Mirror(self._store, when=_moment(when), bucket=self._bucket)
 
     def changes(self, since: Instant | int) -> pl.DataFrame:
         """What was added, changed, voided and removed since a time or version, by key and column.
@@ -233,9 +233,7 @@ class Mirror:
         Columns: table, customer_id, key, change (added, changed, voided, removed), column, before, after (as text).
         A customer that was read for the first time after `since` is all added.
         """
-        from metronome_analytics.mirror.changes import changes
-
-        return changes(self.as_of(since)._snapshot, self._snapshot, LAYOUTS)
+        return changes(self._store.snapshot(_moment(since)), self._snapshot, LAYOUTS)
 
     # --- beyond one machine -----------------------------------------------------------------------------------------
 
@@ -266,9 +264,17 @@ class Mirror:
         return [fact for fact in facts if fact]
 
     def _repr_html_(self) -> str:
-        return (
-            f"<div><strong>Mirror</strong> {escape(', '.join(self._facts()))}{self.completeness._repr_html_()}</div>"
-        )
+        return f"<div><strong>Mirror</strong> {escape(', '.join(self._facts()))}{self.completeness._repr_html_()}</div>"
+
+
+def _moment(when: Instant | int) -> int | datetime:
+    """A version as it is, a time in UTC."""
+    if isinstance(when, int):
+        return when
+    at = args.instant("when", when)
+    if at is None:
+        raise ArgumentError("A time or a version is needed.")
+    return at
 
 
 def _reopened(uri: str, storage_options: Mapping[str, str] | None, version: int, bucket: int | None) -> Mirror:

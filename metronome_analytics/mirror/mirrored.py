@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,7 +17,6 @@ from metronome_analytics.tables.registry import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from metronome_analytics.api.client import Request
 
@@ -26,8 +25,15 @@ BACKDATING = timedelta(days=34)
 _DAY = timedelta(days=1)
 _INSTANT = pl.Datetime("us", "UTC")
 
+# The status of a table that belongs to the mirror and has not been read yet.
+WANTED = "wanted"
+
 # An invoice at the billing provider in another state may still be paid, voided or written off.
 _SETTLED_ELSEWHERE = ("PAID", "VOID", "UNCOLLECTIBLE", "DELETED", "SKIPPED")
+
+
+# A column of moments, or the name of a schedule and that of a moment of its items.
+Dates = pl.Expr | tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ class Mirrored:
     requests: Callable[[str, Span], list[Request]]
     owner: str | None = "customer_id"
     is_money: bool = True  # moves with usage and time; the others only when somebody edits them
-    dates: tuple[pl.Expr, ...] = ()
+    dates: tuple[Dates, ...] = ()
     is_open: Callable[[datetime], pl.Expr] | None = None
     is_late: Callable[[datetime], pl.Expr] | None = None
     begins: str | None = None
@@ -77,29 +83,44 @@ class Mirrored:
         return Layout(self.name, dict(table.create_empty().schema), tuple(key_of(table)), self.owner)
 
 
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """When rows can change, as far as they tell themselves: None and False where they never do."""
+def told(table: Mirrored, rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """What `rows` of `table`, read at `now`, say of each customer, for the progress.
 
-    next_date: datetime | None
-    is_open: bool
-    open_since: datetime | None
-    first: datetime | None
-
-
-def moments(table: Mirrored, rows: pl.DataFrame, now: datetime) -> Moments:
-    """What `rows` of `table`, read at `now`, say about that."""
+    Columns: customer_id, rows, hash, next_date, open, open_since. `hash` is the same for the same rows in any order.
+    """
     never = pl.lit(value=False)
     is_open = never if table.is_open is None else table.is_open(now).fill_null(value=False)
     is_late = never if table.is_late is None else table.is_late(now).fill_null(value=False)
     begins = pl.lit(None, _INSTANT) if table.begins is None else pl.col(table.begins)
-    told = rows.select(
-        is_open=is_open.any(), is_late=is_late.any(), since=begins.filter(is_open).min(), first=begins.min()
-    ).row(0, named=True)
-    dates = [rows.select(each.alias("at")).to_series() for each in table.dates]
-    flat = [each.explode() if each.dtype == pl.List else each for each in dates]
-    ahead = [now] if told["is_late"] else [first for each in flat if (first := each.filter(each > now).min()) is not None]
-    return Moments(min(ahead, default=None), told["is_open"], told["since"], told["first"])
+    # What is late may change now.
+    ahead = [pl.when(is_late).then(pl.lit(now, _INSTANT)), *(_next(each, now) for each in table.dates)]
+    return (
+        rows.select(
+            customer_id=pl.lit(None, pl.String) if table.owner is None else pl.col(table.owner),
+            hash=rows.hash_rows(seed=0),
+            next_date=pl.min_horizontal(ahead),
+            open=is_open,
+            open_since=pl.when(is_open).then(begins),
+        )
+        .group_by("customer_id")
+        .agg(
+            pl.len().cast(pl.Int64).alias("rows"),
+            pl.col("hash").bitwise_xor(),
+            pl.col("next_date").min(),
+            pl.col("open").any(),
+            pl.col("open_since").min(),
+        )
+    )
+
+
+def _next(dates: Dates, now: datetime) -> pl.Expr:
+    """The first of a row's `dates` that is to come."""
+    if isinstance(dates, pl.Expr):
+        return pl.when(dates > now).then(dates)
+    schedule, name = dates
+    items = pl.col(schedule).struct.field("schedule_items")
+    at = pl.element().struct.field(name)
+    return items.list.eval(at.filter(at > now)).list.min()
 
 
 def _of_customer(name: str, **body: object) -> Callable[[str, Span], list[Request]]:
@@ -108,6 +129,18 @@ def _of_customer(name: str, **body: object) -> Callable[[str, Span], list[Reques
 
 def _of_account(name: str, **body: object) -> Callable[[str, Span], list[Request]]:
     return lambda _, __: [request_for(name, body=body)]
+
+
+def first(page: pl.DataFrame, column: str) -> datetime | None:
+    """The earliest moment in `column`."""
+    at = page[column].min()
+    return at if isinstance(at, datetime) else None
+
+
+def credit_types(balances: pl.DataFrame) -> list[str]:
+    """The credit types in a page of balances, as the API answers it."""
+    ids = balances.select(pl.col("access_schedule").struct.field("credit_type").struct.field("id")).to_series()
+    return ids.drop_nulls().unique(maintain_order=True).to_list()
 
 
 def _net_balances(id_: str, span: Span) -> list[Request]:
@@ -142,11 +175,6 @@ def _open_invoice(now: datetime) -> pl.Expr:
     )
 
 
-def _each(schedule: str, name: str) -> pl.Expr:
-    items = pl.col(schedule).struct.field("schedule_items")
-    return items.list.eval(pl.element().struct.field(name))
-
-
 _DRAFT = pl.col("status") == "DRAFT"
 _BALANCE_FLAGS = {
     "include_ledgers": True,
@@ -169,11 +197,13 @@ _ROWS = (
         "balances",
         _of_customer("balances", **_BALANCE_FLAGS),
         dates=(
-            _each("access_schedule", "starting_at"),
-            _each("access_schedule", "ending_before"),
-            _each("invoice_schedule", "timestamp"),
+            ("access_schedule", "starting_at"),
+            ("access_schedule", "ending_before"),
+            ("invoice_schedule", "timestamp"),
         ),
-        is_open=lambda now: pl.col("archived_at").is_null() & (_each("access_schedule", "ending_before").list.max() > now),
+        is_open=lambda now: (
+            pl.col("archived_at").is_null() & _next(("access_schedule", "ending_before"), now).is_not_null()
+        ),
     ),
     Mirrored("net_balances", _net_balances),
     Mirrored("costs", _costs),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
@@ -17,8 +17,8 @@ from metronome_analytics.errors import (
     PaginationError,
     RequestRejected,
 )
-from metronome_analytics.mirror.mirrored import Mirrored, Span, moments
 from metronome_analytics.mirror.layout import PROGRESS
+from metronome_analytics.mirror.mirrored import Mirrored, Span, credit_types, first, told
 from metronome_analytics.mirror.store import Fresh
 from metronome_analytics.tables.registry import TABLES
 
@@ -51,17 +51,15 @@ class Cell:
     reason: str
     known: str | None = None  # the digest of what the mirror holds
     since: datetime | None = None  # where only what came since then is read again
-    frames: list[pl.DataFrame] = field(default_factory=list)
+    wire: list[pl.DataFrame] = field(default_factory=list)  # pages that wait to be shaped
+    held: int = 0  # their bytes
     parts: list[Part] = field(default_factory=list)
-    held: int = 0
-    rows: int = 0
     requests: int = 0
+    rows: int = 0
     hash: int = 0
     next_date: datetime | None = None
-    is_open: bool = False
+    open: bool = False
     open_since: datetime | None = None
-    first: datetime | None = None
-    credit_types: dict[str, None] = field(default_factory=dict)
 
     @property
     def digest(self) -> str | None:
@@ -70,27 +68,33 @@ class Cell:
 
     @property
     def changed(self) -> bool:
-        """Whether the mirror holds something else."""
-        return self.since is not None or self.known != self.digest
+        """Whether the mirror held something else."""
+        return self.known != self.digest
 
-    def take(self, rows: pl.DataFrame, now: datetime) -> None:
-        """Hold one page, and note what in it tells when it can change."""
-        self.frames.append(rows)
-        self.held += int(rows.estimated_size())
-        self.rows += rows.height
-        self.hash ^= rows.hash_rows(seed=0).bitwise_xor() or 0
-        here = moments(self.table, rows, now)
-        self.next_date = min(filter(None, (self.next_date, here.next_date)), default=None)
-        self.open_since = min(filter(None, (self.open_since, here.open_since)), default=None)
-        self.first = min(filter(None, (self.first, here.first)), default=None)
-        self.is_open |= here.is_open
-        if self.table.name == "balances":
-            self.credit_types |= dict.fromkeys(rows["credit_type_id"].drop_nulls().unique(maintain_order=True))
+    @property
+    def replaces(self) -> bool:
+        """Whether what was read takes the place of what the mirror holds."""
+        return self.changed or self.since is not None or bool(self.parts)
+
+    def take(self, wire: pl.DataFrame) -> None:
+        """Hold a page."""
+        self.requests += 1
+        if wire.height:
+            self.wire.append(wire)
+            self.held += int(wire.estimated_size())
 
     def let_go(self) -> list[pl.DataFrame]:
-        """The rows held, which are not held any more."""
-        frames, self.frames, self.held = self.frames, [], 0
-        return frames
+        """The pages held, which are not held any more."""
+        wire, self.wire, self.held = self.wire, [], 0
+        return wire
+
+    def note(self, told: Mapping[str, Any]) -> None:
+        """Add what some of the rows say; see `mirrored.told`."""
+        self.rows += told["rows"]
+        self.hash ^= told["hash"]
+        self.open |= told["open"]
+        self.next_date = min(filter(None, (self.next_date, told["next_date"])), default=None)
+        self.open_since = min(filter(None, (self.open_since, told["open_since"])), default=None)
 
 
 @dataclass(slots=True)
@@ -179,15 +183,19 @@ class Reader:
 
     async def _read(self, visit: Visit) -> None:
         visit.read_at = now = self._now()
-        start, units = visit.start, ()
+        start, units = visit.start, dict[str, None]()
         try:
             for cell in visit.cells:
-                span = Span(cell.since or start, now, units)
+                span = Span(cell.since or start, now, tuple(units))
                 for request in cell.table.requests(visit.customer_id or "", span):
                     async for wire in self._load.rows(request):
-                        cell.requests += 1
-                        await self._take(visit, cell, TABLES[cell.table.name].shape(wire))
-                start, units = min(start, cell.first or start), tuple(cell.credit_types) or units
+                        cell.take(wire)
+                        if cell.table.begins is not None:
+                            start = min(start, first(wire, cell.table.begins) or start)
+                        if cell.table.name == "balances":
+                            units |= dict.fromkeys(credit_types(wire))
+                        if cell.held > _SPILL_CUSTOMER:
+                            cell.parts += await anyio.to_thread.run_sync(self._shape, visit.bucket, [(visit, cell)])
                 self._load.finished += 1
         except _PERSONAL as error:
             visit.error = error
@@ -195,15 +203,6 @@ class Reader:
         except MetronomeError as error:
             visit.error = error
             self._fatal = self._fatal or error
-
-    async def _take(self, visit: Visit, cell: Cell, rows: pl.DataFrame) -> None:
-        """Hold a page, or bring a customer's many pages to disk."""
-        if not rows.height:
-            return
-        cell.take(rows, visit.read_at or self._now())
-        if cell.held > _SPILL_CUSTOMER:
-            frame = pl.concat(cell.let_go())
-            cell.parts.append(await anyio.to_thread.run_sync(self._writer.part, cell.table.name, visit.bucket, frame))
 
     # --- their buckets ---------------------------------------------------------------------------------------------
 
@@ -215,7 +214,8 @@ class Reader:
             async for visit in receive:
                 waiting.setdefault(visit.bucket, []).append(visit)
                 left[visit.bucket] -= 1
-                await self._write(self._settle, visit)
+                if visit.error is not None:
+                    await self._write(self._discard, visit)
                 if sum(cell.held for visits in waiting.values() for one in visits for cell in one.cells) > _SPILL_ALL:
                     await self._write(self._flush, waiting)
                 ready = [bucket for bucket in waiting if not left[bucket]]
@@ -235,40 +235,55 @@ class Reader:
             self._can_write = False
             self._fatal = self._fatal or error
 
-    def _settle(self, visit: Visit) -> None:
-        """Let go of rows that nobody needs: of a customer that failed, or that the mirror holds as they are."""
+    def _discard(self, visit: Visit) -> None:
+        """Let go of what was read of a customer that failed."""
         for cell in visit.cells:
-            if visit.error is not None or not cell.changed:
-                cell.let_go()
-                while cell.parts:
-                    self._writer.discard(cell.parts.pop())
+            cell.let_go()
+            while cell.parts:
+                self._writer.discard(cell.parts.pop())
 
     def _flush(self, waiting: Mapping[int, Sequence[Visit]]) -> None:
         """Bring what is held to disk: one part for each table and bucket."""
         for bucket, visits in waiting.items():
-            frames: dict[str, list[pl.DataFrame]] = {}
+            by_table: dict[str, list[tuple[Visit, Cell]]] = {}
             for visit in visits:
                 for cell in visit.cells:
-                    frames.setdefault(cell.table.name, []).extend(cell.let_go())
-            for table, rows in frames.items():
-                if rows:
-                    self._writer.part(table, bucket, pl.concat(rows))
+                    by_table.setdefault(cell.table.name, []).append((visit, cell))
+            for cells in by_table.values():
+                self._shape(bucket, cells)
+
+    def _shape(self, bucket: int, cells: Sequence[tuple[Visit, Cell]]) -> list[Part]:
+        """Bring the pages of `cells`, all of one table, to disk as that table; not those that the mirror holds."""
+        table = cells[0][1].table
+        pages = [page for _, cell in cells for page in cell.let_go()]
+        if not pages:
+            return []
+        rows = TABLES[table.name].shape(pl.concat(pages, rechunk=True))
+        of = {visit.customer_id: cell for visit, cell in cells}
+        for told_of in told(table, rows, min(visit.read_at for visit, _ in cells if visit.read_at)).to_dicts():
+            of[told_of["customer_id"]].note(told_of)
+        if table.owner is not None:
+            same = [id_ for id_, cell in of.items() if not cell.replaces]
+            rows = rows.filter(~pl.col(table.owner).is_in(same)) if same else rows
+        elif not cells[0][1].replaces:
+            rows = rows.clear()
+        return [self._writer.part(table.name, bucket, rows)] if rows.height else []
 
     def _commit(self, waiting: Mapping[int, Sequence[Visit]]) -> None:
         """Make whole customers visible, and tell of all."""
         self._flush(waiting)
-        told = [self._told(visit, cell) for visits in waiting.values() for visit in visits for cell in visit.cells]
+        rows = [self._told(visit, cell) for visits in waiting.values() for visit in visits for cell in visit.cells]
         changed: dict[str, dict[int, list[tuple[str, Cell]]]] = {}
         for bucket, visits in waiting.items():
             for visit in visits:
                 for cell in visit.cells if visit.error is None else ():
-                    if cell.changed:
+                    if cell.replaces:
                         here = changed.setdefault(cell.table.name, {}).setdefault(bucket, [])
                         here.append((visit.customer_id or "", cell))
         changes = {
             table: {bucket: _fresh(cells) for bucket, cells in buckets.items()} for table, buckets in changed.items()
         }
-        self._writer.commit(changes, pl.DataFrame(told, schema=PROGRESS))
+        self._writer.commit(changes, pl.DataFrame(rows, schema=PROGRESS))
 
     def _told(self, visit: Visit, cell: Cell) -> dict[str, object]:
         """A row of the progress; of what failed only that."""
@@ -290,7 +305,7 @@ class Reader:
             "digest": cell.digest,
             "changed": cell.changed if cell.known is not None and cell.since is None else None,
             "next_date": cell.next_date,
-            "open": cell.is_open,
+            "open": cell.open,
             "open_since": cell.open_since,
             **visit.facts,
         }

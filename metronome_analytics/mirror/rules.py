@@ -1,16 +1,16 @@
 """What a sync reads again, and why: the rules by which a mirror keeps up.
 
-| reason | who is read | what of them | because |
+| reason | who is read | what of them | its source |
 |---|---|---|---|
-| new | never read, or not this table | all | there is nothing yet |
-| failed | the last try failed | all | what stands is older |
-| full | read longer ago than `full_every` | all | no signal below may be trusted with money for ever |
-| customer | `updated_at`, `archived_at` or another field of the list of customers moved | all | GET /v1/customers |
-| audit | named in the audit log since, or the owner of what is named | all | GET /v1/auditLogs |
-| usage | usage of the last months no longer sums to what it did | money | POST /v1/usage: late usage counts for 34 days |
-| date | a period, segment, contract or issue date has passed since | money | their own dates; drafts until they are final |
+| new | never read, or not this table | all | nothing is there |
+| failed | the last try failed | all | what is there is older |
+| full | read longer ago than `full_every` | all | no signal is trusted with money for ever |
+| customer | `updated_at` or `archived_at` moved | all | GET /v1/customers |
+| audit | named in the audit log since, or the owner of what is | all | GET /v1/auditLogs |
+| usage | usage of the last months sums to something else | money | POST /v1/usage; 34 days of late usage |
+| date | a period, segment or issue date has passed since | money | their own dates; drafts until they are final |
 | open | can still change, read longer ago than `open_every` | money | drafts, 34 days, active segments, unpaid invoices |
-| unknown | can still change, and the audit log names what the mirror does not hold | all | it may be theirs |
+| unknown | can still change; the audit log names what nobody owns | all | it may be theirs |
 
 "Money" are invoices, balances, net balances, costs and breakdowns; contracts change only when somebody edits them.
 Where the audit log or the usage cannot be read, everything open is read every time. The list of customers and the
@@ -79,9 +79,7 @@ def usage_digests(usage: pl.DataFrame, anchor: datetime) -> pl.DataFrame:
         .group_by("customer_id", maintain_order=True)
         .agg(pl.concat_str("billable_metric_id", pl.lit("="), pl.col("value").cast(pl.String).fill_null("")).str.join())
     )
-    digests = [
-        (id_, anchor, blake2b(text.encode(), digest_size=12).hexdigest()) for id_, text in texts.iter_rows()
-    ]
+    digests = [(id_, anchor, blake2b(text.encode(), digest_size=12).hexdigest()) for id_, text in texts.iter_rows()]
     return pl.DataFrame(digests, schema=USAGE, orient="row")
 
 
@@ -101,13 +99,13 @@ def due(
     asked = signals.listing.select(pl.col("id").alias("customer_id"), "updated_at", "archived_at")
     if customers is not None:
         asked = asked.filter(pl.col("customer_id").is_in(list(customers)))
-    cells = asked.with_row_index("order").join(pl.DataFrame({"table": wanted}, schema={"table": pl.String}), how="cross")
+    cells = asked.with_row_index("order").join(
+        pl.DataFrame({"table": wanted}, schema={"table": pl.String}), how="cross"
+    )
     cells = cells.join(progress, on=["customer_id", "table"], how="left", suffix="_then")
     cells = _with_signals(cells, signals)
     money = pl.col("table").is_in([name for name in wanted if MIRRORED[name].is_money])
-    cells = cells.with_columns(
-        pl.col("next_date").min().over("customer_id"), pl.col("open").any().over("customer_id")
-    )
+    cells = cells.with_columns(pl.col("next_date").min().over("customer_id"), pl.col("open").any().over("customer_id"))
     long_open = pl.col("read_at") <= now - (open_every if signals.complete else timedelta())
     unknown = pl.lit(value=False)
     if with_unknown and signals.unknown_at is not None:

@@ -26,6 +26,7 @@ class Snapshot:
     def __init__(self, place: Place, layouts: Mapping[str, Layout], progress: Table) -> None:
         self._place = place
         self._layouts = layouts
+        self.uri = place.uri
         self._progress = progress.files()
         self._listed: dict[str, dict[int, list[File]]] = {}
         self.version: int = progress.version
@@ -35,7 +36,11 @@ class Snapshot:
 
     def scan(self, table: str, buckets: Collection[int] | None = None) -> pl.LazyFrame:
         """The rows of `table`, of `buckets` only if given: columns of its loader, in no order."""
-        return self._place.scan(table, self.listed(table, buckets), self._layout(table).schema)
+        return self.read(table, self.listed(table, buckets))
+
+    def read(self, table: str, files: Iterable[File]) -> pl.LazyFrame:
+        """The rows of some `files` of `table`."""
+        return self._place.scan(table, files, self._layout(table).schema)
 
     def files(self, table: str) -> list[str]:
         """The Parquet files that hold `table`, for engines that do not read Delta Lake."""
@@ -46,7 +51,7 @@ class Snapshot:
         return sum(file.rows for file in self.listed(table))
 
     def progress(self) -> pl.DataFrame:
-        """The newest row of each table and customer: columns of `PROGRESS`."""
+        """The newest row of each table and customer, in no order: columns of `PROGRESS`."""
         return self._newest
 
     def listed(self, table: str, buckets: Collection[int] | None = None) -> list[File]:
@@ -84,12 +89,17 @@ class Snapshot:
     @cached_property
     def _newest(self) -> pl.DataFrame:
         with reaching("Reading", f"{self._place}/{PROGRESS_TABLE}"):
-            return newest(self._place.scan(PROGRESS_TABLE, self._progress, PROGRESS)).collect()
+            return newest(progress_rows(self._place, self._progress)).collect()
+
+
+def progress_rows(place: Place, files: Iterable[File]) -> pl.LazyFrame:
+    """The rows of the progress; null in the columns that an older version did not keep."""
+    return place.scan(PROGRESS_TABLE, files, PROGRESS, missing_columns="insert", extra_columns="ignore")
 
 
 def newest(progress: pl.LazyFrame) -> pl.LazyFrame:
     """The last row of each table and customer."""
-    return progress.filter(pl.col("commit") == pl.col("commit").max().over(_KEY)).sort(_KEY)
+    return progress.filter(pl.col("commit") == pl.col("commit").max().over(_KEY))
 
 
 def by_bucket(files: Iterable[File]) -> dict[int, list[File]]:

@@ -112,10 +112,9 @@ class Store:
         `now` is the clock of the commits, and in object storage of the lease.
         """
         with holding(self._place, now) as renew:
-            snapshot = self.snapshot()
-            progress = self._place.table(PROGRESS_TABLE, snapshot.version)
-            if progress is None:
-                raise MirrorError(f"The mirror at {self._place} is gone.")
+            progress = self._table()
+            progress.extend(PROGRESS)
+            snapshot = Snapshot(self._place, self._layouts, progress)
             writer = Writer(self._place, self._layouts, snapshot, progress, buckets=self.buckets, now=now, renew=renew)
             try:
                 yield writer
@@ -135,9 +134,10 @@ class Store:
         version = self._at(when, newest) if isinstance(when, datetime) else when
         if not 0 <= version <= newest:
             raise MirrorError(f"The mirror at {self._place} has no version {version}; the newest is {newest}.")
-        return Snapshot(self._place, self._layouts, self._version(version))
+        return Snapshot(self._place, self._layouts, self._table(version))
 
-    def _version(self, version: int) -> Table:
+    def _table(self, version: int | None = None) -> Table:
+        """The progress, read anew."""
         table = self._place.table(PROGRESS_TABLE, version)
         if table is None:
             raise MirrorError(f"The mirror at {self._place} is gone.")
@@ -149,7 +149,7 @@ class Store:
         low, high = 0, newest
         while low < high:
             middle = (low + high + 1) // 2
-            at = at_of(self._version(middle))
+            at = at_of(self._table(middle))
             low, high = (middle, high) if at is not None and at <= when else (low, middle - 1)
         if low == 0:
             raise MirrorError(f"The mirror at {self._place} begins after {when:%Y-%m-%d %H:%M:%S} UTC.")

@@ -20,7 +20,7 @@ from metronome_analytics.errors import (
 from metronome_analytics.loading import Load
 from metronome_analytics.mirror import rules
 from metronome_analytics.mirror.estimate import Estimate
-from metronome_analytics.mirror.mirrored import BACKDATING, MIRRORED
+from metronome_analytics.mirror.mirrored import BACKDATING, MIRRORED, WANTED
 from metronome_analytics.mirror.reading import Cell, Limit, Reader, Visit
 from metronome_analytics.mirror.store import PROGRESS, Fresh, Store
 from metronome_analytics.progress import ProgressBar
@@ -35,6 +35,7 @@ CUSTOMERS_PER_BUCKET = 32
 
 # What an account that may not read a signal answers.
 _NO_SIGNAL = (AuthenticationError, NotFoundError, RequestRejected)
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -101,13 +102,15 @@ class Sync:
             ids = rest["resource_id"].unique().implode()
             for table in ("contracts", "invoices", "balances"):
                 held = snapshot.scan(table).filter(pl.col("id").is_in(ids))
-                owners.append(held.select("customer_id", resource_id="id").select("resource_id", "customer_id").collect())
+                owners.append(
+                    held.select("customer_id", resource_id="id").select("resource_id", "customer_id").collect()
+                )
         of = pl.concat(owners).unique()
         named = events.join(of, on="resource_id").group_by("customer_id").agg(named_at=pl.col("timestamp").max())
         unknown_at = events.join(of, on="resource_id", how="anti")["timestamp"].max()
         return replace(
             signals,
-            named=named.cast(rules.NAMED),
+            named=named.select(pl.col(name).cast(kind) for name, kind in rules.NAMED.items()),
             unknown_at=unknown_at if isinstance(unknown_at, datetime) else None,
         )
 
@@ -216,6 +219,7 @@ class Sync:
         load = Load(account._client, account._drift, account._concurrency, collect=True)  # noqa: SLF001  # its own part
         bar = ProgressBar("sync", account._progress)  # noqa: SLF001  # as above
         _same_account(listing, store)
+        self._want(store, writer)
         self._write_customers(listing, store, writer)
         signals = self._signals(listing, store.snapshot())
         limit = Limit(load.tally, max_requests=self._left(), is_over=self._wish.is_over)
@@ -247,6 +251,17 @@ class Sync:
         if self._wish.max_requests is None:
             return None
         return max(self._wish.max_requests - sum(self._spent.values()), 0)
+
+    def _want(self, store: Store, writer: Writer) -> None:
+        """Note the tables that belong to the mirror from now on, so that it knows what it lacks."""
+        known = store.snapshot().progress().filter(pl.col("customer_id").is_null())["table"].to_list()
+        rows = [
+            {"table": name, "bucket": 0, "sync_id": self._sync_id, "status": WANTED}
+            for name in self._wish.tables
+            if name not in known
+        ]
+        if rows:
+            writer.commit({}, pl.DataFrame(rows, schema=PROGRESS))
 
     def _write_customers(self, listing: pl.DataFrame, store: Store, writer: Writer) -> None:
         """The table of customers, which the listing is: rows that differ take the place of the old ones."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.errors import ArgumentError, MirrorLocked
+from metronome_analytics.errors import ArgumentError, MirrorError, MirrorLocked
 from metronome_analytics.mirror.delta import File, reaching
 from metronome_analytics.mirror.layout import PROGRESS, PROGRESS_TABLE, bucket_of
 from metronome_analytics.mirror.merge import Merge
-from metronome_analytics.mirror.snapshot import by_bucket, check, newest
+from metronome_analytics.mirror.snapshot import by_bucket, check, newest, progress_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,6 +63,8 @@ class Writer:
         self._held: dict[str, dict[int, list[File]]] = {}
         self._tables: dict[str, Table] = {}
         self._parts: dict[tuple[str, int], list[File]] = {}
+        self._attempt: File | None = None
+        self._named: set[str] = set()
         self._mutex = Lock()
 
     def part(self, table: str, bucket: int, rows: pl.DataFrame) -> Part:
@@ -70,8 +72,8 @@ class Writer:
         layout = self._layouts[table]
         if rows.schema != pl.Schema(layout.schema):
             raise ArgumentError(f"rows for {table} have other columns than its loader: {rows.schema}.")
-        owners = None if layout.owner is None else bucket_of(rows[layout.owner].unique(), self._buckets)
-        if bucket != 0 if owners is None else not (owners == bucket).all():
+        of = [0] if layout.owner is None else bucket_of(rows[layout.owner].unique(), self._buckets)
+        if not {bucket}.issuperset(of):
             raise ArgumentError(f"rows for {table} do not belong in bucket {bucket}.")
         self._renew()
         part = Part(table, bucket, self._write(table, bucket, rows, rows.height))
@@ -83,25 +85,31 @@ class Writer:
         """Forget a part that was not committed."""
         with self._mutex:
             self._parts[part.table, part.bucket].remove(part.file)
-        self._place.delete(part.table, part.file.path)
+        self._forget(part.table, part.file)
 
     def close(self) -> None:
         """Forget every part that was not committed."""
         for (table, _), files in self._parts.items():
             for file in files:
-                self._place.delete(table, file.path)
+                self._forget(table, file)
         self._parts.clear()
+
+    def _forget(self, table: str, file: File) -> None:
+        # What a commit that came to nothing named stays: other engines may see that commit until the next one.
+        if file.path not in self._named:
+            self._place.delete(table, file.path)
 
     def commit(self, changes: Mapping[str, Mapping[int, Fresh]], progress: pl.DataFrame) -> int:
         """Show what was written for `changes`, and `progress` (columns of `PROGRESS`, some or all): the new version.
 
         All of it is shown, or nothing where an error is raised; the parts then wait for the next commit. Parts of a
-        table and bucket that `changes` does not name go on waiting.
+        table and bucket that `changes` does not name go on waiting. Where the storage does not even answer whether the
+        commit is there, the next one tells, by an error if it is.
         """
         self._renew()
         self._progress.refresh()
         if self._progress.version != self._version:
-            raise MirrorLocked(f"Another sync wrote to the mirror at {self._place}, so this one stopped.")
+            raise self._overtaken()
         pins = dict(self._pins)
         held = {}
         for table, buckets in changes.items():
@@ -122,6 +130,15 @@ class Writer:
                     if left:
                         self._parts[table, bucket] = left
         return self._version
+
+    def _overtaken(self) -> MirrorError:
+        if self._attempt in self._progress.files():
+            # A commit that ended in an error: to repeat it would replace with nothing what it has shown.
+            return MirrorError(
+                f"The last commit to the mirror at {self._place} is there after all, only its answer was lost.",
+                advice="Sync again: it continues from there.",
+            )
+        return MirrorLocked(f"Another sync wrote to the mirror at {self._place}, so this one stopped.")
 
     # --- tables -----------------------------------------------------------------------------------------------------
 
@@ -149,6 +166,7 @@ class Writer:
         new = {file.path: file for bucket in buckets for file in wanted.get(bucket, ())}
         adds = [file for path, file in new.items() if path not in old]
         removes = [file for path, file in old.items() if path not in new]
+        self._named.update(file.path for file in adds)
         if adds or removes:
             table.commit(adds, removes)
         return table.version
@@ -183,14 +201,14 @@ class Writer:
             )
         )
         old = self._progress.files()
-        kept = old
-        if len(old) >= _PROGRESS_FILES:
+        if len(old) < _PROGRESS_FILES:
+            old = []
+        else:
             with reaching("Reading", self._progress.uri):
-                rows = newest(pl.concat([self._place.scan(PROGRESS_TABLE, old, PROGRESS), rows.lazy()])).collect()
-            kept = []
-        adds = [self._write(PROGRESS_TABLE, None, rows, rows.height)]
+                rows = newest(pl.concat([progress_rows(self._place, old), rows.lazy()])).collect()
         marks = {**pins, "at": pl.Series([at]).dt.epoch("us").item()}
-        self._progress.commit(adds, [file for file in old if file not in kept], marks)
+        self._attempt = self._write(PROGRESS_TABLE, None, rows, rows.height)
+        self._progress.commit([self._attempt], old, marks)
         self._version = version
         self._at = at
 

@@ -127,7 +127,8 @@ class Application:
         if fault is not None and fault.kind == "status":
             return error(fault.status, fault.message)
         try:
-            return self._handle(request, fault)
+            with self.account.lock:
+                return self._handle(request, fault)
         except ApiError as problem:
             return error(problem.status, problem.message, problem.code)
 

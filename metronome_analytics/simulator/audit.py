@@ -1,30 +1,24 @@
 """The endpoint of audit logs, whose cursor never ends."""
 
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
 
 from . import catalog
 from .account import Account
 from .alerts import ALERTS, UPDATED_AT
 from .catalogue import OPENED
 from .customers import PAGE_MAXIMUM
+from .deeds import Deed, ticks
 from .http import ApiError, Json, Page, Request, dump
-from .units import digest, make_id, offset_text, parse_instant
+from .units import digest, make_id, offset_text
 
-_CUSTOMERS_SHOWN = 200
-"""The log reaches back to so many customers; larger accounts have forgotten the others."""
-_EPOCH = parse_instant("1970-01-01T00:00:00Z")
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class _Event(NamedTuple):
-    """Something that somebody did to the account."""
-
-    when: datetime
-    action: str
-    resource_type: str
-    resource_id: str
-    by_token: bool = False
+_FIXED = (
+    *(Deed(OPENED, "create", "product", product.id) for product in catalog.PRODUCTS),
+    *(Deed(OPENED, "create", "rate_card", card.id) for card in catalog.RATE_CARDS),
+    *(Deed(UPDATED_AT, "create", "alert", alert.id) for alert in ALERTS),
+)
+"""What was done to no customer: the price list and the alerts."""
+_NONE = -1
+"""In a cursor, a date that was not given."""
 
 
 def list_audit_logs(account: Account, request: Request) -> Page:
@@ -41,57 +35,39 @@ def list_audit_logs(account: Account, request: Request) -> Page:
     asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
 
     # The dates are not sent again, so the cursor carries them.
-    start, first, last = (request.position or (0, _ticks(starting_on), _ticks(ending_before)))[:3]
-    events = [
-        event
-        for event in _events(account)
-        if (first < 0 or _ticks(event.when) >= first)
-        and (last < 0 or _ticks(event.when) < last)
-        and resource_type in (None, event.resource_type)
-        and resource_id in (None, event.resource_id)
-    ]
-    if descending:
-        events.reverse()
-    part = events[start : start + limit]
-    return Page([dump(_entry(event)) for event in part], (start + len(part), first, last))
+    start, *span = (request.position or (0, _ticks(starting_on), _ticks(ending_before)))[:3]
+    first, last = (None if tick == _NONE else tick for tick in span)
+    if resource_type is not None and resource_id is not None:
+        deeds = account.log.about(account, _FIXED, resource_type, resource_id)
+        deeds = [d for d in deeds if first is None or ticks(d.when) >= first]
+        deeds = [d for d in deeds if last is None or ticks(d.when) < last]
+        part = (deeds[::-1] if descending else deeds)[start : start + limit]
+    else:
+        places, begin, end = account.log.places(account, _FIXED, first, last)
+        here = range(begin, end)[::-1] if descending else range(begin, end)
+        part = [account.log.deed(account, _FIXED, places[n]) for n in here[start : start + limit]]
+    return Page([dump(_entry(deed)) for deed in part], (start + len(part), *span))
 
 
 def _ticks(when: datetime | None) -> int:
-    """Return an instant as a whole number for a cursor, -1 for none."""
-    return -1 if when is None else (when - _EPOCH) // _MICROSECOND
+    """Return an instant as a whole number for a cursor."""
+    return _NONE if when is None else ticks(when)
 
 
-def _events(account: Account) -> list[_Event]:
-    """Return what happened until now: the price list, alerts, customers coming and going, entries by hand."""
-    events = [_Event(OPENED, "create", "product", product.id) for product in catalog.PRODUCTS]
-    events += [_Event(OPENED, "create", "rate_card", card.id) for card in catalog.RATE_CARDS]
-    events += [_Event(UPDATED_AT, "create", "alert", alert.id) for alert in ALERTS]
-    for index in range(min(account.archived.stop, _CUSTOMERS_SHOWN)):
-        who = account.person(index)
-        events.append(_Event(who.created_at, "create", "customer", who.id, by_token=True))
-        if who.archived_at is not None:
-            events.append(_Event(who.archived_at, "archive", "customer", who.id))
-    for posted in account.posted.values():
-        for balance_id, entry in posted:
-            events.append(_Event(entry.posted_at, "add_manual_balance_entry", "balance", balance_id, by_token=True))
-    known = [event for event in events if event.when <= account.clock.now]
-    return sorted(known, key=lambda event: event.when)
-
-
-def _entry(event: _Event) -> Json:
+def _entry(deed: Deed) -> Json:
     """Return an AuditLog."""
-    key = f"{digest(event):016x}"
-    actor: Json = {"id": make_id("actor", event.by_token), "name": "Provisioning token"}
-    if not event.by_token:
+    key = f"{digest(deed):016x}"
+    actor: Json = {"id": make_id("actor", deed.by_token), "name": "Provisioning token"}
+    if not deed.by_token:
         actor |= {"name": "Billing Ops", "email": "billing-ops@example.com"}
     return {
-        "id": make_id("audit", event),
-        "timestamp": offset_text(event.when),
+        "id": make_id("audit", deed),
+        "timestamp": offset_text(deed.when),
         "request": {"id": f"req_{key}", "ip": "203.0.113.7", "user_agent": "simulated/1.0"},
         "actor": actor,
-        "action": event.action,
-        "resource_type": event.resource_type,
-        "resource_id": event.resource_id,
+        "action": deed.action,
+        "resource_type": deed.resource_type,
+        "resource_id": deed.resource_id,
         "status": "success",
-        "description": f"{event.action.replace('_', ' ').capitalize()}: {event.resource_type}",
+        "description": f"{deed.action.replace('_', ' ').capitalize()}: {deed.resource_type}",
     }

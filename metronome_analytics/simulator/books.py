@@ -8,7 +8,10 @@ from typing import Literal, NamedTuple
 
 from .catalog import CreditType, Product
 from .script import Balance, Contract, ManualEntry, Script, Segment
-from .units import instant
+from .units import DAY, instant
+
+GRACE = DAY
+"""How long after its period a usage invoice stays DRAFT, and a true-up after its commit."""
 
 Mode = Literal["FINALIZED_AND_DRAFT", "FINALIZED"]
 
@@ -22,6 +25,8 @@ class Piece(NamedTuple):
     price: int
     quantity: int
     amount: int
+    hour: int | None = None
+    """For late usage the one hour it was used in; other usage is spread over the day."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,10 +44,20 @@ class Line:
     serials: list[int] = field(default_factory=list)
     quantities: list[int] = field(default_factory=list)
     amounts: list[int] = field(default_factory=list)
+    hours: dict[int, int] = field(default_factory=dict)
+    """The hours of late usage, by serial number."""
 
-    def piece(self, quantity: int, amount: int) -> Piece:
+    def add(self, day: int, serial: int, quantity: int, amount: int) -> None:
+        """Add a part behind all others of its day: usage that comes late is of an earlier day than the last one."""
+        place = bisect_right(self.days, day)
+        self.days.insert(place, day)
+        self.serials.insert(place, serial)
+        self.quantities.insert(place, quantity)
+        self.amounts.insert(place, amount)
+
+    def piece(self, quantity: int, amount: int, hour: int | None = None) -> Piece:
         """Return some of the line."""
-        return Piece(self.stream, self.tier, self.segment, self.price, quantity, amount)
+        return Piece(self.stream, self.tier, self.segment, self.price, quantity, amount, hour)
 
     def total(self) -> Piece:
         """Return all of the line."""
@@ -68,7 +83,7 @@ class FixedLine:
 
 @dataclass(slots=True)
 class Invoice:
-    """An invoice; `lines` are its usage, `fixed` its other lines."""
+    """An invoice; `lines` are its usage, `fixed` its other lines, `late` is usage that came when it was final."""
 
     id: str
     type: str
@@ -81,6 +96,7 @@ class Invoice:
     total: int = 0
     lines: dict[LineKey, Line] = field(default_factory=dict)
     fixed: tuple[FixedLine, ...] = ()
+    late: dict[LineKey, Line] = field(default_factory=dict)
     regenerated_from: str | None = None
     corrects: "Invoice | None" = None
     correction: tuple[str, str] | None = None
@@ -91,11 +107,12 @@ class Invoice:
         return [line.total() for line in self.lines.values()]
 
     def pieces_of(self, day: int) -> list[Piece]:
-        """Return the usage of one day in the order it was metered."""
+        """Return the usage of one day in the order it was metered, with what came too late for the invoice."""
         found: list[tuple[int, Piece]] = []
-        for line in self.lines.values():
-            days = range(bisect_left(line.days, day), bisect_right(line.days, day))
-            found.extend((line.serials[n], line.piece(line.quantities[n], line.amounts[n])) for n in days)
+        for line in (*self.lines.values(), *self.late.values()):
+            for n in range(bisect_left(line.days, day), bisect_right(line.days, day)):
+                serial = line.serials[n]
+                found.append((serial, line.piece(line.quantities[n], line.amounts[n], line.hours.get(serial))))
         found.sort(key=itemgetter(0))
         return [piece for _, piece in found]
 
@@ -117,6 +134,10 @@ class SegmentBook:
         """Return the amount before expiration; negative when manual entries overdrew it."""
         drawn = sum(amount for invoice, amount in self.draws if mode != "FINALIZED" or invoice.status == "FINALIZED")
         return self.amount + sum(entry.amount for entry in self.manual) - drawn - self.rolled
+
+    def settled(self, now: datetime) -> bool:
+        """Whether a final true-up has counted what was drawn, so that nothing may change it any more."""
+        return self.balance.type == "POSTPAID" and instant(self.segment.end) + GRACE <= now
 
     def active(self, now: datetime) -> bool:
         """Whether usage at this instant may draw on the segment."""

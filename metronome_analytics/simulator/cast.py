@@ -5,6 +5,7 @@ account's first month and its number of months are given.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from . import catalog
@@ -26,6 +27,16 @@ def write_archived(seed: int, index: int, customer_id: str, *, opened: int, mont
     desk = Desk(seed, index, customer_id, opened, months)
     desk.contract(end=at.toordinal() + 1)
     return Script(customer_id, tuple(desk.contracts), (), archived_at=at)
+
+
+def write_joined(seed: int, index: int, customer_id: str, *, at: datetime) -> Script:
+    """Return the script of a customer that joins at an instant, on contracts that start the same day."""
+    desk = Desk(seed, index, customer_id, at.toordinal(), 1)
+    JOINING[index % len(JOINING)](desk)
+    # Agreed to the week before is what a script says; of a customer that was not there it is agreed to now.
+    contracts = tuple(replace(item, created_at=max(item.created_at, at)) for item in desk.contracts)
+    balances = tuple(replace(item, created_at=max(item.created_at, at)) for item in desk.balances)
+    return Script(customer_id, contracts, balances)
 
 
 def _prepaid_annual(desk: Desk) -> None:
@@ -265,6 +276,10 @@ ROLES: tuple[Callable[[Desk], None], ...] = (
     _large,
 )
 """The roles, dealt out in this order again and again."""
+
+
+JOINING = (_prepaid_annual, _mixed, _prepaid_quarterly, _pay_as_you_go, _renewal, _ai_credits, _euro, _many_credits)
+"""The roles of customers that join later."""
 
 
 def on_plan(index: int) -> bool:

@@ -1,5 +1,8 @@
 """Endpoints about customers: list and retrieve."""
 
+from bisect import bisect_left
+from collections.abc import Sequence
+
 from .account import Account
 from .http import ApiError, Json, Page, Reply, Request, canonical_uuid, dump
 from .people import Person
@@ -32,7 +35,7 @@ def list_customers(account: Account, request: Request) -> Page:
     pool = account.archived if asked.flag("only_archived") else account.active
     asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
 
-    chosen: range | list[int] = pool
+    chosen: Sequence[int] = pool
     narrowed: list[set[int | None]] = []
     if alias is not None:
         narrowed.append({account.by_alias(alias)})
@@ -46,10 +49,23 @@ def list_customers(account: Account, request: Request) -> Page:
     if account.switches.newest_first:
         chosen = chosen[::-1]
 
-    start = (request.position or (0,))[0]
+    start = place_of(chosen, request)
     part = chosen[start : start + limit]
     items = [dump(_customer(account.person(index), account.switches)) for index in part]
-    return Page(items, (start + limit,) if start + limit < len(chosen) else None)
+    return Page(items, (chosen[start + limit],) if start + limit < len(chosen) else None)
+
+
+def place_of(chosen: Sequence[int], request: Request) -> int:
+    """Return where a list of customers goes on; the cursor names the customer, so that none is skipped or told twice.
+
+    Others may have joined or have been archived since the page before, even the one it names.
+    """
+    if request.position is None:
+        return 0
+    following = request.position[0]
+    if len(chosen) > 1 and chosen[0] > chosen[-1]:
+        return bisect_left(chosen, -following, key=lambda index: -index)
+    return bisect_left(chosen, following)
 
 
 def get_customer(account: Account, request: Request) -> Reply:

@@ -38,8 +38,8 @@ class Desk:
         return make_id(self.customer_id, *parts)
 
     def month(self, offset: int) -> int:
-        """Return the first day of a month, counted from the account's first one."""
-        return shift_month(self.opened, offset)
+        """Return the first day of a month, counted from the first one, which may begin later than on its first day."""
+        return shift_month(self.opened, offset) if offset else self.opened
 
     def monthly(self, contract: Contract) -> int:
         """Return about what a month under the contract costs, rounded to something a contract would say."""

@@ -4,20 +4,20 @@ Usage is drawn day by day in time order, so the windows of a breakdown add up to
 are covered usage first, then subscriptions, dearest first, then by name; each by the balances in documented order.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from operator import itemgetter
 
-from .books import BalanceBook, Books, FixedLine, Invoice, Line, LineKey, SegmentBook
+from .books import GRACE, BalanceBook, Books, FixedLine, Invoice, Line, LineKey, SegmentBook
 from .catalog import ADJUSTMENT
-from .script import Contract, ManualEntry, Quantities, Script, daily_quantities, used_by
+from .history import Arrived, Corrected, Happening, Posted, Regenerated, Voided
+from .script import Contract, Quantities, Script, Stream, daily_quantities, used_by
 from .switches import Switches
-from .units import DAY, SCALE, first_of_month, instant, make_id, shift_month
+from .units import SCALE, first_of_month, instant, make_id, shift_month
 
-GRACE = DAY
-"""How long after its period a usage invoice stays DRAFT."""
 VOIDED_AFTER = timedelta(days=6)
 CORRECTED_AFTER = timedelta(days=9)
 
@@ -28,34 +28,22 @@ _Row = tuple[int, int, tuple[tuple[int, int], ...], list[tuple[SegmentBook, int]
 def run(
     script: Script,
     now: datetime,
-    posted: Sequence[tuple[str, ManualEntry]] = (),
+    history: Sequence[Happening] = (),
     *,
     switches: Switches | None = None,
     quantities: Quantities = daily_quantities,
-    events: Mapping[tuple[str, int], list[int]] | None = None,
 ) -> Books:
-    """Return the books at `now`; `posted` are manual entries (balance id, entry) that came in through the API.
-
-    `events` is usage to bill besides, at the end of its day: by contract and day, a quantity per stream.
-    """
-    return _Run(script, now, posted, switches or Switches(), quantities=quantities, events=events or {}).books()
+    """Return the books at `now` of a customer who did what the script says, and to whom the history happened."""
+    return _Run(script, now, history, switches or Switches(), quantities=quantities).books()
 
 
 class _Run:
     """The state of one run."""
 
     def __init__(
-        self,
-        script: Script,
-        now: datetime,
-        posted: Sequence[tuple[str, ManualEntry]],
-        switches: Switches,
-        *,
-        quantities: Quantities,
-        events: Mapping[tuple[str, int], list[int]],
+        self, script: Script, now: datetime, history: Sequence[Happening], switches: Switches, *, quantities: Quantities
     ) -> None:
         self.script = script
-        self.events = events
         self.now = now
         self.quantities = quantities
         self.contracts = [contract for contract in script.contracts if contract.created_at <= now]
@@ -67,31 +55,51 @@ class _Run:
         self.by_id = {book.balance.id: book for book in self.balances}
         self.segments = [segment for book in self.balances for segment in book.segments]
         self.segments.sort(key=lambda book: _precedence(book, switches))
-        self.corrections: dict[int, list[tuple[int, SegmentBook, int]]] = {}
-        self._collect_manual(posted)
         self.open: dict[str, Invoice] = {}
+        """The usage invoices of the month that is being run, by contract."""
+        self.periods: dict[tuple[str, int], list[Invoice]] = {}
+        """By contract and month the usage invoice, and its twins if it was made again; the last one stands."""
         self.invoices: list[Invoice] = []
         self.serial = count()
+        self.hour: int | None = None
+        """The hour of the late usage that is being entered."""
         self.metered_today: dict[tuple[str, int], int] = {}
         self.billed: dict[tuple[str, int], int] = {}
         """Quantity so far in the period, for tiered streams."""
+        self.due: dict[int, list[tuple[datetime, Callable[[], None]]]] = {}
+        """What happens on each day besides usage, and when it takes effect."""
+        self._collect(history)
 
-    def _collect_manual(self, posted: Sequence[tuple[str, ManualEntry]]) -> None:
-        entries = [(book.balance.id, entry) for book in self.balances for entry in book.balance.manual]
-        for balance_id, entry in (*entries, *posted):
-            book = self.by_id.get(balance_id)
-            if book is None or entry.posted_at > self.now:
-                continue
-            segment = next(segment for segment in book.segments if segment.segment.id == entry.segment_id)
-            segment.manual.append(entry)
-            # Usage that was already drawn stays as it is: a balance moves by exactly the amount.
-            when = max(entry.posted_at, instant(segment.segment.start))
-            self.corrections.setdefault(when.toordinal(), []).append((when.hour, segment, entry.amount))
+    def _collect(self, history: Sequence[Happening]) -> None:
+        scripted = [Posted(book.balance.id, entry) for book in self.balances for entry in book.balance.manual]
+        for happening in (*scripted, *mishaps(self.contracts), *history):
+            for when, effect in self._effects(happening) if happening.at <= self.now else ():
+                self.due.setdefault(when.toordinal(), []).append((when, effect))
+
+    def _effects(self, happening: Happening) -> Iterator[tuple[datetime, Callable[[], None]]]:
+        """Yield what a happening does to the books and from when on; most do nothing to them."""
+        match happening:
+            case Posted(balance_id, entry) if balance_id in self.by_id:
+                book = self.by_id[balance_id]
+                segment = next(segment for segment in book.segments if segment.segment.id == entry.segment_id)
+                segment.manual.append(entry)
+                # Usage that was already drawn stays as it is: a balance moves by exactly the amount.
+                yield max(entry.posted_at, instant(segment.segment.start)), partial(_add, segment, entry.amount)
+            case Arrived():
+                yield happening.at, partial(self._arrive, happening)
+            case Voided():
+                yield happening.at, partial(self._void, happening)
+            case Regenerated():
+                yield happening.at, partial(self._regenerate, happening)
+            case Corrected():
+                yield happening.at, partial(self._correct, happening)
 
     def books(self) -> Books:
         """Run day by day, then write the invoices."""
         if self.contracts:
             self._run_days()
+        for versions in self.periods.values():
+            self._close(versions)
         for contract in self.contracts:
             self._scheduled(contract)
         hidden = [
@@ -101,6 +109,8 @@ class _Run:
         if self.script.archived_at is not None and self.script.archived_at <= self.now:
             for invoice in self.invoices:
                 invoice.status = "VOID"
+            for book in self.balances:
+                book.balance = replace(book.balance, archived_at=book.balance.archived_at or self.script.archived_at)
         # The documented order is by issue date; the id settles ties.
         self.invoices.sort(key=lambda invoice: (invoice.issued_at, invoice.id))
         return Books(self.script, self.now, self.invoices, balances, self.metered_today)
@@ -126,21 +136,14 @@ class _Run:
                     rows = self._rows(day)
                     for contract, _ in rows:
                         if contract.id not in self.open:
-                            self.open[contract.id] = self._usage_invoice(contract, month)
+                            invoice = self.open[contract.id] = self._usage_invoice(contract, month)
+                            self.periods[contract.id, month] = [invoice]
                 for begin, end in self._stretches(day):
                     for contract, streams in rows:
                         self._bill(contract, streams, [q[day - month] for q in usage[contract.id]], day, (begin, end))
-                for contract, streams in rows if self.events else ():
-                    if (contract.id, day) in self.events:
-                        self._bill(contract, streams, self.events[contract.id, day], day, (0, 24))
-            self._close_all()
+            self.open = {}
+            self.billed = {}
             month = following
-
-    def _close_all(self) -> None:
-        for invoice in self.open.values():
-            self._close(invoice)
-        self.open = {}
-        self.billed = {}
 
     def _start_segments(self, day: int) -> None:
         """Open the segments that start today, after carrying over what rolls into them."""
@@ -164,7 +167,7 @@ class _Run:
 
     def _rows(self, day: int) -> list[tuple[Contract, list[_Row]]]:
         """Return, per contract in force, its streams in the order of drawdown with the segments that cover them."""
-        active = [book for book in self.segments if book.segment.start <= day < book.segment.end]
+        active = self._active(day)
         result = []
         for contract in self.contracts:
             if not contract.start <= day or (contract.end is not None and day >= contract.end):
@@ -172,25 +175,24 @@ class _Run:
             rows: list[_Row] = []
             for index, stream in enumerate(contract.streams):
                 rate = contract.rate(stream.product, stream.group)
-                covers = [
-                    (book, rate.commit_price if book.balance.rate_type == "COMMIT_RATE" else 0)
-                    for book in active
-                    if book.balance.covers(contract, stream)
-                ]
-                rows.append((index, rate.price, rate.tiers, covers))
+                rows.append((index, rate.price, rate.tiers, _covers(active, contract, stream)))
             streams = contract.streams
             rows.sort(key=lambda r: (streams[r[0]].product.line_type != "usage", -r[1], streams[r[0]].product.name))
             result.append((contract, rows))
         return result
 
+    def _active(self, day: int) -> list[SegmentBook]:
+        """Return the segments that give access on a day, in the order of drawdown."""
+        return [book for book in self.segments if book.segment.start <= day < book.segment.end]
+
     def _stretches(self, day: int) -> Iterator[tuple[int, int]]:
-        """Yield the hours of a day, cut where manual entries came in, which take effect between two stretches."""
+        """Yield the hours of a day, cut where something happened, which takes effect between two stretches."""
         begin, end = 0, self.now.hour if day == self.now.toordinal() else 24
-        for hour, segment, amount in sorted(self.corrections.get(day, ()), key=itemgetter(0)):
-            if hour > begin:
-                yield begin, hour
-                begin = hour
-            segment.left += amount
+        for when, effect in sorted(self.due.get(day, ()), key=itemgetter(0)):
+            if when.hour > begin:
+                yield begin, when.hour
+                begin = when.hour
+            effect()
         if end > begin:
             yield begin, end
 
@@ -211,7 +213,9 @@ class _Run:
             if not tiers:
                 self._cover(lines, (day, index, 0), quantity, price, covers)
                 continue
-            for tier, part, unit in self._tiered(contract, index, quantity, tiers):
+            before = self.billed.get((contract.id, index), 0)
+            self.billed[contract.id, index] = before + quantity
+            for tier, part, unit in _tiered(before, quantity, tiers):
                 self._cover(lines, (day, index, tier), part, unit, covers)
 
     def _cover(
@@ -247,73 +251,124 @@ class _Run:
         line = lines.get(key)
         if line is None:
             line = lines[key] = Line(*key)
+        serial = next(self.serial)
+        if self.hour is not None:
+            line.hours[serial] = self.hour
+        if line.days and day < line.days[-1]:
+            line.add(day, serial, quantity, amount)
+            return
         line.days.append(day)
-        line.serials.append(next(self.serial))
+        line.serials.append(serial)
         line.quantities.append(quantity)
         line.amounts.append(amount)
 
-    def _tiered(
-        self, contract: Contract, index: int, quantity: int, tiers: tuple[tuple[int, int], ...]
-    ) -> list[tuple[int, int, int]]:
-        """Split a quantity over price tiers, which count from the start of the period."""
-        key = (contract.id, index)
-        before = self.billed.get(key, 0)
-        self.billed[key] = before + quantity
-        parts = []
-        for level, (start, price) in enumerate(tiers):
-            end = tiers[level + 1][0] if level + 1 < len(tiers) else before + quantity
-            part = min(before + quantity, max(end, start)) - max(before, start)
-            if part > 0:
-                parts.append((level, part, price))
-        return parts
+    def _arrive(self, usage: Arrived) -> None:
+        """Bill late usage on the draft of its period; when that is final it is only seen in breakdowns."""
+        invoice = self.periods[usage.contract_id, first_of_month(usage.day)][-1]
+        if invoice.status != "VOID" and usage.at < invoice.issued_at:
+            if invoice is self.open.get(usage.contract_id):
+                key = usage.contract_id, usage.stream
+                self.billed[key] = self.billed.get(key, 0) + usage.quantity
+            self._bill_late(invoice, invoice.lines, usage, usage.at)
+        else:
+            self._bill_late(invoice, invoice.late, usage, None)
+
+    def _bill_late(self, invoice: Invoice, lines: dict[LineKey, Line], usage: Arrived, at: datetime | None) -> None:
+        """Enter late usage into lines, covered by what is left at an instant, or by nothing."""
+        contract = invoice.contract
+        stream = contract.streams[usage.stream]
+        rate = contract.rate(stream.product, stream.group)
+        covers = [] if at is None else self._left_for(contract, stream, usage.day, at)
+        parts = [(0, usage.quantity, rate.price)]
+        if rate.tiers:
+            lines_so_far = (*invoice.lines.values(), *(invoice.late.values() if lines is invoice.late else ()))
+            before = sum(sum(line.quantities) for line in lines_so_far if line.stream == usage.stream)
+            parts = _tiered(before, usage.quantity, rate.tiers)
+        for tier, part, unit in parts:
+            self.hour = usage.hour
+            self._cover(lines, (usage.day, usage.stream, tier), part, unit, covers)
+            self.hour = None
+
+    def _left_for(self, contract: Contract, stream: Stream, day: int, at: datetime) -> list[tuple[SegmentBook, int]]:
+        """Return what covers usage of an earlier day that is billed now: nothing whose true-up is final."""
+        return [(book, price) for book, price in _covers(self._active(day), contract, stream) if not book.settled(at)]
+
+    def _void(self, event: Voided) -> None:
+        """Void the invoice of a period and give back what it drew; nothing when it does not stand any more."""
+        invoice = self._last_version(event.invoice_id)
+        if invoice is None or invoice.status != "FINALIZED":
+            return
+        invoice.status = "VOID"
+        for line in invoice.lines.values():
+            if line.segment is not None:
+                line.segment.left += sum(line.amounts)
+
+    def _regenerate(self, event: Regenerated) -> None:
+        """Make a voided invoice again: it draws what it drew if that is still there, and bills what came late."""
+        voided = self._last_version(event.invoice_id)
+        if voided is None or voided.status != "VOID":
+            return
+        twin_id = twin_of(voided.id)
+        twin = replace(
+            voided, id=twin_id, status="FINALIZED", issued_at=event.at, regenerated_from=voided.id, lines={}, late={}
+        )
+        self.periods[twin.contract.id, first_of_month(twin.start or 0)].append(twin)
+        for key, line in voided.lines.items():
+            self._redraw(twin, key, line, event.at)
+        for line in voided.late.values():
+            for day, serial, quantity in zip(line.days, line.serials, line.quantities, strict=True):
+                hour = line.hours[serial]
+                usage = Arrived(event.at, twin.contract.id, line.stream, day, hour, quantity)
+                self._bill_late(twin, twin.lines, usage, event.at)
+
+    def _redraw(self, twin: Invoice, key: LineKey, line: Line, at: datetime) -> None:
+        """Take over a line as it was; where its segment has not enough left, cover its usage anew."""
+        segment, amount = line.segment, sum(line.amounts)
+        if segment is None or (amount <= segment.left and not segment.settled(at)):
+            if segment is not None:
+                segment.left -= amount
+            taken = twin.lines.setdefault(key, Line(*key))
+            for part in zip(line.days, line.serials, line.quantities, line.amounts, strict=True):
+                taken.add(*part)
+            taken.hours |= line.hours
+            return
+        contract = twin.contract
+        stream = contract.streams[line.stream]
+        rate = contract.rate(stream.product, stream.group)
+        price = rate.tiers[line.tier][1] if rate.tiers else rate.price
+        for day, serial, quantity in zip(line.days, line.serials, line.quantities, strict=True):
+            covers = self._left_for(contract, stream, day, at)
+            self.hour = line.hours.get(serial)
+            self._cover(twin.lines, (day, line.stream, line.tier), quantity, price, covers)
+            self.hour = None
+
+    def _last_version(self, invoice_id: str) -> Invoice | None:
+        """Return the usage invoice with this id if it is the last of its period."""
+        return next((v[-1] for v in self.periods.values() if v[-1].id == invoice_id), None)
 
     def _usage_invoice(self, contract: Contract, month: int) -> Invoice:
-        start = max(month, contract.start)
-        end = shift_month(month, 1) if contract.end is None else min(shift_month(month, 1), contract.end)
+        start, end = _period(contract, month)
         issued_at = instant(end) + GRACE
         status = "FINALIZED" if issued_at <= self.now else "DRAFT"
         kind = "PLAN_ARREARS" if contract.plan else "USAGE"
-        invoice_id = make_id(contract.id, "usage", start)
-        return Invoice(invoice_id, kind, status, contract.card.fiat, contract, issued_at, start, end)
+        return Invoice(_usage_id(contract, start), kind, status, contract.card.fiat, contract, issued_at, start, end)
 
-    def _close(self, invoice: Invoice) -> None:
-        """Total an invoice, enter its draws into the segments, and let what went wrong with it happen."""
-        card = invoice.contract.card
-        drawn: dict[SegmentBook, int] = {}
-        payable = 0
-        for piece in invoice.pieces():
-            if piece.segment is None:
-                payable += piece.amount
-                continue
-            drawn[piece.segment] = drawn.get(piece.segment, 0) + piece.amount
-            if piece.segment.balance.type == "POSTPAID":
-                payable += piece.amount
-        invoice.total = payable if card.conversion is None else payable * card.conversion // SCALE
-        mishap = next((m for m in invoice.contract.mishaps if m.period == invoice.start), None)
-        if mishap is not None and mishap.kind == "void" and invoice.issued_at + VOIDED_AFTER <= self.now:
-            invoice = self._regenerate(invoice)
-        if mishap is not None and mishap.kind == "correction" and invoice.issued_at + CORRECTED_AFTER <= self.now:
-            line = FixedLine("scheduled", ADJUSTMENT, mishap.reason, mishap.amount)
-            when = invoice.issued_at + CORRECTED_AFTER
-            correction_id = make_id(invoice.id, "correction")
-            correction = self._fixed_invoice(correction_id, invoice.contract, when, line)
-            correction.corrects, correction.created_at = invoice, when
-            correction.correction = (mishap.reason, mishap.memo)
-        for segment, amount in drawn.items():
-            segment.draws.append((invoice, amount))
-        self.invoices.append(invoice)
+    def _close(self, versions: list[Invoice]) -> None:
+        """Total the invoices of a period and enter what the last one draws into the segments."""
+        for invoice in versions:
+            drawn = _total(invoice)
+            if invoice is versions[-1] and invoice.status != "VOID":
+                for segment, amount in drawn.items():
+                    segment.draws.append((invoice, amount))
+        self.invoices.extend(versions)
 
-    def _regenerate(self, voided: Invoice) -> Invoice:
-        """Void an invoice and return its twin, which carries the draws from now on."""
-        voided.status = "VOID"
-        self.invoices.append(voided)
-        return replace(
-            voided,
-            id=make_id(voided.id, "regenerated"),
-            status="FINALIZED",
-            issued_at=voided.issued_at + VOIDED_AFTER,
-            regenerated_from=voided.id,
-        )
+    def _correct(self, event: Corrected) -> None:
+        """Write the invoice that corrects another, which stays as it is."""
+        wrong = next(versions[0] for versions in self.periods.values() if versions[0].id == event.invoice_id)
+        line = FixedLine("scheduled", ADJUSTMENT, event.mishap.reason, event.mishap.amount)
+        invoice = self._fixed_invoice(make_id(wrong.id, "correction"), wrong.contract, event.at, line)
+        invoice.corrects, invoice.created_at = wrong, event.at
+        invoice.correction = (event.mishap.reason, event.mishap.memo)
 
     def _scheduled(self, contract: Contract) -> None:
         """Write the SCHEDULED invoices: one-off charges, purchases of commits, true-ups."""
@@ -348,6 +403,75 @@ class _Run:
         )
         self.invoices.append(invoice)
         return invoice
+
+
+def twin_of(invoice_id: str) -> str:
+    """Return the id of the invoice that takes the place of a voided one."""
+    return make_id(invoice_id, "regenerated")
+
+
+def _usage_id(contract: Contract, start: int) -> str:
+    return make_id(contract.id, "usage", start)
+
+
+def _period(contract: Contract, month: int) -> tuple[int, int]:
+    """Return the days between which a contract is billed for a month."""
+    following = shift_month(month, 1)
+    return max(month, contract.start), following if contract.end is None else min(following, contract.end)
+
+
+def mishaps(contracts: Sequence[Contract]) -> Iterator[Voided | Regenerated | Corrected]:
+    """Yield what the script says went wrong with invoices: voids, each made good at once, and corrections."""
+    for contract in contracts:
+        for mishap in contract.mishaps:
+            _, end = _period(contract, first_of_month(mishap.period))
+            issued_at, invoice_id = instant(end) + GRACE, _usage_id(contract, mishap.period)
+            if mishap.kind == "void":
+                yield Voided(issued_at + VOIDED_AFTER, invoice_id)
+                yield Regenerated(issued_at + VOIDED_AFTER, invoice_id)
+            else:
+                yield Corrected(issued_at + CORRECTED_AFTER, invoice_id, mishap)
+
+
+def _add(segment: SegmentBook, amount: int) -> None:
+    segment.left += amount
+
+
+def _covers(active: Sequence[SegmentBook], contract: Contract, stream: Stream) -> list[tuple[SegmentBook, int]]:
+    """Return which of some segments cover a stream, each with its commit price, or 0 where the list price holds."""
+    rate = contract.rate(stream.product, stream.group)
+    return [
+        (book, rate.commit_price if book.balance.rate_type == "COMMIT_RATE" else 0)
+        for book in active
+        if book.balance.covers(contract, stream)
+    ]
+
+
+def _tiered(before: int, quantity: int, tiers: tuple[tuple[int, int], ...]) -> list[tuple[int, int, int]]:
+    """Split a quantity over price tiers, which count from the start of the period: tier, part, price."""
+    parts = []
+    for level, (start, price) in enumerate(tiers):
+        end = tiers[level + 1][0] if level + 1 < len(tiers) else before + quantity
+        part = min(before + quantity, max(end, start)) - max(before, start)
+        if part > 0:
+            parts.append((level, part, price))
+    return parts
+
+
+def _total(invoice: Invoice) -> dict[SegmentBook, int]:
+    """Total a usage invoice and return what it draws."""
+    card = invoice.contract.card
+    drawn: dict[SegmentBook, int] = {}
+    payable = 0
+    for piece in invoice.pieces():
+        if piece.segment is None:
+            payable += piece.amount
+            continue
+        drawn[piece.segment] = drawn.get(piece.segment, 0) + piece.amount
+        if piece.segment.balance.type == "POSTPAID":
+            payable += piece.amount
+    invoice.total = payable if card.conversion is None else payable * card.conversion // SCALE
+    return drawn
 
 
 _LAST = 10**9

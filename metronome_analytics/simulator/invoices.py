@@ -157,6 +157,8 @@ def _pieces(books: Books, item: Invoice, begin: datetime, *, hourly: bool) -> li
 
 def _hour(books: Books, item: Invoice, of_day: list[Piece], begin: datetime) -> Iterator[Piece]:
     """Yield one hour's share of a day's pieces, which are consumed in order by the hours' usage."""
+    yield from (piece for piece in of_day if piece.hour == begin.hour)
+    of_day = [piece for piece in of_day if piece.hour is None]
     totals: dict[int, int] = {}
     for piece in of_day:
         totals[piece.stream] = totals.get(piece.stream, 0) + piece.quantity

@@ -57,7 +57,10 @@ def customer_id(seed: int, index: int) -> str:
 
 def customer_index(seed: int, text: str) -> int | None:
     """Return the index behind an id, or None when no customer of this seed has it."""
-    index = int(text[:8], 16) ^ _mask(seed)
+    try:
+        index = int(text[:8], 16) ^ _mask(seed)
+    except ValueError:
+        return None
     return index if customer_id(seed, index) == text else None
 
 

@@ -97,7 +97,7 @@ def _indices(account: Account, ids: list[str] | None) -> list[int]:
     """Return the customers asked for; without ids those on Plans, whose books are all that need opening."""
     if ids is not None:
         return [lookup(account, customer_id) for customer_id in ids]
-    return [index for index in account.active if on_plan(index)]
+    return [index for index in account.active if index in account.first_active and on_plan(index)]
 
 
 def list_grants(account: Account, request: Request) -> Page:

@@ -10,6 +10,7 @@ from .books import Books
 from .catalog import PRODUCTS, Product
 from .customers import find
 from .engine import run
+from .history import Arrived
 from .http import ApiError, Json, Parameters, Reply, Request, data
 from .metrics import QUANTITY_KEY
 from .script import Contract, Script, Stream, daily_quantities
@@ -37,13 +38,15 @@ def preview_events(account: Account, request: Request) -> Reply:
     if account.person(index).archived_at is not None:
         return data([])
     script, events = _with_events(account.books(index), usage)
+    history = account.history(index)
+    if replacing:
+        history = [happening for happening in history if not isinstance(happening, Arrived)]
     books = run(
         script,
         account.clock.now,
-        account.posted.get(index, ()),
+        [*history, *events],
         switches=account.switches,
         quantities=_subscriptions_only if replacing else daily_quantities,
-        events=events,
     )
     today = books.now.toordinal()
     drafts = [item for item in books.invoices if item.start is not None and item.end is not None]
@@ -92,15 +95,14 @@ def _quantity(properties: Mapping[str, object]) -> int:
         return 0
 
 
-def _with_events(books: Books, usage: list[_Usage]) -> tuple[Script, dict[tuple[str, int], list[int]]]:
-    """Return the script with a stream for every event, and what each contract in force is to bill for them."""
+def _with_events(books: Books, usage: list[_Usage]) -> tuple[Script, list[Arrived]]:
+    """Return the script with a stream for every event, and the events as usage that arrives now."""
     today = books.now.toordinal()
     contracts: list[Contract] = []
-    events: dict[tuple[str, int], list[int]] = {}
+    events: list[Arrived] = []
     in_force = [contract for contract in books.script.contracts if contract.covers(books.now)]
     for contract in books.script.contracts:
         streams = list(contract.streams)
-        billed: list[tuple[int, int, int]] = []
         for product, properties, when, quantity in usage if contract in in_force else ():
             using = [item for item in in_force if any(stream.product is product for stream in item.streams)]
             stream = _stream(contract, product, properties)
@@ -111,11 +113,8 @@ def _with_events(books: Books, usage: list[_Usage]) -> tuple[Script, dict[tuple[
             if place == len(streams):
                 streams.append(stream)
             month_start = max(contract.start, books.now.replace(day=1).toordinal())
-            if month_start <= when:
-                billed.append((place, min(when, today), quantity))
-        for place, day, quantity in billed:
-            quantities = events.setdefault((contract.id, day), [0] * len(streams))
-            quantities[place] += quantity
+            if month_start <= when and quantity:
+                events.append(Arrived(books.now, contract.id, place, min(when, today), 0, quantity))
         contracts.append(replace(contract, streams=tuple(streams)))
     return replace(books.script, contracts=tuple(contracts)), events
 

@@ -1,7 +1,6 @@
-"""Endpoints about usage: what the lines of the invoices count, cut into windows and groups.
+"""Endpoints about usage: what the meters count, cut into windows and groups.
 
-Usage is read off the invoices' own lines, so windows add up to the quantities that were billed. A voided invoice and
-its twin show the same usage; only the one that stands is read.
+Windows add up to the quantities that were billed, and to what came too late for its invoice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,19 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .account import Account
-from .books import Books, Invoice
 from .catalog import Metric
-from .customers import PAGE_MAXIMUM, lookup
+from .customers import PAGE_MAXIMUM, lookup, place_of
 from .http import ApiError, Json, Page, Parameters, Request, dump, page
+from .metering import meter
 from .metrics import group_definitions, metric_of
-from .script import Stream, used_by
+from .script import Stream
 from .units import DAY, HOUR, first_of_month, instant, number, offset_text, shift_month
 
 _SIZES = ("HOUR", "DAY", "NONE")
 _ROWS_PER_UNIT = 20
 """Pages of /v1/usage, which has no limit, hold this many times the default page size."""
 
-_Values = dict[Stream, int]
+_Values = list[tuple[Stream, int]]
 _Window = tuple[datetime, datetime]
 
 
@@ -43,22 +42,24 @@ def list_usage(account: Account, request: Request) -> Page:
     ids = asked.uuids("customer_ids")
     metrics = [_metric(Parameters(item)) for item in asked.objects("billable_metrics") or []]
     asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
-    indices = list(account.active) if not ids else [lookup(account, customer_id) for customer_id in ids]
-
     limit = account.switches.default_page_size * _ROWS_PER_UNIT
-    # A position is a customer and a row of theirs: only the customers of one page are opened.
-    place, offset = (request.position or (0, 0))[:2]
+    # A position is a customer and a row of theirs: only the customers of one page are read.
+    indices = [lookup(account, customer_id) for customer_id in ids] if ids else account.active
+    named, offset = (request.position or (0, 0))[:2]
+    place = named if ids else place_of(indices, request)
+    if not ids and place < len(indices) and indices[place] != named:
+        offset = 0  # that customer has been archived since
     items: list[str] = []
-    while place < len(indices):
+    while place < len(indices) and len(items) < limit:
         rows = list(_customer_rows(account, indices[place], metrics, size, bounds))
         part = rows[offset : offset + limit - len(items)]
         items += [dump(row) for row in part]
-        if offset + len(part) < len(rows):
-            return Page(items, (place, offset + len(part)))
-        place, offset = place + 1, 0
-        if len(items) >= limit:
-            break
-    return Page(items, (place, 0) if place < len(indices) else None)
+        offset += len(part)
+        if offset >= len(rows):
+            place, offset = place + 1, 0
+    if place >= len(indices):
+        return Page(items, None)
+    return Page(items, (place if ids else indices[place], offset))
 
 
 def _metric(asked: Parameters) -> _Asked:
@@ -88,17 +89,15 @@ def _bounds(starting_on: datetime, ending_before: datetime) -> _Window:
 
 
 def _customer_rows(account: Account, index: int, metrics: list[_Asked], size: str, bounds: _Window) -> Iterator[Json]:
-    books = account.books(index)
+    script, _ = account.story(index)
     if not metrics:
-        known = dict.fromkeys(
-            stream.product.metric for contract in books.script.contracts for stream in contract.streams
-        )
+        known = dict.fromkeys(stream.product.metric for contract in script.contracts for stream in contract.streams)
         metrics = [_Asked(metric) for metric in known if metric is not None]
-    windows = list(_windows(books, size, bounds))
+    windows = list(_windows(account, index, size, bounds)) if metrics else []
     for wanted in metrics:
         for window, values in windows:
             row: Json = {
-                "customer_id": books.script.customer_id,
+                "customer_id": script.customer_id,
                 "billable_metric_id": wanted.metric.id,
                 "billable_metric_name": wanted.metric.name,
                 "start_timestamp": offset_text(window[0]),
@@ -113,14 +112,14 @@ def _customer_rows(account: Account, index: int, metrics: list[_Asked], size: st
 
 def _total(metric: Metric, values: _Values) -> int | float | None:
     """Return a window's value: of nothing a count is 0 and a sum is null."""
-    found = [value for stream, value in values.items() if stream.product.metric is metric and value]
+    found = [value for stream, value in values if stream.product.metric is metric and value]
     return number(sum(found)) if found or metric.aggregation == "COUNT" else None
 
 
 def _grouped(wanted: _Asked, values: _Values) -> dict[tuple[str, ...], int]:
     """Return a window's values by group; an event without one of the keys is in no group."""
     groups: dict[tuple[str, ...], int] = {}
-    for stream, value in values.items():
+    for stream, value in values:
         if stream.product.metric is not wanted.metric or not value:
             continue
         properties: dict[str, str | None] = dict(stream.group)
@@ -137,67 +136,26 @@ def _grouped(wanted: _Asked, values: _Values) -> dict[tuple[str, ...], int]:
     return dict(sorted(groups.items()))
 
 
-def _windows(books: Books, size: str, bounds: _Window) -> Iterator[tuple[_Window, _Values]]:
+def _windows(account: Account, index: int, size: str, bounds: _Window) -> Iterator[tuple[_Window, _Values]]:
     """Yield the windows that lie within the bounds and have begun, each with its usage."""
-    last = min(bounds[1], books.now)
-    begin = bounds[0]
+    script, now = account.story(index)
+    first, last = bounds[0].toordinal(), bounds[1].toordinal()
+    metered = list(meter(script, now, account.history(index), first, last))
     if size == "NONE":
-        total: _Values = {}
-        for values in _days(books, bounds[0], last):
-            for stream, value in values.items():
-                total[stream] = total.get(stream, 0) + value
-        yield bounds, total
+        yield bounds, [(item.stream, sum(item.days)) for item in metered]
         return
-    for values in _days(books, bounds[0], last):
+    for day in range(first, last):
+        begin = instant(day)
+        if begin >= now:
+            return
+        there = [item for item in metered if item.first <= day < item.first + len(item.days)]
         if size == "DAY":
-            yield (begin, begin + DAY), values
+            yield (begin, begin + DAY), [(item.stream, item.days[day - item.first]) for item in there]
         else:
-            today = begin.date() == books.now.date()
-            whole = _whole_day(books, values) if today else values
-            for hour in range(books.now.hour if today else 24):
+            hours = [(item.stream, item.hours(day)) for item in there]
+            for hour in range(now.hour if day == now.toordinal() else 24):
                 start = begin + hour * HOUR
-                yield (
-                    (start, start + HOUR),
-                    {
-                        stream: used_by(value, hour + 1, stream) - used_by(value, hour, stream)
-                        for stream, value in whole.items()
-                    },
-                )
-        begin += DAY
-
-
-def _days(books: Books, begin: datetime, last: datetime) -> Iterator[_Values]:
-    """Yield each day's usage by stream, up to now."""
-    invoices = [
-        (item, item.start, item.end)
-        for item in books.invoices
-        if item.start is not None and item.end is not None and _stands(books, item)
-    ]
-    while begin < last:
-        day = begin.toordinal()
-        values: _Values = {}
-        for item, start, end in invoices:
-            if start <= day < end:
-                for piece in item.pieces_of(day):
-                    stream = item.contract.streams[piece.stream]
-                    values[stream] = values.get(stream, 0) + piece.quantity
-        yield values
-        begin += DAY
-
-
-def _stands(books: Books, item: Invoice) -> bool:
-    """Whether an invoice's usage counts: not when it was voided and another took its place."""
-    return item.status != "VOID" or not any(other.regenerated_from == item.id for other in books.invoices)
-
-
-def _whole_day(books: Books, values: _Values) -> _Values:
-    """Return what today will amount to, of which the hours take their parts."""
-    return {
-        contract.streams[index]: quantity
-        for (contract_id, index), quantity in books.metered_today.items()
-        for contract in books.script.contracts
-        if contract.id == contract_id and contract.streams[index] in values
-    }
+                yield (start, start + HOUR), [(stream, values[hour]) for stream, values in hours]
 
 
 def list_usage_groups(account: Account, request: Request) -> Page:
@@ -210,7 +168,7 @@ def list_usage_groups(account: Account, request: Request) -> Page:
     wanted = _groups_asked(asked, metric)
     bounds = _period(account, asked)
     asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
-    rows = list(_group_rows(account.books(index), wanted, size, bounds))
+    rows = list(_group_rows(account, index, wanted, size, bounds))
     return page(request, rows, limit, lambda row: row)
 
 
@@ -245,8 +203,8 @@ def _period(account: Account, asked: Parameters) -> _Window:
     return _bounds(starting_on, ending_before)
 
 
-def _group_rows(books: Books, wanted: _Asked, size: str, bounds: _Window) -> Iterator[Json]:
-    for window, values in _windows(books, size, bounds):
+def _group_rows(account: Account, index: int, wanted: _Asked, size: str, bounds: _Window) -> Iterator[Json]:
+    for window, values in _windows(account, index, size, bounds):
         edges: Json = {"starting_on": offset_text(window[0]), "ending_before": offset_text(window[1])}
         if not wanted.keys:
             yield edges | {"group_key": None, "group_value": None, "value": _total(wanted.metric, values)}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import polars as pl
 from polars.testing import assert_frame_equal
 
+import metronome_analytics as ma
 from metronome_analytics.cli.loads import every_net_balance
 from metronome_analytics.mirror.mirrored import MIRRORED
 
 if TYPE_CHECKING:
-    import metronome_analytics as ma
     from metronome_analytics.mirror.mirror import Mirror
+    from metronome_analytics.simulator import Simulator
 
 TABLES = ("customers", "invoices", "balances", "net_balances", "contracts", "products", "rate_cards", "credit_types")
 
@@ -43,3 +45,22 @@ def assert_mirrors(mirror: Mirror, tables: dict[str, pl.DataFrame]) -> None:
         held = getattr(mirror, name)().collect()
         assert held.schema == expected.schema, name
         assert_frame_equal(held.sort(key), expected.sort(key), check_exact=True)
+
+
+def account_of(simulator: Simulator, **how: Any) -> ma.Account:
+    """An account on the simulator, in this process, that lives by its clock."""
+    account = ma.connect(
+        simulator.token,
+        base_url="https://simulator.invalid",
+        transport=httpx.ASGITransport(simulator.app),
+        progress=False,
+        **{"max_requests_per_second": None, "environment": "test", **how},
+    )
+    account._now = lambda: simulator.clock.now
+    return account
+
+
+def spent(mirror: Mirror) -> dict[str, int]:
+    """The requests of the last sync by reason."""
+    told = mirror.receipt.group_by("reason").agg(pl.col("requests").sum())
+    return {reason: requests for reason, requests in told.iter_rows() if requests}

@@ -40,12 +40,11 @@ def progress(**facts: Any) -> pl.DataFrame:
 
 
 def usage(digest: str) -> pl.DataFrame:
+    """What its usage comes to."""
     return pl.DataFrame([("a", ANCHOR, digest)], schema=rules.USAGE, orient="row")
 
 
-def reasons(
-    signals: rules.Signals | None = None, held: pl.DataFrame | None = None, **how: Any
-) -> dict[str, str]:
+def reasons(signals: rules.Signals | None = None, held: pl.DataFrame | None = None, **how: Any) -> dict[str, str]:
     """The tables that are due, and why."""
     due = rules.due(
         signals or quiet(),

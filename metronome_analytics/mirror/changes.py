@@ -1,0 +1,131 @@
+"""What changed between two versions of a mirror."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from metronome_analytics.mirror.delta import reaching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from metronome_analytics.mirror.delta import File
+    from metronome_analytics.mirror.layout import Layout
+    from metronome_analytics.mirror.snapshot import Snapshot
+
+CHANGES: dict[str, pl.DataType] = {
+    "table": pl.String(),
+    "customer_id": pl.String(),
+    "key": pl.String(),
+    "change": pl.String(),
+    "column": pl.String(),
+    "before": pl.String(),
+    "after": pl.String(),
+}
+
+# Rows compared at a time, on either side.
+_ROWS = 20_000
+
+
+def changes(before: Snapshot, after: Snapshot, layouts: Sequence[Layout]) -> pl.DataFrame:
+    """What became of the rows of `before` in `after`, by key and column: columns of `CHANGES`.
+
+    `change` is "added" or "removed" (one line for the row, without `column`, `before` and `after`), "changed" (a line
+    for each column that differs), or "voided": the line of an invoice's `status` that became VOID. `key` is the text
+    of the key; a JSON object where the key has several columns. `before` and `after` are exact: amounts without
+    trailing zeros, instants in ISO 8601, nested values as JSON. Only files that are not in both are read.
+    """
+    found = [frame for layout in layouts for frame in _of_table(before, after, layout)]
+    order = pl.Enum([layout.name for layout in layouts])
+    return (
+        pl.concat([pl.DataFrame(schema=CHANGES), *found])
+        .sort(pl.col("table").cast(order), "customer_id", "key", maintain_order=True)
+        .select(list(CHANGES))
+    )
+
+
+def _of_table(before: Snapshot, after: Snapshot, layout: Layout) -> Iterator[pl.DataFrame]:
+    then, now = before.by_bucket(layout.name), after.by_bucket(layout.name)
+    for bucket in sorted({*then, *now}):
+        both = set(then.get(bucket, ())) & set(now.get(bucket, ()))
+        old, new = ([file for file in side.get(bucket, ()) if file not in both] for side in (then, now))
+        parts = 1 + max(sum(file.rows for file in side) for side in (old, new)) // _ROWS
+        for part in range(parts if old or new else 0):
+            yield _compared(layout, _rows(before, layout, old, part, parts), _rows(after, layout, new, part, parts))
+
+
+def _rows(snapshot: Snapshot, layout: Layout, files: Sequence[File], part: int, parts: int) -> pl.DataFrame:
+    """One of `parts` parts of the rows of `files`, by their keys."""
+    rows = snapshot.read(layout.name, files)
+    if parts > 1:
+        rows = rows.filter(pl.struct(layout.key).hash() % parts == part)
+    with reaching("Reading", f"{snapshot.uri}/{layout.name}"):
+        return rows.collect(engine="streaming")
+
+
+def _compared(layout: Layout, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    key = list(layout.key)
+    lines = [
+        _told(layout, new.join(old, on=key, how="anti", nulls_equal=True), "added"),
+        _told(layout, old.join(new, on=key, how="anti", nulls_equal=True), "removed"),
+    ]
+    old = old.rename({name: f"{name}:before" for name in layout.schema if name not in layout.key})
+    both = new.join(old, on=key, nulls_equal=True)
+    for name in layout.schema:
+        if name in layout.key:
+            continue
+        differing = both.filter(pl.col(name).ne_missing(pl.col(f"{name}:before")))
+        texts = [
+            pl.Series(side, [_text(value) for value in differing[column]], dtype=pl.String)
+            for side, column in (("before", f"{name}:before"), ("after", name))
+        ]
+        told = _told(layout, differing, "changed").with_columns(pl.lit(name).alias("column"), *texts)
+        # A map has no order, which polars minds and JSON with sorted keys does not.
+        lines.append(told.filter(pl.col("before").ne_missing(pl.col("after"))))
+    return pl.concat(lines).with_columns(
+        change=pl.when(pl.col("table") == "invoices", pl.col("column") == "status", pl.col("after") == "VOID")
+        .then(pl.lit("voided"))
+        .otherwise("change")
+    )
+
+
+def _told(layout: Layout, rows: pl.DataFrame, change: str) -> pl.DataFrame:
+    """A line for each of `rows`."""
+    many = len(layout.key) > 1
+    keys = [_text(row if many else row[layout.key[0]]) for row in rows.select(layout.key).iter_rows(named=True)]
+    owner = pl.lit(None, pl.String) if layout.owner is None else pl.col(layout.owner)
+    none = [pl.lit(None, pl.String).alias(name) for name in ("column", "before", "after")]
+    return rows.select(
+        table=pl.repeat(layout.name, pl.len()),
+        customer_id=owner,
+        key=pl.Series(keys, dtype=pl.String),
+        change=pl.lit(change),
+    ).with_columns(none)
+
+
+def _text(value: Any) -> str | None:
+    """`value` as text that says all of it."""
+    if value is None or isinstance(value, str):
+        return value
+    plain = _plain(value)
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, sort_keys=True)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Decimal():
+            text = f"{value:f}"
+            return text.rstrip("0").rstrip(".") if "." in text else text
+        case datetime() | date():
+            return value.isoformat().replace("+00:00", "Z")
+        case dict():
+            return {name: _plain(each) for name, each in value.items()}
+        case list() | pl.Series():
+            return [_plain(each) for each in value]
+        case _:
+            return value
