@@ -17,6 +17,10 @@ _MODULES = {
     "pace": "pace",
     "import": "imports",
     "reconcile": "reconcile",
+    "mirror-requests": "mirror_requests",
+    "mirror-writing": "mirror_writing",
+    "mirror-memory": "mirror_memory",
+    "mirror-merging": "mirror_merge",
 }
 
 

@@ -37,12 +37,12 @@ def run(options: Options) -> list[Result]:
 def _measure(result: Connection, url: str, customers: list[str]) -> None:
     load(url, customers[:2])
     gc.collect()
-    before = _peak()
+    before = peak()
     invoices, lines = load(url, customers)
-    result.send((_peak() - before, invoices.estimated_size() + lines.estimated_size()))
+    result.send((peak() - before, invoices.estimated_size() + lines.estimated_size()))
 
 
-def _peak() -> int:
+def peak() -> int:
     """The most memory this process ever held, in bytes."""
     # On Linux `ru_maxrss` starts from what the parent held, so a large parent would hide the growth.
     status = Path("/proc/self/status")

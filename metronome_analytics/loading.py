@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,7 +14,7 @@ import anyio.to_thread
 import polars as pl
 
 from metronome_analytics.api.client import Client, Request, Tally
-from metronome_analytics.api.decode import Page, decode, undeclared_fields
+from metronome_analytics.api.decode import Page, Reading, decode, undeclared_fields
 from metronome_analytics.api.pages import pages
 from metronome_analytics.errors import MetronomeError
 from metronome_analytics.tables import Drift, Failures
@@ -61,15 +62,15 @@ class _Rows:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[int, list[pl.DataFrame]] = {}
+        self._waiting: dict[int, list[tuple[Reading, pl.DataFrame]]] = {}
         self._finished: set[int] = set()
         self._next = 0
-        self._small: list[pl.DataFrame] = []
+        self._small: list[tuple[Reading, pl.DataFrame]] = []
         self._merged: list[pl.DataFrame] = []
 
-    def add(self, index: int, rows: pl.DataFrame) -> None:
-        if rows.height:
-            self._waiting.setdefault(index, []).append(rows)
+    def add(self, index: int, reading: Reading, met: pl.DataFrame) -> None:
+        if met.height:
+            self._waiting.setdefault(index, []).append((reading, met))
 
     def finish(self, index: int) -> None:
         self._finished.add(index)
@@ -82,14 +83,24 @@ class _Rows:
 
     def _merge(self) -> None:
         if self._small:
-            few_rows = sum(frame.height for frame in self._small) < _MERGE_ROWS
-            self._merged.append(pl.concat(self._small, rechunk=few_rows))
+            self._merged.append(_whole(self._small))
             self._small = []
 
     def all(self) -> list[pl.DataFrame]:
         """Every frame so far, in order, those of unfinished requests last."""
         self._merge()
-        return self._merged + [frame for _, frames in sorted(self._waiting.items()) for frame in frames]
+        rest = [frame for _, frames in sorted(self._waiting.items()) for frame in frames]
+        return [*self._merged, _whole(rest)] if rest else self._merged
+
+
+def _whole(frames: list[tuple[Reading, pl.DataFrame]]) -> pl.DataFrame:
+    """`frames` as one in the wire dtypes; what one reading left out is filled in for all its frames at once."""
+    few_rows = sum(met.height for _, met in frames) < _MERGE_ROWS
+    runs: list[pl.DataFrame] = [
+        reading.whole(pl.concat([met for _, met in run], rechunk=few_rows))
+        for reading, run in groupby(frames, key=lambda frame: frame[0])
+    ]
+    return pl.concat(runs, rechunk=few_rows)
 
 
 @dataclass(slots=True)
@@ -124,8 +135,8 @@ class Load:
         async def worker() -> None:
             for index, request in queue:
                 try:
-                    async for rows in self.rows(request):
-                        self._rows.add(index, rows)
+                    async for page in self._pages(request):
+                        self._rows.add(index, page.reading, _labelled(page.met, request))
                 except MetronomeError as error:
                     self.failures.append(error)
                     if not self.collect:
@@ -150,11 +161,11 @@ class Load:
     async def rows(self, request: Request) -> AsyncIterator[pl.DataFrame]:
         """The wire rows of `request`, page by page."""
         async for page in self._pages(request):
-            self.tally.rows += page.rows.height
             yield _labelled(page.rows, request)
 
     async def _pages(self, request: Request) -> AsyncIterator[Page]:
         async for page in pages(self.client, request, tally=self.tally):
+            self.tally.rows += page.met.height
             if self._drift_bytes > 0:
                 self._drift_bytes -= len(page.body)
                 look = partial(undeclared_fields, page.body, request.endpoint, seen=self.unknown_fields)
@@ -184,9 +195,8 @@ class Load:
 
 def _labelled(rows: pl.DataFrame, request: Request) -> pl.DataFrame:
     """`rows` with what they were asked for (whose they are), where the API does not repeat it."""
-    return rows.with_columns(
-        pl.lit(text).alias(name) for name, text in request.labels.items() if name not in rows.columns
-    )
+    wire = dict(request.endpoint.wire or ())
+    return rows.with_columns(pl.lit(text).alias(name) for name, text in request.labels.items() if name not in wire)
 
 
 def _empty(endpoint: Endpoint) -> pl.DataFrame:

@@ -34,6 +34,7 @@ ROOMS: dict[str, set[str]] = {
         "errors",
         "loaders",
         "loading",
+        "mirror",
         "progress",
         "settings",
         "tables",

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
@@ -35,6 +36,7 @@ from metronome_analytics.errors import (
 )
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable, Generator, Mapping
 
     from pydantic import SecretStr
@@ -96,6 +98,12 @@ class _Bearer(httpx.Auth):
         yield request
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom we believe, read once: that takes longer than a request."""
+    return httpx.create_ssl_context()
+
+
 class Client:
     """Speaks to one account, from one event loop. Share it: the pace is the account's, not the call's."""
 
@@ -125,6 +133,7 @@ class Client:
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT), pool=None),
             limits=httpx.Limits(max_connections=max_concurrency, max_keepalive_connections=max_concurrency),
             headers={"Accept": "application/json", "User-Agent": "metronome-analytics"},
+            verify=_certificates(),
             transport=transport,
         )
 

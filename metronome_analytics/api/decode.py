@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from metronome_analytics.api.endpoints import Endpoint
 
 _RFC3339 = "%+"
+# What may come before an answer: white space and a byte order mark.
+_BEFORE = b"\xef\xbb\xbf \t\r\n"
 
 
 class Undecodable(MalformedResponse):
@@ -41,11 +43,17 @@ class Undecodable(MalformedResponse):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer, decoded: its rows in the endpoint's wire dtypes, and the cursor to the next page."""
+    """One answer, decoded: its rows as far as their fields were met, and the cursor to the next page."""
 
-    rows: pl.DataFrame
+    met: pl.DataFrame
+    reading: Reading
     next_page: str | None
     body: bytes = field(repr=False)
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """The rows in the endpoint's wire dtypes."""
+        return self.reading.whole(self.met)
 
 
 def decode(body: bytes, endpoint: Endpoint) -> Page:
@@ -70,18 +78,20 @@ class _Schema:
         self.is_list = endpoint.is_list
         self.cursor = endpoint.cursor.answered
         self.known_keys = frozenset({"data", *self.cursor, *_keys(self.wire)})
-        self.full = _Reading(self, self.known_keys)
-        self._met = _Reading(self, frozenset())
+        self.full = Reading(self, self.known_keys)
+        self._met = Reading(self, frozenset())
         self._free_form = _free_form_pattern(self.wire)
 
-    def reading_of(self, body: bytes) -> _Reading:
+    def reading_of(self, body: bytes) -> Reading:
         """The reading that knows every key in `body`; _Unusual where polars would convert a value without a word."""
-        text = body.decode()
-        if not text.lstrip("\ufeff \t\r\n").startswith("{"):
+        if not body.lstrip(_BEFORE).startswith(b"{"):
             raise _Unusual
-        answer, reading = pl.Series([text]), self._met
+        answer, reading = pl.Series([body]).cast(pl.String), self._met
+        # A key may be written with escapes; who does that to a letter is read by `_explain`.
+        if b"\\" in body and answer.str.contains(r"\\u00[4-7]").item():
+            raise _Unusual
         if reading.is_surprised_by(answer):
-            self._met = reading = _Reading(self, reading.keys | (_keys_in(answer) & self.known_keys))
+            self._met = reading = Reading(self, reading.keys | (_keys_in(answer) & self.known_keys))
             if reading.is_surprised_by(answer):
                 raise _Unusual
         return reading
@@ -92,11 +102,12 @@ class _Schema:
         return _keys_in(pl.Series([body.decode()]).str.replace_all(self._free_form, "")) - self.known_keys
 
 
-class _Reading:
+class Reading:
     """How polars reads an answer in which, of all declared keys, only `keys` occur.
 
     What polars takes for a field it takes for every row, whether the field is there or not, and the API declares
-    three times as many as it sends. So fields are left out until a body has their key, and come back as nulls.
+    three times as many as it sends. So fields are left out until a body has their key, and come back as nulls: once
+    for many pages, with `whole`.
     """
 
     def __init__(self, schema: _Schema, keys: frozenset[str]) -> None:
@@ -105,10 +116,11 @@ class _Reading:
         data = _physical(row)
         self.envelope = {"data": pl.List(data) if schema.is_list else data, **_cursor_field(schema.cursor)}
         here = dict(_fields(row))
-        self.columns = [
-            _column(name, here[name], dtype) if name in here else pl.lit(None, dtype=held(dtype)).alias(name)
+        self.columns = [_converted(name, dtype) for name, dtype in here.items()]
+        self._whole = {
+            name: _whole(name, here[name], dtype) if name in here else pl.lit(None, dtype=held(dtype)).alias(name)
             for name, dtype in _fields(schema.wire)
-        ]
+        }
         # A key that is not met surprises whatever its value, so the rest need only know those that are. All share
         # their first quote: one automaton that looks for it once reads twice as fast as alternatives that each do.
         unmet = _keys(schema.wire) - keys
@@ -117,13 +129,13 @@ class _Reading:
             rest.append(rf'(?:{_any_of(unmet)})"\s*:')
         self._surprise = f'"(?:{"|".join(rest)})'
 
+    def whole(self, met: pl.DataFrame) -> pl.DataFrame:
+        """`met`, and what was left out as nulls; columns the wire does not have stay behind it."""
+        return met.select(*self._whole.values(), *(name for name in met.columns if name not in self._whole))
+
     def is_surprised_by(self, answer: pl.Series) -> bool:
         """Whether there is a key that was not met yet, or a value that polars would convert without a word."""
-        if answer.str.contains(self._surprise).item():
-            return True
-        # A key may be written with escapes; who does that to a letter is read by `_explain`.
-        escaped = answer.str.contains(r"\u00", literal=True).item()
-        return bool(escaped and answer.str.contains(r"\\u00[4-7]").item())
+        return bool(answer.str.contains(self._surprise).item())
 
 
 @cache
@@ -141,7 +153,7 @@ def _keys_in(text: pl.Series) -> set[str]:
     return set(text.str.extract_all(r'"\w+"\s*:').explode().unique().str.extract(r'"(\w+)"'))
 
 
-def _read(body: bytes, schema: _Schema, reading: _Reading) -> Page:
+def _read(body: bytes, schema: _Schema, reading: Reading) -> Page:
     answer = pl.read_json(body, schema=reading.envelope)
     if answer.height != 1 or answer["data"].null_count():
         raise _Unusual
@@ -151,7 +163,7 @@ def _read(body: bytes, schema: _Schema, reading: _Reading) -> Page:
     cursor = answer[schema.cursor[0]]
     for name in schema.cursor[1:]:
         cursor = cursor.struct.field(name)
-    return Page(rows=rows.struct.unnest().select(reading.columns), next_page=cursor.item() or None, body=body)
+    return Page(rows.struct.unnest().select(reading.columns), reading, cursor.item() or None, body)
 
 
 # --- wire dtype -> what polars reads, and back -------------------------------------------------------------
@@ -183,13 +195,16 @@ def _only(dtype: Any, keys: frozenset[str]) -> Any:
             return dtype
 
 
-def _column(name: str, here: pl.DataType, declared: pl.DataType) -> pl.Expr:
-    """The column `name`, read as far as it is `here`, in all that is `declared`."""
-    expr = pl.col(name)
-    converted = _convert(expr, here)
-    whole = expr if converted is None else converted
+def _converted(name: str, here: pl.DataType) -> pl.Expr:
+    """The column `name` in the dtype it is held in, as far as it is `here`."""
+    converted = _convert(pl.col(name), here)
+    return pl.col(name) if converted is None else converted.alias(name)
+
+
+def _whole(name: str, here: pl.DataType, declared: pl.DataType) -> pl.Expr:
+    """The column `name`, held as far as it is `here`, in all that is `declared`."""
     # What is here has its dtype already: not strict only means that fields which are not here become nulls.
-    return (whole if here == declared else whole.cast(held(declared), strict=False)).alias(name)
+    return pl.col(name) if here == declared else pl.col(name).cast(held(declared), strict=False)
 
 
 def held(dtype: Any) -> Any:
@@ -235,7 +250,7 @@ def _convert(expr: pl.Expr, dtype: pl.DataType) -> pl.Expr | None:
             changed = [
                 converted.alias(name)
                 for name, inner in _fields(dtype)
-                if (converted := _convert(expr.struct.field(name), inner)) is not None
+                if (converted := _convert(pl.field(name), inner)) is not None
             ]
             return expr.struct.with_fields(changed) if changed else None
         case pl.List():
@@ -299,7 +314,7 @@ def _keys(dtype: pl.DataType) -> set[str]:
     return {name for name, _ in _walk(dtype)}
 
 
-# The next three continue after the opening quote of a key; see `_Reading`.
+# The next three continue after the opening quote of a key; see `Reading`.
 
 
 def _json_values(schema: _Schema, keys: frozenset[str]) -> list[str]:
@@ -382,7 +397,7 @@ def _explain(body: bytes, endpoint: Endpoint) -> Page:
         page = _read(json.dumps(checked).encode(), schema, schema.full)
     except (pl.exceptions.PolarsError, _Unusual) as error:
         raise MalformedResponse(f"The answer cannot be held in the declared columns: {error}.") from error
-    return Page(page.rows, page.next_page, body)
+    return replace(page, body=body)
 
 
 def _checked_envelope(answer: Any, schema: _Schema) -> dict[str, object]:

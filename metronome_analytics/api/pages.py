@@ -36,9 +36,9 @@ async def pages(client: Client, request: Request, *, tally: Tally) -> AsyncItera
         tally.pages += 1
         yield page
         cursor = page.next_page
-        if cursor is None or (endpoint.endless and not page.rows.height):
+        if cursor is None or (endpoint.endless and not page.met.height):
             return
-        empty = 0 if page.rows.height else empty + 1
+        empty = 0 if page.met.height else empty + 1
         if cursor in seen:
             problem = f"The cursor of page {number} has been given before"
         elif empty >= MAX_EMPTY_PAGES:

@@ -8,6 +8,8 @@ import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -42,8 +44,9 @@ _CONFIGURATION = {
     "delta.deletedFileRetentionDuration": "interval 30 days",
 }
 
-# Rows of a row group: invoices nest their lines, and a row group is held in memory as a whole.
-_ROW_GROUP = 8_192
+# Of a row group, which is held in memory as a whole: an invoice may nest thousands of lines.
+_ROW_GROUP_BYTES = 8 * 1024 * 1024
+_ROW_GROUP_ROWS = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,22 +135,25 @@ class Place:
             return found
         return Table(self, name, made)
 
-    def write(self, rows: pl.DataFrame | pl.LazyFrame, table: str, bucket: int | None) -> tuple[str, int]:
-        """Stream `rows` to a new file of `table`, which no reader knows of yet: its path there, and its size."""
+    def write(self, rows: Iterable[pl.DataFrame], table: str, bucket: int | None) -> tuple[str, int]:
+        """Stream `rows`, all of one schema, to a new file of `table` that no reader knows of: its path and size."""
         path = f"{uuid.uuid4()}.parquet" if bucket is None else f"bucket={bucket}/{uuid.uuid4()}.parquet"
         where = f"{self.uri}/{table}/{path}"
+        frames = iter(rows)
         with reaching("Writing", where):
+            first = next(frames)
+            stream = pl.io.plugins.register_io_source(partial(_answer, chain([first], frames)), schema=first.schema)
             try:
                 if self.is_local:
-                    rows.lazy().sink_parquet(where, mkdir=True, row_group_size=_ROW_GROUP)
+                    stream.sink_parquet(where, mkdir=True, row_group_size=rows_of_a_group(first))
                     return path, Path(where).stat().st_size
-                stream = _Counted(self._handler(table).open_output_stream(path))
-                rows.lazy().sink_parquet(cast("IO[bytes]", stream), row_group_size=_ROW_GROUP)
-                stream.close()
+                target = _Counted(self._handler(table).open_output_stream(path))
+                stream.sink_parquet(cast("IO[bytes]", target), row_group_size=rows_of_a_group(first))
+                target.close()
             except BaseException:
                 self.delete(table, path)
                 raise
-            return path, stream.size
+            return path, target.size
 
     def delete(self, table: str, path: str) -> None:
         """Remove a file that no commit names, if it can be done: nobody ever reads it."""
@@ -172,6 +178,21 @@ class Place:
         if table not in self._handlers:
             self._handlers[table] = DeltaFileSystemHandler(f"{self.uri}/{table}", self.options)
         return self._handlers[table]
+
+
+def rows_of_a_group(rows: pl.DataFrame) -> int:
+    """How many rows like `rows` go to a row group."""
+    each = rows.estimated_size() / max(rows.height, 1)
+    return int(min(max(_ROW_GROUP_BYTES / max(each, 1.0), 1), _ROW_GROUP_ROWS))
+
+
+def _answer(
+    frames: Iterable[pl.DataFrame], columns: list[str] | None, predicate: pl.Expr | None, *_: int | None
+) -> Iterator[pl.DataFrame]:
+    """`frames` as polars asks for them; of a stream that is written whole it asks for all."""
+    for frame in frames:
+        wanted = frame if columns is None else frame.select(columns)
+        yield wanted if predicate is None else wanted.filter(predicate)
 
 
 class _Counted:

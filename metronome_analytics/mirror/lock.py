@@ -142,7 +142,7 @@ class _Lease:
             "since": self._since,
             "until": until,
         }
-        path, size = self._place.write(pl.DataFrame([row], schema=_LEASE), LOCK_TABLE, None)
+        path, size = self._place.write([pl.DataFrame([row], schema=_LEASE)], LOCK_TABLE, None)
         self._table.commit([File(path, size, 1)], files)
         self._until = until
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.mirror.delta import File, reaching
+from metronome_analytics.mirror.delta import File, reaching, rows_of_a_group
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from metronome_analytics.mirror.delta import Place
     from metronome_analytics.mirror.layout import Layout
 
 # The files of a bucket are merged, the small ones first, when there are more than this.
 _MOST_FILES = 8
+
+# Read of a file before it is known how large its rows are.
+_FIRST_ROWS = 64
 
 
 @dataclass
@@ -31,7 +36,7 @@ class Fresh:
     keep: pl.Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Merge:
     """`parts` come to the `old` files of a bucket, and what `fresh` says goes."""
 
@@ -61,9 +66,21 @@ class Merge:
         """The `count` rows that stay of `files`, in one new file."""
         if not count:
             return []
-        rows = self._marked(files).filter(~pl.col("_goes")).select(list(self.layout.schema))
-        path, size = self.place.write(rows, self.layout.name, self.bucket)
+        path, size = self.place.write(self._staying(files), self.layout.name, self.bucket)
         return [File(path, size, count, self.bucket)]
+
+    def _staying(self, files: Sequence[File]) -> Iterator[pl.DataFrame]:
+        """The rows that stay, some at a time: never more than about a row group is held."""
+        step = _FIRST_ROWS
+        for file in files:
+            rows = self._scan([file])
+            start = 0
+            while start < file.rows:
+                stay = rows.slice(start, step).filter(~self._goes).collect()
+                start += step
+                if stay.height:
+                    step = rows_of_a_group(stay)
+                    yield stay
 
     def _left(self) -> Mapping[str, int]:
         """How many rows of each old file stay."""
@@ -71,25 +88,25 @@ class Merge:
         left = dict.fromkeys((file.path for file in self.old), 0)
         if everything_goes or not self.old:
             return left
-        root = f"{self.place}/{self.layout.name}/"
-        counts = (
-            self._marked(self.old, include_file_paths="_file")
-            .group_by(pl.col("_file").str.strip_prefix(root))
-            .agg((~pl.col("_goes")).sum())
-        )
-        with reaching("Reading", f"{root}bucket={self.bucket}"):
+        path = pl.col("_file").str.strip_prefix(f"{self.place}/{self.layout.name}/")
+        counts = self._scan(self.old, include_file_paths="_file").group_by(path).agg((~self._goes).sum())
+        with self._reading():
             return left | dict(counts.collect(engine="streaming").iter_rows())
 
-    def _marked(self, files: Sequence[File], **how: str) -> pl.LazyFrame:
-        """The rows of `files`, with `_goes`."""
-        rows = self.place.scan(self.layout.name, files, self.layout.schema, **how)
+    @cached_property
+    def _goes(self) -> pl.Expr:
+        """Whether an old row goes."""
         owner, keep = self.layout.owner, self.fresh.keep
         goes = pl.lit(value=True) if owner is None else pl.col(owner).is_in(list(self.fresh.customers))
         if keep is not None:
-            key = list(self.layout.key)
-            new = self.place.scan(self.layout.name, self.parts, self.layout.schema).select(key).unique()
-            rows = rows.join(
-                new.with_columns(_new=pl.lit(value=True)), on=key, how="left", nulls_equal=True, maintain_order="left"
-            )
-            goes &= ~keep.fill_null(value=False) | pl.col("_new").is_not_null()
-        return rows.with_columns(_goes=goes.fill_null(value=False))
+            key = pl.struct(self.layout.key)
+            with self._reading():
+                new = self._scan(self.parts).select(key).collect().to_series()
+            goes &= ~keep.fill_null(value=False) | key.is_in(new.implode())
+        return goes.fill_null(value=False)
+
+    def _scan(self, files: Sequence[File], **how: str) -> pl.LazyFrame:
+        return self.place.scan(self.layout.name, files, self.layout.schema, **how)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return reaching("Reading", f"{self.place}/{self.layout.name}/bucket={self.bucket}")

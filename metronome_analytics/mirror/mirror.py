@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import warnings
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import polars as pl
 
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import ArgumentError, IncompleteLoadWarning, MirrorError
 from metronome_analytics.mirror.changes import changes
+from metronome_analytics.mirror.cluster import map_buckets
 from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED, WANTED
 from metronome_analytics.mirror.store import Store
 from metronome_analytics.tables import cost_lines, ledger, line_items, segments
 from metronome_analytics.tables.daily import daily_costs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from distributed import Client
+
+    from metronome_analytics.analysis import Reconciliation
     from metronome_analytics.arguments import Instant
     from metronome_analytics.mirror.store import Snapshot
 
@@ -236,6 +240,27 @@ class Mirror:
         return changes(self._store.snapshot(_moment(since)), self._snapshot, LAYOUTS)
 
     # --- beyond one machine -----------------------------------------------------------------------------------------
+
+    @overload
+    def map(
+        self, analysis: Callable[[Mirror], pl.DataFrame | pl.LazyFrame], *, client: Client | None = ...
+    ) -> pl.DataFrame: ...
+
+    @overload
+    def map(self, analysis: Callable[[Mirror], Reconciliation], *, client: Client | None = ...) -> Reconciliation: ...
+
+    def map(
+        self, analysis: Callable[[Mirror], pl.DataFrame | pl.LazyFrame | Reconciliation], *, client: Client | None = None
+    ) -> pl.DataFrame | Reconciliation:
+        """What `analysis` finds bucket by bucket: `mirror.map(lambda part: ma.burn_down(part.balances(), as_of=now))`.
+
+        `part` is the mirror with the customers of one bucket. It must hold for each customer by itself, as burn_down,
+        utilisation, forecast, drain_order, balance_lint, daily_costs and reconcile do. Without a `client` the buckets
+        are read one after the other in this process; with a Dask client on its workers, which read for themselves
+        (from object storage, unless they share this disk), and whose deaths Dask makes good. Rows come in the order
+        of the buckets, the same with and without a client.
+        """
+        return map_buckets(self.part, self.buckets, analysis, client=client)  # type: ignore[arg-type]  # either kind
 
     @property
     def buckets(self) -> list[int]:

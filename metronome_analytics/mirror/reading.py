@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 import polars as pl
 
+from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.errors import (
     MalformedResponse,
     MetronomeError,
@@ -189,6 +190,7 @@ class Reader:
                 span = Span(cell.since or start, now, tuple(units))
                 for request in cell.table.requests(visit.customer_id or "", span):
                     async for wire in self._load.rows(request):
+                        self._check(visit, cell, wire)
                         cell.take(wire)
                         if cell.table.begins is not None:
                             start = min(start, first(wire, cell.table.begins) or start)
@@ -203,6 +205,17 @@ class Reader:
         except MetronomeError as error:
             visit.error = error
             self._fatal = self._fatal or error
+
+    @staticmethod
+    def _check(visit: Visit, cell: Cell, wire: pl.DataFrame) -> None:
+        """Rows of somebody else would take the place of nobody's, and be there twice."""
+        if visit.customer_id is not None and not wire["customer_id"].eq_missing(visit.customer_id).all():
+            others = wire["customer_id"].filter(wire["customer_id"].ne_missing(visit.customer_id))
+            raise MalformedResponse(
+                f"Asked for one customer, the API answered rows of another ({others[0]}).",
+                endpoint=str(ENDPOINTS[cell.table.name]),
+                customer_id=visit.customer_id,
+            )
 
     # --- their buckets ---------------------------------------------------------------------------------------------
 
@@ -258,7 +271,7 @@ class Reader:
         pages = [page for _, cell in cells for page in cell.let_go()]
         if not pages:
             return []
-        rows = TABLES[table.name].shape(pl.concat(pages, rechunk=True))
+        rows = TABLES[table.name].shape(pl.concat(pages, rechunk=False))
         of = {visit.customer_id: cell for visit, cell in cells}
         for told_of in told(table, rows, min(visit.read_at for visit, _ in cells if visit.read_at)).to_dicts():
             of[told_of["customer_id"]].note(told_of)

@@ -9,7 +9,7 @@
 | audit | named in the audit log since, or the owner of what is | all | GET /v1/auditLogs |
 | usage | usage of the last months sums to something else | money | POST /v1/usage; 34 days of late usage |
 | date | a period, segment or issue date has passed since | money | their own dates; drafts until they are final |
-| open | can still change, read longer ago than `open_every` | money | drafts, 34 days, active segments, unpaid invoices |
+| open | can still change, read longer ago than `open_every` | money | drafts, 34 days, running segments, unpaid |
 | unknown | can still change; the audit log names what nobody owns | all | it may be theirs |
 
 "Money" are invoices, balances, net balances, costs and breakdowns; contracts change only when somebody edits them.

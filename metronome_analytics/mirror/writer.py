@@ -76,7 +76,7 @@ class Writer:
         if not {bucket}.issuperset(of):
             raise ArgumentError(f"rows for {table} do not belong in bucket {bucket}.")
         self._renew()
-        part = Part(table, bucket, self._write(table, bucket, rows, rows.height))
+        part = Part(table, bucket, self._write(table, bucket, rows))
         with self._mutex:
             self._parts.setdefault((table, bucket), []).append(part.file)
         return part
@@ -176,9 +176,9 @@ class Writer:
             parts = list(self._parts.get((layout.name, bucket), ()))
         return Merge(self._place, layout, bucket, self._files(layout.name).get(bucket, ()), parts, fresh).files()
 
-    def _write(self, table: str, bucket: int | None, rows: pl.DataFrame | pl.LazyFrame, count: int) -> File:
-        path, size = self._place.write(rows, table, bucket)
-        return File(path, size, count, bucket)
+    def _write(self, table: str, bucket: int | None, rows: pl.DataFrame) -> File:
+        path, size = self._place.write([rows], table, bucket)
+        return File(path, size, rows.height, bucket)
 
     # --- the progress -----------------------------------------------------------------------------------------------
 
@@ -207,8 +207,9 @@ class Writer:
             with reaching("Reading", self._progress.uri):
                 rows = newest(pl.concat([progress_rows(self._place, old), rows.lazy()])).collect()
         marks = {**pins, "at": pl.Series([at]).dt.epoch("us").item()}
-        self._attempt = self._write(PROGRESS_TABLE, None, rows, rows.height)
+        self._attempt = self._write(PROGRESS_TABLE, None, rows)
         self._progress.commit([self._attempt], old, marks)
+        self._attempt = None
         self._version = version
         self._at = at
 

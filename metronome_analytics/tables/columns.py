@@ -135,18 +135,38 @@ def nested(row: pl.Struct, path: str) -> Typed:
 
 def select(rows: Frame, table: type[dy.Schema]) -> Frame:
     """The columns of `table` out of wire rows, each from its path."""
-    return rows.select(_source(name, column).alias(name) for name, column in table.columns().items())
+    sources = {name: _paths(name, column) for name, column in table.columns().items()}
+    # What is not kept whole is taken apart once: `struct.field` looks at every field of a struct to reach one.
+    paths = {path for source in sources.values() for path in source}
+    apart = {path.split(".")[0] for path in paths if "." in path} - paths
+    return rows.unnest(sorted(apart), separator=".").select(
+        _first([_field(path, apart) for path in sources[name]], column.dtype).alias(name)
+        for name, column in table.columns().items()
+    )
 
 
-def _source(name: str, column: dy.Column) -> pl.Expr:
+def _paths(name: str, column: dy.Column) -> tuple[str, ...]:
     path: str | tuple[str, ...] = (column.metadata or {}).get("path", name)
     if path == ABSENT:
-        return pl.lit(None, dtype=column.dtype)
-    return _field(path) if isinstance(path, str) else pl.coalesce(map(_field, path))
+        return ()
+    return (path,) if isinstance(path, str) else path
 
 
-def _field(path: str) -> pl.Expr:
+def _first(fields: list[pl.Expr], dtype: Any) -> pl.Expr:
+    """The first of `fields` that is not null."""
+    match fields:
+        case []:
+            return pl.lit(None, dtype=dtype)
+        case [field]:
+            return field
+        case _:
+            return pl.coalesce(fields)
+
+
+def _field(path: str, apart: set[str]) -> pl.Expr:
     first, *rest = path.split(".")
+    if first in apart:
+        first, *rest = f"{first}.{rest[0]}", *rest[1:]
     expr = pl.col(first)
     for part in rest:
         expr = expr.struct.field(part)

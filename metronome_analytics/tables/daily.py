@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from metronome_analytics.tables.flatten import cost_lines, line_items
 from metronome_analytics.tables.schemas import DailyCosts
 
-_KEYS = ("customer_id", "date", "credit_type_id", "credit_type_name", "product_id", "product_name", "pending")
+if TYPE_CHECKING:
+    from metronome_analytics.tables.columns import Frame
+
+_KEYS = ("customer_id", "date", "credit_type_id", "credit_type_name", "product_id", "pending", "source")
 
 
-def daily_costs(breakdowns: pl.DataFrame, costs: pl.DataFrame) -> pl.DataFrame:
-    """The columns of `DailyCosts`, from the daily breakdowns of contracts and the costs of Plans."""
+def daily_costs(breakdowns: Frame, costs: Frame) -> Frame:
+    """The columns of `DailyCosts`, from the daily breakdowns of contracts and the costs of Plans.
+
+    DataFrames give a DataFrame, LazyFrames a LazyFrame, in the order given.
+    """
+    parts = [_of_contracts(breakdowns.lazy()), _of_plans(costs.lazy())]
+    days = pl.concat([part.select(DailyCosts.column_names()) for part in parts])
+    return days.collect() if isinstance(breakdowns, pl.DataFrame) else days
+
+
+def _of_contracts(breakdowns: pl.LazyFrame) -> pl.LazyFrame:
     applied = pl.col("type") == "applied_commit_or_credit"
     # A postpaid commit's usage is payable, so applying it takes nothing off the cost (fact: OpenAPI, Invoice.total).
     lowers = applied & (pl.col("applied_commit_or_credit_type") != "POSTPAID").fill_null(value=True)
-    contracts = (
-        line_items(breakdowns)
-        .with_columns(
-            date=pl.col("breakdown_start_timestamp").dt.date(),
-            product_name=pl.col("name"),
-            pending=pl.col("invoice_status") == "DRAFT",
-            gross=pl.when(~applied).then("total").otherwise(0),
-            cost=pl.when(~applied | lowers).then("total").otherwise(0),
-            source=pl.lit("breakdowns"),
-        )
+    lines = line_items(breakdowns).with_columns(
+        date=pl.col("breakdown_start_timestamp").dt.date(),
         # The applied line of a product is named after its commit: the product's own name is that of its usage lines.
-        .with_columns(product_name=pl.when(~applied).then("product_name"))
-        .with_columns(pl.col("product_name").first(ignore_nulls=True).over("customer_id", "product_id"))
+        product_name=pl.when(~applied).then("name"),
+        pending=pl.col("invoice_status") == "DRAFT",
+        gross=pl.when(~applied).then("total").otherwise(0),
+        cost=pl.when(~applied | lowers).then("total").otherwise(0),
+        source=pl.lit("breakdowns"),
     )
-    plans = cost_lines(costs).with_columns(
+    # Added up before they are named: naming needs every row at hand, and the lines may be more than fit.
+    days = (
+        lines.with_row_index("line")
+        .with_columns(line=pl.when(pl.col("product_name").is_not_null()).then("line"))
+        .group_by(_KEYS, maintain_order=True)
+        .agg(pl.col("cost", "gross").sum(), pl.col("product_name", "line").first(ignore_nulls=True))
+    )
+    named = pl.col("product_name").sort_by("line", nulls_last=True).first().over("customer_id", "product_id")
+    return days.with_columns(product_name=named)
+
+
+def _of_plans(costs: pl.LazyFrame) -> pl.LazyFrame:
+    lines = cost_lines(costs).with_columns(
         date=pl.col("start_timestamp").dt.date(),
         product_id=pl.lit(None, dtype=pl.String),
         product_name=pl.col("name"),
@@ -37,10 +58,4 @@ def daily_costs(breakdowns: pl.DataFrame, costs: pl.DataFrame) -> pl.DataFrame:
         gross=pl.col("cost"),
         source=pl.lit("costs"),
     )
-    names = DailyCosts.column_names()
-    return (
-        pl.concat([contracts.select(names), plans.select(names)])
-        .group_by(*_KEYS, "source", maintain_order=True)
-        .agg(pl.col("cost", "gross").sum())
-        .select(names)
-    )
+    return lines.group_by(*_KEYS, "product_name", maintain_order=True).agg(pl.col("cost", "gross").sum())

@@ -48,7 +48,7 @@ def test_two_commands_do_everything() -> None:
     assert len(lines) == 2
     assert [line.count("\n") for line in lines] == [0, 0]
     assert lines[0].endswith("/metronome-analytics demo")
-    assert lines[1].endswith("/python -m pytest")
+    assert lines[1].endswith("/python -m pytest -n auto")
     assert all(line.startswith("python3 -m venv .venv && ") for line in lines)
 
 
@@ -65,7 +65,7 @@ def test_ci_runs_the_very_test_command() -> None:
 def test_every_command_of_ci_is_installed_by_the_tests_extra() -> None:
     """What .ci/run calls after the tests comes from the environment the tests made."""
     programs = set(re.findall(r"^\.venv/bin/(\S+)", CI.read_text(encoding="utf-8"), re.MULTILINE))
-    assert programs == {"ruff", "mypy", "nbstripout", "jupyter"}
+    assert programs == {"python", "ruff", "mypy", "nbstripout"}
 
 
 def test_the_ten_lines_load_invoices() -> None:

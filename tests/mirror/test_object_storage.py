@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from unittest import mock
 from uuid import uuid4
 
 import httpx
@@ -15,8 +16,9 @@ from metronome_analytics.mirror.store import Fresh, Store
 from tests.mirror.shelf import LAYOUTS, Clock, bucket, held, invoice, invoices, make, put, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from metronome_analytics.mirror.delta import File
     from metronome_analytics.mirror.store import Writer
 
 
@@ -191,19 +193,29 @@ def test_a_lease_that_ran_out_is_taken_over(two: tuple[Store, Store]) -> None:
     assert held(one.snapshot())["id"].to_list() == ["second", "third"]
 
 
-def test_a_writer_that_wakes_up_in_its_commit_shows_nothing(two: tuple[Store, Store]) -> None:
-    """It checked its lease before it slept: then the log itself refuses its commit."""
+def test_a_writer_overtaken_in_its_commit_shows_nothing(two: tuple[Store, Store]) -> None:
+    """It checked its lease before it fell asleep: then the log itself refuses its commit, and the next ones."""
     one, other = two
     with one.writing() as late:
         put(one, late, invoices(invoice("first", "a")), "a")
-        late.part("invoices", 0, invoices(invoice("late", "a")))
-        late._renew = lambda: None
-        steal(other)
-        with other.writing() as writer:
-            put(other, writer, invoices(invoice("second", "a")), "a")
-        with pytest.raises(ma.MirrorLocked, match="Another sync"):
-            late.commit({"invoices": {0: Fresh("a")}}, told("invoices", "a"))
-    assert held(one.snapshot())["id"].to_list() == ["second"]
+        commit_table = late._commit_table
+
+        def slow(name: str, wanted: Mapping[int, Sequence[File]]) -> int:
+            version = commit_table(name, wanted)
+            steal(other)
+            with other.writing() as writer:
+                put(other, writer, invoices(invoice("second", "b")), "b")
+            return version
+
+        with (
+            mock.patch.object(late, "_renew"),
+            mock.patch.object(late, "_commit_table", slow),
+            pytest.raises(ma.MirrorLocked, match="at the same time"),
+        ):
+            put(one, late, invoices(invoice("late", "a")), "a")
+        with mock.patch.object(late, "_renew"), pytest.raises(ma.MirrorLocked, match="Another sync wrote"):
+            put(one, late, invoices(invoice("late", "a")), "a")
+    assert held(one.snapshot())["id"].to_list() == ["first", "second"]
 
 
 def steal(store: Store) -> None:

@@ -1,0 +1,59 @@
+"""A mirror of an unchanged account, and of one in which one customer of a hundred changed: requests of the next sync."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import httpx
+import polars as pl
+
+import metronome_analytics as ma
+from benchmarks.result import Options, Result
+from metronome_analytics.simulator import Simulator
+
+if TYPE_CHECKING:
+    from metronome_analytics import Mirror
+
+_UNCHANGED, _CHANGED = 0.05, 0.08
+
+
+def run(options: Options) -> list[Result]:
+    """Shares of the requests of the first sync."""
+    customers = 300 if options.quick else 5_000
+    simulator = Simulator(customers=customers, months=3)
+    with TemporaryDirectory() as folder, _account(simulator) as account:
+        first = _requests(account.sync(folder))
+        unchanged = _requests(account.sync(folder))
+        when = simulator.clock.now - timedelta(days=1)
+        metered = (id_ for id_ in account.customers()["id"] if simulator.streams(id_, when))
+        for _, id_ in zip(range(customers // 100), metered, strict=False):
+            simulator.late_usage(id_, when=when)
+        changed = _requests(account.sync(folder))
+    detail = f"{customers:,} customers, {first:,} requests the first time"
+    return [
+        _result("mirror, unchanged", unchanged / first, _UNCHANGED, f"{unchanged:,} requests: {detail}"),
+        _result("mirror, 1 % changed", changed / first, _CHANGED, f"{changed:,} requests: {detail}"),
+    ]
+
+
+def _result(what: str, share: float, bar: float, detail: str) -> Result:
+    return Result(what, f"<= {bar:.0%}", f"{share:.1%}", share <= bar, detail)
+
+
+def _requests(mirror: Mirror) -> int:
+    return int(mirror.receipt.select(pl.col("requests").sum()).item())
+
+
+def _account(simulator: Simulator) -> ma.Account:
+    """The account in this process, by the simulator's clock: months of it must not seem to be over."""
+    account = ma.connect(
+        simulator.token,
+        base_url="https://simulator.invalid",
+        transport=httpx.ASGITransport(simulator.app),
+        max_requests_per_second=None,
+        progress=False,
+    )
+    account._now = lambda: simulator.clock.now  # noqa: SLF001  # only the simulator's own clock will do
+    return account

@@ -1,0 +1,49 @@
+"""What a mirror adds to the time of loading: the same invoices, loaded to a frame and synced to disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.payload import standard
+from benchmarks.result import Options, Result, best_of
+from benchmarks.server import Lists, running
+from benchmarks.subject import account
+
+_BAR = 1.3
+_LATENCY = 0.02
+
+
+def run(options: Options) -> list[Result]:
+    """The time of a first sync over that of the load."""
+    build, args = standard(options)
+    with TemporaryDirectory() as folder, running(with_customers, build, *args, latency=_LATENCY) as server:
+        place = Path(folder, "mirror")
+
+        def loaded() -> None:
+            with account(server.url) as opened:
+                opened.invoices(server.customers)
+
+        def synced() -> None:
+            shutil.rmtree(place, ignore_errors=True)
+            with account(server.url) as opened:
+                opened.sync(place, tables="invoices")
+
+        plain, mirrored = best_of(5, loaded, synced)
+    ratio = mirrored / plain
+    detail = f"{mirrored:.2f} s, loading {plain:.2f} s: {server.bytes / 1e6:.0f} MB, {_LATENCY * 1000:.0f} ms latency"
+    return [Result("mirror, writing", f"<= {_BAR:g} x", f"{ratio:.2f} x", ratio <= _BAR, detail)]
+
+
+def with_customers(build: object, *args: object) -> Lists:
+    """The lists of `build(*args)`, and the list of the customers they are of."""
+    assert callable(build)
+    lists: Lists = build(*args)
+    ids = [path.split("/")[3] for path in lists]
+    made = "2016-01-01T00:00:00+00:00"
+    lists["/v1/customers"] = [
+        json.dumps({"id": id_, "name": id_, "created_at": made, "updated_at": made}).encode() for id_ in ids
+    ]
+    return lists
