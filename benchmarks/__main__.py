@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints the table: `python -m benchmarks [--quick] [--simulator] [name ...]`."""
+"""Runs the benchmarks and prints the table: `python -m benchmarks [--quick] [--full] [--simulator] [name ...]`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _MODULES = {
     "mirror-writing": "mirror_writing",
     "mirror-memory": "mirror_memory",
     "mirror-merging": "mirror_merge",
+    "mirror-streaming": "mirror_streaming",
 }
 
 
@@ -29,12 +30,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Prints each ratio beside its bar.")
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(_MODULES)}; all without any")
     parser.add_argument("--quick", action="store_true", help="less of everything: the ratios are rougher")
+    parser.add_argument("--full", action="store_true", help="mirror-streaming over 100 million lines: an hour or two")
     parser.add_argument("--simulator", action="store_true", help="serve the simulator's invoices, in smaller pages")
     given = parser.parse_args()
     unknown = set(given.names) - set(_MODULES)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    options = Options(quick=given.quick, simulator=given.simulator)
+    options = Options(quick=given.quick, full=given.full, simulator=given.simulator)
     results: list[Result] = []
     for name in given.names or _MODULES:
         print(f"{name} ...", file=sys.stderr, flush=True)

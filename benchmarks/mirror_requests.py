@@ -1,4 +1,4 @@
-"""A mirror of an unchanged account, and of one in which one customer of a hundred changed: requests of the next sync."""
+"""The requests of a second sync: of an unchanged account, and of one in which one customer of a hundred changed."""
 
 from __future__ import annotations
 

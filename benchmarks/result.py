@@ -15,6 +15,7 @@ class Options:
     """How large the benchmarks are."""
 
     quick: bool = False
+    full: bool = False  # the size that was promised, where that takes long
     simulator: bool = False  # invoices from the simulator instead of the generator
 
 

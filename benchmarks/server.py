@@ -124,7 +124,6 @@ class _Site:
             self._pages[key] = _page(self._lists[target.path], *key[1:])
         return self._pages[key]
 
-
     @cache  # noqa: B019  # there is one site in the process
     def _repeated(self, rows: Repeated, start: int) -> bytes:
         return _page(rows, start, 100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 _WIDEST = 120
 """Characters of one cell; what is longer ends in an ellipsis."""
+_PAGE = """
+#TABLE .gt_table, #TABLE .gt_table * { color: inherit; background-color: transparent; border-color: #80808060; }
+"""
+"""The table takes the colours of its page, light or dark; what is styled later goes before it."""
 _MOST_PARTS = 5
 """Parts of a list of texts that are shown."""
 
@@ -56,12 +61,14 @@ def show(
     texts = head.select(_text(name, schema[name], unit).alias(name) for name in names)
     right = [name for name in names if schema[name].is_numeric()]
     shown = f"showing {head.height:,} of {int(count.item()):,}"
+    id_ = f"ma{token_hex(5)}"
     table = (
-        GT(texts)
+        GT(texts, id=id_)
         .tab_header(title=title or shown, subtitle=shown if title else None)
         .cols_align("left")
         .sub_missing(missing_text="")
         .tab_options(table_font_size="13px", data_row_padding="4px", heading_align="left")
+        .opt_css(_PAGE.replace("TABLE", id_))
     )
     if whole := [name for name in names if schema[name].is_numeric() or schema[name].is_temporal()]:
         table = table.tab_style(style.css("white-space: nowrap"), loc.body(columns=whole))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -55,6 +55,13 @@ class DriftLog:
         )
 
 
+class Chunk(NamedTuple):
+    """Rows as far as their fields were met, and the reading that knows the others."""
+
+    reading: Reading
+    rows: pl.DataFrame
+
+
 class _Rows:
     """Frames by the order of their requests, merged as they become contiguous.
 
@@ -62,15 +69,15 @@ class _Rows:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[int, list[tuple[Reading, pl.DataFrame]]] = {}
+        self._waiting: dict[int, list[Chunk]] = {}
         self._finished: set[int] = set()
         self._next = 0
-        self._small: list[tuple[Reading, pl.DataFrame]] = []
+        self._small: list[Chunk] = []
         self._merged: list[pl.DataFrame] = []
 
-    def add(self, index: int, reading: Reading, met: pl.DataFrame) -> None:
-        if met.height:
-            self._waiting.setdefault(index, []).append((reading, met))
+    def add(self, index: int, chunk: Chunk) -> None:
+        if chunk.rows.height:
+            self._waiting.setdefault(index, []).append(chunk)
 
     def finish(self, index: int) -> None:
         self._finished.add(index)
@@ -83,22 +90,22 @@ class _Rows:
 
     def _merge(self) -> None:
         if self._small:
-            self._merged.append(_whole(self._small))
+            self._merged.append(whole(self._small))
             self._small = []
 
     def all(self) -> list[pl.DataFrame]:
         """Every frame so far, in order, those of unfinished requests last."""
         self._merge()
-        rest = [frame for _, frames in sorted(self._waiting.items()) for frame in frames]
-        return [*self._merged, _whole(rest)] if rest else self._merged
+        rest = [chunk for _, chunks in sorted(self._waiting.items()) for chunk in chunks]
+        return [*self._merged, whole(rest)] if rest else self._merged
 
 
-def _whole(frames: list[tuple[Reading, pl.DataFrame]]) -> pl.DataFrame:
-    """`frames` as one in the wire dtypes; what one reading left out is filled in for all its frames at once."""
-    few_rows = sum(met.height for _, met in frames) < _MERGE_ROWS
+def whole(chunks: Sequence[Chunk]) -> pl.DataFrame:
+    """`chunks` as one frame in the wire dtypes; what one reading left out is filled in for all its rows at once."""
+    few_rows = sum(chunk.rows.height for chunk in chunks) < _MERGE_ROWS
     runs: list[pl.DataFrame] = [
-        reading.whole(pl.concat([met for _, met in run], rechunk=few_rows))
-        for reading, run in groupby(frames, key=lambda frame: frame[0])
+        reading.whole(pl.concat([chunk.rows for chunk in run], rechunk=few_rows))
+        for reading, run in groupby(chunks, key=lambda chunk: chunk.reading)
     ]
     return pl.concat(runs, rechunk=few_rows)
 
@@ -135,8 +142,8 @@ class Load:
         async def worker() -> None:
             for index, request in queue:
                 try:
-                    async for page in self._pages(request):
-                        self._rows.add(index, page.reading, _labelled(page.met, request))
+                    async for chunk in self.chunks(request):
+                        self._rows.add(index, chunk)
                 except MetronomeError as error:
                     self.failures.append(error)
                     if not self.collect:
@@ -158,10 +165,10 @@ class Load:
             return []
         return self.frame(requests[0].endpoint).select(names).rows()
 
-    async def rows(self, request: Request) -> AsyncIterator[pl.DataFrame]:
-        """The wire rows of `request`, page by page."""
+    async def chunks(self, request: Request) -> AsyncIterator[Chunk]:
+        """The rows of `request`, page by page."""
         async for page in self._pages(request):
-            yield _labelled(page.rows, request)
+            yield Chunk(page.reading, _labelled(page.met, request))
 
     async def _pages(self, request: Request) -> AsyncIterator[Page]:
         async for page in pages(self.client, request, tally=self.tally):

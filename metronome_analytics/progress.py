@@ -4,12 +4,38 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, Literal
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ProgressMode = Literal["auto", True, False]
 
 # A load that is done sooner needs no bar.
 _PATIENCE = 0.5
+
+
+class Progress(NamedTuple):
+    """How far a load is: requests sent, those it will take at least, and rows so far."""
+
+    requests: int
+    foreseen: int
+    rows: int
+
+
+_WATCHER: ContextVar[Callable[[Progress], None] | None] = ContextVar("metronome_analytics_watcher", default=None)
+
+
+@contextmanager
+def watched(watcher: Callable[[Progress], None]) -> Iterator[None]:
+    """Loads in this thread meanwhile tell `watcher` how far they are, and draw no bar."""
+    token = _WATCHER.set(watcher)
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
 
 
 def _someone_is_looking() -> bool:
@@ -26,11 +52,15 @@ class ProgressBar:
     def __init__(self, title: str, mode: ProgressMode) -> None:
         self._title = title
         self._wanted = _someone_is_looking() if mode == "auto" else mode
+        self._watcher = _WATCHER.get()
         self._began = time.monotonic()
         self._bar: Any = None
 
     def show(self, *, requests: int, foreseen: int, rows: int) -> None:
-        """Draw the state of the load."""
+        """Draw the state of the load, or tell it whoever watches."""
+        if self._watcher is not None:
+            self._watcher(Progress(requests, max(foreseen, requests), rows))
+            return
         if not self._wanted or time.monotonic() - self._began < _PATIENCE:
             return
         if self._bar is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import polars as pl
@@ -91,6 +92,8 @@ def folded(text: pl.Expr) -> pl.Expr:
     return plain.str.replace_many(_LETTERS)
 
 
+# A picker asks for the words of one query several times, and the next query shares most of them.
+@lru_cache(maxsize=256)
 def folded_text(text: str) -> str:
     """One text as `folded` makes it."""
     return str(pl.select(folded(pl.lit(text.replace(_BREAK, " ")))).item())
@@ -100,6 +103,7 @@ def _spaced(text: pl.Expr) -> pl.Expr:
     return text.str.replace_all(r"[^\p{L}\p{N}]+", " ")
 
 
+@lru_cache(maxsize=256)
 def _plain(word: str) -> str:
     return str(pl.select(_spaced(pl.lit(word)).str.strip_chars()).item())
 

@@ -123,7 +123,8 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     """Charts, widgets, notebooks and reports cost nothing until they are used."""
     code = (
         f"import sys, {NAME}\n"
-        "heavy = {'altair', 'ipywidgets', 'IPython', 'great_tables', 'xlsxwriter', 'anywidget', 'tqdm.auto'}\n"
+        "heavy = {'altair', 'ipywidgets', 'IPython', 'great_tables', 'xlsxwriter', 'anywidget', 'tqdm.auto',\n"
+        "         'deltalake', 'distributed'}\n"
         "print(sorted(heavy & set(sys.modules)), 'metronome_analytics.simulator' in sys.modules)"
     )
     done = subprocess.run(

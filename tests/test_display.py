@@ -3,11 +3,12 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import polars as pl
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 import metronome_analytics as ma
 from tests.fakes import TOKEN, account_of, answer
@@ -120,3 +121,34 @@ def test_a_reconciliation_shows_its_counts(account: ma.Account) -> None:
     page = ma.reconcile(account.invoices(), account.balances(include_archived=True))._repr_html_()
     assert "<td>ledger_balance</td>" in page
     assert "<th>failed</th>" in page
+
+
+def shows_as(thing: object) -> dict[str, str]:
+    """What IPython makes of it: text in a terminal, HTML beside it in Jupyter."""
+    formatter: Any = DisplayFormatter()
+    data: dict[str, str] = formatter.format(thing)[0]
+    return data
+
+
+def test_what_we_hand_out_reads_well_in_a_terminal_and_in_jupyter() -> None:
+    """Account, receipts, an error, a reconciliation and a plan say what they are both ways, and never the token."""
+    with ma.demo(customers=4, as_of=datetime(2026, 11, 18, tzinfo=UTC), allow_writes=True) as account:
+        balances = account.balances()
+        balance = balances.filter(pl.col("type") == "PREPAID", pl.col("balance") > 0).head(1)
+        entry = balance.select("customer_id", balance_id="id", amount=pl.lit(Decimal(5)), reason=pl.lit("goodwill, ok"))
+        plan = account.plan_balance_entries(entry)
+        with pytest.raises(ma.LoadError) as caught:
+            account.balances("00000000-0000-4000-8000-000000000000")
+        things = {
+            "may write": account,
+            "balances": account.receipts,
+            "customer 00000000-0000-4000-8000-000000000000": caught.value,
+            "passed": ma.reconcile(account.invoices(), balances),
+            "goodwill, ok": plan,
+        }
+        for words, thing in things.items():
+            shown = shows_as(thing)
+            assert words in shown["text/html"]
+            assert words in (str(thing) if isinstance(thing, Exception) else shown["text/plain"])
+            assert " at 0x" not in shown["text/plain"]
+            assert "simulator-token" not in str(shown)

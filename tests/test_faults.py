@@ -115,8 +115,9 @@ LASTING: list[tuple[str, dict[str, Any], type[Exception], str]] = [
 ]
 
 
+# A name must not hold the address of a function: processes that share the tests compare names.
 @pytest.mark.parametrize(
-    ("kind", "options", "error", "words"), LASTING, ids=lambda value: getattr(value, "__name__", str(value))
+    ("kind", "options", "error", "words"), LASTING, ids=[f"{kind}-{words}" for kind, _, _, words in LASTING]
 )
 def test_a_lasting_fault_is_the_declared_error(
     account: ma.Account, truth: dict[str, pl.DataFrame], kind: Any, options: dict[str, Any], error: Any, words: str

@@ -38,6 +38,19 @@ def test_nobody_looking_means_no_bar(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert capsys.readouterr().err == ""
 
 
+def test_who_watches_is_told_and_no_bar_is_drawn(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A watcher hears of every load of its thread, from the first moment on, and of none after it left."""
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    heard: list[progress.Progress] = []
+    with progress.watched(heard.append):
+        ProgressBar("invoices", mode=True).show(requests=3, foreseen=2, rows=1200)
+    ProgressBar("invoices", mode=False).show(requests=4, foreseen=4, rows=1)
+    assert heard == [(3, 3, 1200)]
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("shell", "looking"), [(SimpleNamespace(kernel=object()), True), (SimpleNamespace(), False), (None, False)]
 )

@@ -23,7 +23,7 @@ from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import ledger, line_items
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 CHECKS = (
@@ -35,6 +35,9 @@ CHECKS = (
 
 _STANDING = ("ledger_signs", "access_schedule", "ledger_balance", "net_balance")
 """The checks of a balance as it stands, whatever invoice they name."""
+
+_NAMES = ("customer_id", "invoice_id", "balance_id", "external_id")
+"""What a row of a check may be about; without any it says that the check could not be made."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,26 @@ class Reconciliation:
     summary: pl.DataFrame
     _invoices: Given | None = field(default=None, repr=False)
     _balances: Given | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, checks: pl.DataFrame, invoices: Given | None = None, balances: Given | None = None) -> Reconciliation:
+        """Made of its checks, and of the frames that `rows` and `about` look into."""
+        failed = checks.filter(pl.col("verdict") == FAIL)
+        return cls(checks, failed, _summary(checks), _invoices=invoices, _balances=balances)
+
+    @classmethod
+    def together(cls, parts: Sequence[Reconciliation]) -> Reconciliation:
+        """The reconciliations of disjoint customers as one: their checks by name, of each name in the order of `parts`.
+
+        What could not be checked at all, for want of a frame, is said once. Where a parent's invoice or commit
+        concerns a child customer in another part, that part says that it is not in the frame: not checked.
+        """
+        checks = pl.concat([Checks.create_empty(), *(part.checks for part in parts)])
+        named = pl.any_horizontal(pl.col(_NAMES).is_not_null())
+        checks = pl.concat([checks.filter(named), checks.filter(~named).unique("check", maintain_order=True)])
+        checks = pl.concat(checks.filter(pl.col("check") == name) for name in CHECKS)
+        behind = [(part._invoices, part._balances) for part in parts]  # noqa: SLF001  # its own kind
+        return cls.of(checks, *(_concat(frames) for frames in zip(*behind, strict=True)))
 
     @property
     def ok(self) -> bool:
@@ -73,8 +96,7 @@ class Reconciliation:
         elsewhere = pl.col("invoice_id").is_in(known.implode()) & ~pl.col("invoice_id").is_in(ids.implode())
         theirs = (pl.col("check") == "external") & ~pl.col("detail").eq_missing(MISSING_THERE)
         checks = self.checks.filter(pl.col("check").is_in(_STANDING) | theirs | ~elsewhere.fill_null(False))
-        failed = checks.filter(pl.col("verdict") == FAIL)
-        return Reconciliation(checks, failed, _summary(checks), _invoices=self._invoices, _balances=self._balances)
+        return Reconciliation.of(checks, self._invoices, self._balances)
 
     def rows(self, *, invoice_id: str | None = None, balance_id: str | None = None) -> dict[str, pl.DataFrame]:
         """The rows behind a check: `line_items` of the invoice and `ledger` entries of the balance.
@@ -111,6 +133,11 @@ class Reconciliation:
         )
 
 
+def _concat(frames: Iterable[Given | None]) -> pl.LazyFrame | None:
+    given = [frame.lazy() for frame in frames if frame is not None]
+    return pl.concat(given) if given else None
+
+
 def _only(rows: pl.LazyFrame, column: str, value: str | None) -> pl.LazyFrame:
     return rows if value is None else rows.filter(pl.col(column) == value)
 
@@ -142,6 +169,8 @@ def reconcile(
     A difference of `tolerance` (in the unit of the row's credit type) or more fails. `as_of`, when the frames were
     loaded, settles which segments have started; without it the frames themselves prove it where they can. What could
     not be checked, for want of a frame or a row, is a row that says so. Load balances with `include_archived=True`.
+    LazyFrames are read by the streaming engine, invoice lines added up as they come: memory holds a few kilobytes of
+    each invoice, however many lines it has. They must give their rows in the same order every time they are read.
     Raises ArgumentError for frames without the needed columns or a negative tolerance.
     """
     if not isinstance(tolerance, Decimal) or tolerance < 0:
@@ -158,11 +187,12 @@ def reconcile(
             if bills is None
             else compare_external(bills.heads, theirs, external_units)
         )
-    results = pl.collect_all([judged(name, made[name], tolerance) for name in CHECKS if name in made])
-    checks = pl.concat([Checks.create_empty(), *results])
-    return Reconciliation(
-        checks, checks.filter(pl.col("verdict") == FAIL), _summary(checks), _invoices=invoices, _balances=balances
-    )
+    plans = [judged(name, made[name], tolerance) for name in CHECKS if name in made]
+    if any(isinstance(frame, pl.LazyFrame) for frame in (invoices, balances, net_balances, external)):
+        results = [plan.collect(engine="streaming") for plan in plans]  # one at a time: what each needs is let go
+    else:
+        results = pl.collect_all(plans)
+    return Reconciliation.of(pl.concat([Checks.create_empty(), *results]), invoices, balances)
 
 
 class _Bills(NamedTuple):
@@ -174,8 +204,25 @@ class _Bills(NamedTuple):
     @classmethod
     def of(cls, invoices: Given) -> _Bills:
         rows = invoice_lines.numbered(checked(invoices, "invoices", *invoice_lines.NEEDED))
-        heads = rows.with_columns(pl.col("line_items").is_null().alias("bare")).drop("line_items")
-        return cls(*(part.lazy() for part in pl.collect_all([heads, invoice_lines.lines(rows)])))
+        heads, lines = invoice_lines.heads(rows), invoice_lines.lines(rows)
+        if isinstance(invoices, pl.LazyFrame):
+            return cls._streamed(heads, lines)
+        return cls(*(part.lazy() for part in pl.collect_all([heads, lines])))
+
+    @classmethod
+    def _streamed(cls, heads: pl.LazyFrame, lines: pl.LazyFrame) -> _Bills:
+        """Added up as they are read: no more than a few of the lines are ever in memory.
+
+        One after the other: in one plan all lines would wait in memory for the heads.
+        """
+        told = heads.collect(engine="streaming")
+        sums = invoice_lines.added_up(lines).collect(engine="streaming")
+        if not sums.join(told, on=["row", "key"], how="anti").is_empty():
+            raise ArgumentError(
+                "invoices is a LazyFrame that gives its rows in another order every time it is read.",
+                advice="Sort it, or join with maintain_order.",
+            )
+        return cls(told.lazy(), sums.lazy())
 
 
 def _invoice_checks(bills: _Bills | None) -> dict[str, pl.LazyFrame]:
@@ -225,15 +272,20 @@ def _net_balance(net_balances: Given | None, balances: Given | None) -> pl.LazyF
 
 
 def _summary(checks: pl.DataFrame) -> pl.DataFrame:
-    """Counts per check and credit type, in the order of the checks."""
+    """Counts per check and credit type, in the order of the checks.
+
+    Streamed, and without a `filter` inside of a group: either way polars would hold the groups' rows.
+    """
     verdict = pl.col("verdict")
     counted = {"passed": PASS, "failed": FAIL, "warnings": WARNING, "not_checked": NOT_CHECKED}
     return (
-        checks.group_by("check", "credit_type_id", "credit_type_name", maintain_order=True)
+        checks.lazy()
+        .group_by("check", "credit_type_id", "credit_type_name", maintain_order=True)
         .agg(
             pl.len().cast(pl.Int64).alias("rows"),
             *((verdict == each).sum().cast(pl.Int64).alias(name) for name, each in counted.items()),
-            pl.col("difference").filter(verdict == FAIL).abs().sum(),
+            pl.when(verdict == FAIL).then(pl.col("difference").abs()).sum(),
         )
         .select(CheckSummary.column_names())
+        .collect(engine="streaming")
     )

@@ -6,5 +6,17 @@ from metronome_analytics.charts.burn_down import burn_down
 from metronome_analytics.charts.files import save
 from metronome_analytics.charts.money import aging, costs, invoices
 from metronome_analytics.charts.portfolio import portfolio
+from metronome_analytics.charts.showing import offline
 
-__all__ = ["Chart", "aging", "breakage", "burn_down", "costs", "invoices", "portfolio", "save", "utilisation"]
+__all__ = [
+    "Chart",
+    "aging",
+    "breakage",
+    "burn_down",
+    "costs",
+    "invoices",
+    "offline",
+    "portfolio",
+    "save",
+    "utilisation",
+]

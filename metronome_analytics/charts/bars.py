@@ -40,6 +40,8 @@ _TIPS = {
 }
 _STEP = 0.1
 """Share used and share of time this close are in step."""
+_ROW = 22
+"""Pixels of height for each balance."""
 
 
 def utilisation(
@@ -48,7 +50,7 @@ def utilisation(
     customers: Given | None = None,
     top: int = 20,
     title: str = "Utilisation",
-    theme: base.Theme = "light",
+    theme: base.Theme = "page",
 ) -> base.Chart:
     """A bar per balance of the share used, with a tick for the share of time gone, most at risk first.
 
@@ -60,7 +62,7 @@ def utilisation(
     frame = base.collected(utilised, "utilised", *_NAMES, *_SHARES, source="utilisation()")
     return base.panels(
         _named(customer_names(frame, customers)),
-        lambda part, unit: _shares(part, unit, top=top, theme=theme),
+        lambda part, unit: _shares(part, unit, top=top),
         title=title,
         theme=theme,
     )
@@ -80,7 +82,7 @@ def _named(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _shares(frame: pl.DataFrame, unit: str, *, top: int, theme: base.Theme) -> base.Chart:
+def _shares(frame: pl.DataFrame, unit: str, *, top: int) -> base.Chart:
     name = pl.col("credit_type_name")
     ranked = frame.with_columns(pl.col("at_risk").fill_null(0).alias("risk")).sort(
         "risk", "remaining", descending=True, nulls_last=True, maintain_order=True
@@ -113,12 +115,10 @@ def _shares(frame: pl.DataFrame, unit: str, *, top: int, theme: base.Theme) -> b
         x=alt.X("drawn:Q", axis=alt.Axis(format="%", title=f"Share used of what was granted ({unit})", tickCount=6)),
         color=base.legend("verdict", present),
     )
-    gone = rows.transform_filter("datum.elapsed != null").mark_tick(
-        color=base.ink(theme), thickness=2, height={"band": 0.9}
-    )
+    gone = rows.transform_filter("datum.elapsed != null").mark_tick(style=base.INK, thickness=2, size=0.9 * _ROW)
     notes.append("The tick is the share of time gone by.")
     heading = base.heading(f"In {unit}", notes)
-    return base.layered([bars, gone.encode(x="elapsed:Q")], heading, height=max(60, 22 * len(order)))
+    return base.layered([bars, gone.encode(x="elapsed:Q")], heading, height=max(60, _ROW * len(order)))
 
 
 def _verdict() -> pl.Expr:
@@ -137,7 +137,7 @@ def _verdict() -> pl.Expr:
 
 
 def breakage(
-    utilised: Given, *, months: int = 24, title: str = "Breakage at risk", theme: base.Theme = "light"
+    utilised: Given, *, months: int = 24, title: str = "Breakage at risk", theme: base.Theme = "page"
 ) -> base.Chart:
     """What will expire unused at the present pace, by the month in which access ends.
 

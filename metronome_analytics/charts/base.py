@@ -13,24 +13,30 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import Given, checked
 from metronome_analytics.analysis.units import code, major
+from metronome_analytics.charts.showing import offline
 from metronome_analytics.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 Chart = alt.Chart | alt.LayerChart | alt.VConcatChart
-Theme = Literal["light", "dark"]
+Theme = Literal["page", "light", "dark"]
+"""Colours for a page: those of the page itself, or fixed ones."""
 
 MAX_ROWS = 4_000
 """Rows of one layer's data, below altair's own limit of 5,000."""
 WIDTH = 640
+INK = "ink"
+"""The style of marks in the colour of text."""
 
 # Okabe and Ito's colours, which people with any common colour vision deficiency can tell apart. Black is left out
 # for dark backgrounds.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C8C", "#F0E442")
 GOOD, NOTICE, BAD, QUIET = "#009E73", "#E69F00", "#D55E00", "#8C8C8C"
 
+# Background, text, fainter text and grid. With "page" the first two are the page's own, the others stand on any.
 _INK: dict[Theme, tuple[str, str, str, str]] = {
+    "page": ("transparent", "currentColor", "#808890", "#80889055"),
     "light": ("#FFFFFF", "#1F2328", "#59636E", "#E4E7EB"),
     "dark": ("#16191D", "#E6EDF3", "#9EA7B0", "#30363D"),
 }
@@ -53,31 +59,34 @@ TIME_LABEL = (
 
 
 def themed(chart: Chart, theme: Theme) -> Chart:
-    """`chart` with explicit colours for its background, so it looks the same wherever it is shown."""
+    """`chart` in the colours of a theme, showing itself without a network."""
     if theme not in get_args(Theme):
-        raise ArgumentError(f"theme must be 'light' or 'dark', not {theme!r}.")
+        raise ArgumentError(f"theme must be 'page', 'light' or 'dark', not {theme!r}.")
     background, ink, faint, grid = _INK[theme]
     axis = {"labelColor": faint, "titleColor": ink, "gridColor": grid, "domainColor": faint, "tickColor": faint}
     words = {"labelColor": ink, "titleColor": ink}
     configured: Chart = (
-        chart.configure(background=background, padding=12)
+        chart.configure(background=background, padding=12, style={INK: {"color": ink}})
         .configure_view(stroke=None)
         .configure_axis(**axis, labelFontSize=11, titleFontSize=12, titleFontWeight="normal")
-        .configure_legend(**words, labelLimit=340, symbolOpacity=1, titleFontWeight="normal", labelFontSize=11)
+        .configure_legend(
+            **words,
+            labelLimit=340,
+            symbolOpacity=1,
+            titleFontWeight="normal",
+            labelFontSize=11,
+            # One legend below the other: side by side, two of them are wider than the panel.
+            layout=alt.ExprRef("{direction: 'vertical', anchor: 'start', offset: 18, margin: 8}"),
+        )
         .configure_header(**words)
         .configure_title(color=ink, subtitleColor=faint, anchor="start", fontSize=15, subtitleFontSize=11, offset=10)
     )
-    return configured
+    return offline(configured)
 
 
 def layered(layers: Sequence[alt.Chart], title: alt.TitleParams, *, height: int = 280) -> alt.LayerChart:
     """One panel of the usual width."""
     return cast("alt.LayerChart", alt.layer(*layers).properties(width=WIDTH, height=height, title=title))
-
-
-def ink(theme: Theme) -> str:
-    """The colour of text and rules."""
-    return _INK.get(theme, _INK["light"])[1]
 
 
 def no_data(title: str, theme: Theme, why: str = "no data") -> Chart:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import polars as pl
@@ -48,7 +48,7 @@ def burn_down(
     customers: Given | None = None,
     top: int = 8,
     title: str = "Burn-down",
-    theme: base.Theme = "light",
+    theme: base.Theme = "page",
 ) -> base.Chart:
     """A step line of what was left of each balance, from the frame of `burn_down()`.
 
@@ -64,14 +64,14 @@ def burn_down(
     outlook = None if forecast is None else base.collected(forecast, "forecast", *burn_points.CONE, source="forecast()")
     return base.panels(
         customer_names(frame, customers),
-        lambda part, unit: _panel(part, unit, at=at, outlook=outlook, top=top, theme=theme),
+        lambda part, unit: _panel(part, unit, at=at, outlook=outlook, top=top),
         title=title,
         theme=theme,
     )
 
 
 def _panel(
-    frame: pl.DataFrame, unit: str, *, at: datetime | None, outlook: pl.DataFrame | None, top: int, theme: base.Theme
+    frame: pl.DataFrame, unit: str, *, at: datetime | None, outlook: pl.DataFrame | None, top: int
 ) -> base.Chart:
     kept, notes = burn_points.chosen(frame, top)
     shown = balance_labels(kept)
@@ -86,7 +86,7 @@ def _panel(
         *(_cone(burn_points.cone(shown, outlook, at), color) if outlook is not None and at is not None else ()),
         *_steps(burn_points.lines(steps, at), color, unit),
         *_marks(burn_points.marks(every, tuple(_MARKS)), color),
-        *(_today(at, theme) if at is not None else ()),
+        *(_today(at) if at is not None else ()),
     ]
     heading = base.heading(names[0] if alone else f"In {unit}", notes + thinning)
     return base.layered(layers, heading)
@@ -101,17 +101,19 @@ def _steps(lines: pl.DataFrame, color: alt.Color, unit: str) -> list[alt.Chart]:
     drawn = alt.Chart(lines).encode(
         x=_x(), y=alt.Y("amount:Q", axis=base.amount_axis(f"Remaining ({unit})")), color=color
     )
-    settled = drawn.transform_filter("datum.part == 'settled'").mark_line(interpolate="step-after", strokeWidth=2)
-    pending = drawn.transform_filter("datum.part == 'pending'").mark_line(
-        interpolate="step-after", strokeWidth=2, strokeDash=[3, 3], opacity=0.6
-    )
+    looks: dict[str, dict[str, Any]] = {"settled": {}, "pending": {"strokeDash": [3, 3], "opacity": 0.6}}
+    parts = [
+        drawn.transform_filter(f"datum.part == '{part}'").mark_line(interpolate="step-after", strokeWidth=2, **look)
+        for part, look in looks.items()
+        if (lines["part"] == part).any()
+    ]
     answering = drawn.transform_filter("datum.step != null").encode(tooltip=base.tips(_TIPS))
     # A line of one point has no length; its last step is always a dot.
     last = alt.Chart(lines.filter(pl.col("step").is_not_null()).group_by(burn_points.KEY, maintain_order=True).last())
     ends = last.mark_circle(size=28, opacity=1).encode(x=_x(), y="amount:Q", color=color, tooltip=base.tips(_TIPS))
     floor = [alt.Chart(pl.DataFrame({"zero": [0.0]})).mark_rule(color=base.QUIET).encode(y="zero:Q")]
     below = (lines["amount"] < 0).any()
-    return [*(floor if below else ()), settled, pending, ends, answering.mark_circle(size=70, opacity=0)]
+    return [*(floor if below else ()), *parts, ends, answering.mark_circle(size=70, opacity=0)]
 
 
 def _marks(marked: pl.DataFrame, color: alt.Color) -> list[alt.Chart]:
@@ -154,7 +156,7 @@ def _segments(frame: pl.DataFrame, at: datetime | None) -> list[alt.Chart]:
     bands = spans.with_row_index("place").select(
         pl.col("segment_starting_at").alias("from"),
         pl.min_horizontal("segment_ending_before", pl.lit(right, INSTANT)).alias("to"),
-        (pl.col("place") % 2 == 0).alias("even"),
+        pl.when(pl.col("place") % 2 == 0).then(0.12).otherwise(0.04).alias("shade"),
         pl.concat_str(
             time_text(pl.col("segment_starting_at")), pl.lit(" to "), time_text(pl.col("segment_ending_before"))
         ).alias("access"),
@@ -165,11 +167,11 @@ def _segments(frame: pl.DataFrame, at: datetime | None) -> list[alt.Chart]:
         .encode(
             x=_x("from"),
             x2="to:T",
-            opacity=alt.Opacity("even:N", scale=alt.Scale(domain=[True, False], range=[0.12, 0.04]), legend=None),
+            opacity=alt.Opacity("shade:Q", scale=None),
             tooltip=alt.Tooltip("access:N"),
         )
     )
-    return [band, *_even_use(spans, right)]
+    return [*([band] if bands.height else ()), *_even_use(spans, right)]
 
 
 def _even_use(spans: pl.DataFrame, right: datetime) -> list[alt.Chart]:
@@ -191,16 +193,16 @@ def _even_use(spans: pl.DataFrame, right: datetime) -> list[alt.Chart]:
         ]
     )
     line = alt.Chart(path).mark_line(color=base.QUIET, strokeDash=[1, 3], strokeWidth=1.5)
-    return [line.encode(x=_x(), y="amount:Q", detail="segment_id:N")]
+    return [line.encode(x=_x(), y="amount:Q", detail="segment_id:N")] if path.height else []
 
 
-def _today(at: datetime, theme: base.Theme) -> list[alt.Chart]:
+def _today(at: datetime) -> list[alt.Chart]:
     """A rule at `as_of`, with its date."""
     now = alt.Chart(
         pl.DataFrame({"timestamp": [at]}, schema={"timestamp": INSTANT}).with_columns(
             pl.concat_str(pl.lit("as of "), time_text(pl.col("timestamp"))).alias("text")
         )
     )
-    rule = now.mark_rule(color=base.ink(theme), strokeDash=[2, 2], strokeWidth=1).encode(x=_x())
-    words = now.mark_text(align="right", dx=-4, dy=-4, baseline="bottom", fontSize=10, color=base.ink(theme))
+    rule = now.mark_rule(style=base.INK, strokeDash=[2, 2], strokeWidth=1).encode(x=_x())
+    words = now.mark_text(align="right", dx=-4, dy=-4, baseline="bottom", fontSize=10, style=base.INK)
     return [rule, words.encode(x=_x(), y=alt.value(0), text="text:N")]

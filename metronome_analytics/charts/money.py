@@ -31,7 +31,7 @@ _STATUS = {
 
 
 def costs(
-    costs: Given, *, by: By = "day", top: int = 7, title: str = "Costs", theme: base.Theme = "light"
+    costs: Given, *, by: By = "day", top: int = 7, title: str = "Costs", theme: base.Theme = "page"
 ) -> base.Chart:
     """Cost per UTC day or month, stacked by product, in major units, one panel per credit type.
 
@@ -120,7 +120,7 @@ def _stack(frame: pl.DataFrame, by: By, top: int) -> tuple[pl.DataFrame, list[st
     ), notes
 
 
-def invoices(invoices: Given, *, months: int = 36, title: str = "Invoices", theme: base.Theme = "light") -> base.Chart:
+def invoices(invoices: Given, *, months: int = 36, title: str = "Invoices", theme: base.Theme = "page") -> base.Chart:
     """Invoice totals by month of issue (UTC) and status, in major units, one panel per currency.
 
     `invoices` is the frame of `account.invoices()`. Each counts once: void and consolidated invoices are left out and
@@ -188,9 +188,7 @@ def _by_month(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     return grouped.sort("month", "status"), notes
 
 
-def aging(
-    invoices: Given, *, as_of: Instant, title: str = "Unpaid invoices", theme: base.Theme = "light"
-) -> base.Chart:
+def aging(invoices: Given, *, as_of: Instant, title: str = "Unpaid invoices", theme: base.Theme = "page") -> base.Chart:
     """Unpaid final invoices by days past due at `as_of`, in major units, one panel per currency.
 
     `invoices` is the frame of `account.invoices()`. Due is the issue date and the net payment terms; unpaid is what

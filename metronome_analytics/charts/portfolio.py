@@ -24,7 +24,7 @@ def portfolio(
     top: int = 40,
     months: int = 24,
     title: str = "Drawn by customer and month",
-    theme: base.Theme = "light",
+    theme: base.Theme = "page",
 ) -> base.Chart:
     """What each customer drew on commits and credits in each UTC month, as a heat map, one panel per credit type.
 

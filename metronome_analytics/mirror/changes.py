@@ -65,7 +65,8 @@ def _rows(snapshot: Snapshot, layout: Layout, files: Sequence[File], part: int, 
     if parts > 1:
         rows = rows.filter(pl.struct(layout.key).hash() % parts == part)
     with reaching("Reading", f"{snapshot.uri}/{layout.name}"):
-        return rows.collect(engine="streaming")
+        # In one chunk: polars 2.1 panics over nested maps that are gathered from several chunks where all are null.
+        return rows.collect(engine="streaming").rechunk()
 
 
 def _compared(layout: Layout, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:

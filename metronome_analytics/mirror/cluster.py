@@ -64,9 +64,10 @@ def map_buckets(
     # Not pure: a result of an analysis of the same name is no result of this one.
     tasks = client.map(work, list(buckets), pure=False)
     try:
-        return _together(client.gather(tasks))
+        return _together(client.gather(tasks))  # type: ignore[no-untyped-call]  # distributed tells mypy of a part only
     finally:
-        client.cancel(tasks)  # after an error or an interrupt the others are not wanted; else they are done
+        # After an error or an interrupt nobody waits for the others; else there are none.
+        client.cancel(tasks)  # type: ignore[no-untyped-call]  # as above
 
 
 def _found(

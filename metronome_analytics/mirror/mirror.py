@@ -250,7 +250,10 @@ class Mirror:
     def map(self, analysis: Callable[[Mirror], Reconciliation], *, client: Client | None = ...) -> Reconciliation: ...
 
     def map(
-        self, analysis: Callable[[Mirror], pl.DataFrame | pl.LazyFrame | Reconciliation], *, client: Client | None = None
+        self,
+        analysis: Callable[[Mirror], pl.DataFrame | pl.LazyFrame | Reconciliation],
+        *,
+        client: Client | None = None,
     ) -> pl.DataFrame | Reconciliation:
         """What `analysis` finds bucket by bucket: `mirror.map(lambda part: ma.burn_down(part.balances(), as_of=now))`.
 

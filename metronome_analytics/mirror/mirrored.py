@@ -132,8 +132,8 @@ def _of_account(name: str, **body: object) -> Callable[[str, Span], list[Request
 
 
 def first(page: pl.DataFrame, column: str) -> datetime | None:
-    """The earliest moment in `column`."""
-    at = page[column].min()
+    """The earliest moment in `column`, where the page has it."""
+    at = page[column].min() if column in page.columns else None
     return at if isinstance(at, datetime) else None
 
 

@@ -18,6 +18,7 @@ from metronome_analytics.errors import (
     PaginationError,
     RequestRejected,
 )
+from metronome_analytics.loading import whole
 from metronome_analytics.mirror.layout import PROGRESS
 from metronome_analytics.mirror.mirrored import Mirrored, Span, credit_types, first, told
 from metronome_analytics.mirror.store import Fresh
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from metronome_analytics.api.client import Tally
-    from metronome_analytics.loading import Load
+    from metronome_analytics.loading import Chunk, Load
     from metronome_analytics.mirror.store import Part, Writer
 
 # What a customer's rows of one table may hold before they go to disk, and those of all that wait for their bucket.
-_SPILL_CUSTOMER = 8 * 1024 * 1024
-_SPILL_ALL = 32 * 1024 * 1024
+_SPILL_CUSTOMER = 4 * 1024 * 1024
+_SPILL_ALL = 16 * 1024 * 1024
 # Whole buckets are committed when so many are ready, or so long after the last time.
 _COMMIT_BUCKETS = 16
 _COMMIT_SECONDS = 30.0
@@ -52,7 +53,7 @@ class Cell:
     reason: str
     known: str | None = None  # the digest of what the mirror holds
     since: datetime | None = None  # where only what came since then is read again
-    wire: list[pl.DataFrame] = field(default_factory=list)  # pages that wait to be shaped
+    wire: list[Chunk] = field(default_factory=list)  # pages that wait to be shaped
     held: int = 0  # their bytes
     parts: list[Part] = field(default_factory=list)
     requests: int = 0
@@ -77,14 +78,14 @@ class Cell:
         """Whether what was read takes the place of what the mirror holds."""
         return self.changed or self.since is not None or bool(self.parts)
 
-    def take(self, wire: pl.DataFrame) -> None:
+    def take(self, page: Chunk) -> None:
         """Hold a page."""
         self.requests += 1
-        if wire.height:
-            self.wire.append(wire)
-            self.held += int(wire.estimated_size())
+        if page.rows.height:
+            self.wire.append(page)
+            self.held += int(page.rows.estimated_size())
 
-    def let_go(self) -> list[pl.DataFrame]:
+    def let_go(self) -> list[Chunk]:
         """The pages held, which are not held any more."""
         wire, self.wire, self.held = self.wire, [], 0
         return wire
@@ -189,13 +190,13 @@ class Reader:
             for cell in visit.cells:
                 span = Span(cell.since or start, now, tuple(units))
                 for request in cell.table.requests(visit.customer_id or "", span):
-                    async for wire in self._load.rows(request):
-                        self._check(visit, cell, wire)
-                        cell.take(wire)
+                    async for page in self._load.chunks(request):
+                        self._check(visit, cell, page.rows)
+                        cell.take(page)
                         if cell.table.begins is not None:
-                            start = min(start, first(wire, cell.table.begins) or start)
+                            start = min(start, first(page.rows, cell.table.begins) or start)
                         if cell.table.name == "balances":
-                            units |= dict.fromkeys(credit_types(wire))
+                            units |= dict.fromkeys(credit_types(whole([page])))
                         if cell.held > _SPILL_CUSTOMER:
                             cell.parts += await anyio.to_thread.run_sync(self._shape, visit.bucket, [(visit, cell)])
                 self._load.finished += 1
@@ -207,12 +208,14 @@ class Reader:
             self._fatal = self._fatal or error
 
     @staticmethod
-    def _check(visit: Visit, cell: Cell, wire: pl.DataFrame) -> None:
+    def _check(visit: Visit, cell: Cell, rows: pl.DataFrame) -> None:
         """Rows of somebody else would take the place of nobody's, and be there twice."""
-        if visit.customer_id is not None and not wire["customer_id"].eq_missing(visit.customer_id).all():
-            others = wire["customer_id"].filter(wire["customer_id"].ne_missing(visit.customer_id))
+        if visit.customer_id is None or not rows.height:
+            return
+        theirs = rows["customer_id"].unique().to_list() if "customer_id" in rows.columns else [None]
+        if theirs != [visit.customer_id]:
             raise MalformedResponse(
-                f"Asked for one customer, the API answered rows of another ({others[0]}).",
+                f"Asked for the rows of one customer, the API answered those of {theirs}.",
                 endpoint=str(ENDPOINTS[cell.table.name]),
                 customer_id=visit.customer_id,
             )
@@ -271,7 +274,7 @@ class Reader:
         pages = [page for _, cell in cells for page in cell.let_go()]
         if not pages:
             return []
-        rows = TABLES[table.name].shape(pl.concat(pages, rechunk=False))
+        rows = TABLES[table.name].shape(whole(pages))
         of = {visit.customer_id: cell for visit, cell in cells}
         for told_of in told(table, rows, min(visit.read_at for visit, _ in cells if visit.read_at)).to_dicts():
             of[told_of["customer_id"]].note(told_of)

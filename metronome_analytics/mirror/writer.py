@@ -194,6 +194,7 @@ class Writer:
                 pl.lit(None, kind).alias(name) for name, kind in PROGRESS.items() if name not in progress.columns
             )
             .select(pl.col(name).cast(kind) for name, kind in PROGRESS.items())
+            .unique(["table", "customer_id"], keep="last", maintain_order=True)
             .with_columns(
                 pl.col("table").replace_strict(pins, default=None, return_dtype=pl.Int64).alias("version"),
                 commit=pl.lit(version, pl.Int64),

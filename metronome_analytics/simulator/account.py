@@ -157,6 +157,9 @@ class Account:
 
     def script(self, index: int) -> Script:
         """Return what a customer would do if nothing happened to it."""
+        kept = self._books.get(index)
+        if kept is not None:
+            return kept[1].script
         its_id = customer_id(self.seed, index)
         if index in self.first_archived:
             at = self.first_archived_at

@@ -363,8 +363,10 @@ class _Run:
         self.invoices.extend(versions)
 
     def _correct(self, event: Corrected) -> None:
-        """Write the invoice that corrects another, which stays as it is."""
-        wrong = next(versions[0] for versions in self.periods.values() if versions[0].id == event.invoice_id)
+        """Write the invoice that corrects another, which stays as it is; nothing when it does not stand any more."""
+        wrong = self._last_version(event.invoice_id)
+        if wrong is None or wrong.status == "VOID":
+            return
         line = FixedLine("scheduled", ADJUSTMENT, event.mishap.reason, event.mishap.amount)
         invoice = self._fixed_invoice(make_id(wrong.id, "correction"), wrong.contract, event.at, line)
         invoice.corrects, invoice.created_at = wrong, event.at

@@ -15,7 +15,7 @@ from .script import ManualEntry
 from .switches import Switches
 from .units import instant, scaled
 
-LATEST = timedelta(days=34)
+BACKDATED_AT_MOST = timedelta(days=34)
 """How long after it happened usage may still arrive."""
 AS_OF = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)
 """The instant simulators live in unless told otherwise: in the middle of a period, so there are drafts."""
@@ -97,8 +97,8 @@ class Simulator:
         the invoice is regenerated. `stream` is one of `streams`, by default the first.
         """
         now = self.clock.now
-        if not now - LATEST <= when < now.replace(minute=0, second=0, microsecond=0):
-            raise ValueError(f"late usage must be of an hour that is over, and of the last {LATEST.days} days: {when}")
+        if not now - BACKDATED_AT_MOST <= when < now.replace(minute=0, second=0, microsecond=0):
+            raise ValueError(f"late usage must be of an hour that is over, of the last 34 days: {when}")
         if scaled(quantity) <= 0:
             raise ValueError(f"late usage needs a quantity above zero: {quantity}")
         known = self.streams(customer_id, when)
@@ -109,12 +109,13 @@ class Simulator:
         self.account.happen(self._index(customer_id), arrived)
 
     def voidable(self, customer_id: str) -> list[str]:
-        """Return the invoices that may be voided: final usage invoices, except where a true-up has counted on them."""
+        """Return the invoices that may be voided: final usage invoices that no correction or true-up counts on."""
         books = self._books(customer_id)
+        corrected = {item.corrects.id for item in books.invoices if item.corrects is not None}
         return [
             item.id
             for item in books.invoices
-            if item.type == "USAGE" and item.status == "FINALIZED"
+            if item.type == "USAGE" and item.status == "FINALIZED" and item.id not in corrected
             if not any(segment is not None and segment.settled(books.now) for _, _, segment, _ in item.lines)
         ]
 

@@ -8,40 +8,46 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import traitlets
+from IPython.core.formatters import DisplayFormatter
 
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.background import StoppedError, stoppable
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.progress import Progress, watched
 from metronome_analytics.widgets.base import Widget, asset, kept, known, static_list
 from metronome_analytics.widgets.customer_picker import CustomerPicker
 from metronome_analytics.widgets.period_picker import PeriodPicker
 from metronome_analytics.widgets.views import VIEWS, Account, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import polars as pl
 
 
-class _Panel(Widget):
-    """Tabs, and below them the HTML of the one that is open."""
+Shown = tuple[dict[str, Any], ...]
+"""Outputs as Jupyter keeps them."""
 
-    _esm = asset("panel.js")
+
+class _Tabs(Widget):
+    """The names of the tabs, which one is open, and how far its load is."""
+
+    _esm = asset("tabs.js")
     _css = asset("widgets.css")
     tabs = traitlets.List(traitlets.Unicode(), list(VIEWS)).tag(sync=True)
     tab = traitlets.Unicode(next(iter(VIEWS)))
 
     def __init__(self, **options: Any) -> None:
-        self._shown: dict[str, object] = {}
+        self._state: dict[str, object] = {}
         super().__init__(**options)
 
-    def show(self, **content: object) -> None:
-        """What is on view from now on."""
-        self._shown = {"type": "panel", "tab": self.tab, **content}
-        self.send(self._shown)
+    def tell(self, note: str, *, busy: bool = False, error: str = "") -> None:
+        """What stands below the tabs from now on."""
+        self._state = {"type": "state", "tab": self.tab, "note": note, "busy": busy, "error": error}
+        self.send(self._state)
 
     def _on_hello(self, _: Mapping[str, Any]) -> None:
-        self.send(self._shown)
+        self.send(self._state)
 
     def _on_tab(self, content: Mapping[str, Any]) -> None:
         if content["name"] in VIEWS:
@@ -51,9 +57,10 @@ class _Panel(Widget):
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
     """A customer picker, a period picker, and tabs: balances with burn-down, invoices, ledger, costs.
 
-    A tab loads when it is opened, in the background; what is no longer wanted is cancelled, and an error shows in
-    place. `customers` is the frame to choose from, else `account.customers()` is loaded; `as_of` is the moment taken
-    for now. `customer`, `period` and `tab` can be read and set. Raises ArgumentError for unknown arguments.
+    A tab loads when it is opened, in the background, and tells how far it is; what is no longer wanted is cancelled,
+    and an error shows in place. What a tab shows is what cells would: `output` is an ordinary Output. `customers` is
+    the frame to choose from, else `account.customers()` is loaded; `as_of` is the moment taken for now. `customer`,
+    `period` and `tab` can be read and set. Raises ArgumentError for unknown arguments.
     """
 
     def __init__(
@@ -76,25 +83,27 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not type
             account.customers() if customers is None else customers, multiple=False, label="Customer"
         )
         self.period = PeriodPicker(as_of=self._as_of)
-        self._panel = _Panel()
+        self._tabs = _Tabs()
+        self.output = ipywidgets.Output()
+        self.output.add_class("ma-panel")
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._seen: dict[tuple[str, Wanted], str] = {}
-        super().__init__([self.customer, self.period, self._panel], **options)
-        for part, name in ((self.customer, "value"), (self.period, "value"), (self._panel, "tab")):
+        self._seen: dict[tuple[str, Wanted], Shown] = {}
+        super().__init__([self.customer, self.period, self._tabs, self.output], **options)
+        for part, name in ((self.customer, "value"), (self.period, "value"), (self._tabs, "tab")):
             part.observe(self._look, names=name)
         self._look()
 
     @property
     def tab(self) -> str:
         """The name of the open tab."""
-        return str(self._panel.tab)
+        return str(self._tabs.tab)
 
     @tab.setter
     def tab(self, name: str) -> None:
         if name not in VIEWS:
             raise ArgumentError(f"tab must be one of {', '.join(VIEWS)}, not {name!r}.")
-        self._panel.tab = name
+        self._tabs.tab = name
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until what is being loaded is on view."""
@@ -105,35 +114,42 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not type
         """Show what is wanted now, and give up what was wanted before."""
         self._stop.set()
         self._stop = threading.Event()
-        self._panel.send({"type": "error", "text": ""})
+        self.output.outputs = ()
         if not self.customer.value:
-            self._panel.show(html="", note="Choose a customer.", busy=False, about="")
+            self._tabs.tell("Choose a customer.")
             return
         now = self._as_of or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         wanted = Wanted(self.customer.value[0], self.period.starting_on, self.period.ending_before, now)
         key = (self.tab, wanted)
         if key in self._seen:
-            self._panel.show(html=self._seen[key], note="", busy=False, about=str(key))
+            self._tabs.tell("")
+            self.output.outputs = self._seen[key]
             return
-        self._panel.show(html="", note=f"Loading {self.tab.lower()} …", busy=True, about=str(key))
+        self._tabs.tell(f"Loading {self.tab.lower()} …", busy=True)
         self._thread = threading.Thread(target=self._load, args=(key, self._stop), daemon=True)
         self._thread.start()
 
     def _load(self, key: tuple[str, Wanted], stop: threading.Event) -> None:
         tab, wanted = key
+
+        def tell(far: Progress) -> None:
+            if not stop.is_set():
+                requests = f"{far.requests:,} of {far.foreseen:,} requests"
+                self._tabs.tell(f"Loading {tab.lower()} … {requests}, {far.rows:,} rows", busy=True)
+
         try:
-            with stoppable(stop):
-                html = VIEWS[tab](self._account, wanted)
+            with stoppable(stop), watched(tell):
+                shown = _outputs(VIEWS[tab](self._account, wanted))
         except StoppedError:
             return
         except Exception as error:  # noqa: BLE001  # whatever goes wrong is shown where it was asked for
             if not stop.is_set():
-                self._panel.show(html="", note="", busy=False, about=str(key))
-                self._panel.send({"type": "error", "text": f"{type(error).__name__}: {error}"})
+                self._tabs.tell("", error=f"{type(error).__name__}: {error}")
             return
-        self._seen[key] = html
+        self._seen[key] = shown
         if not stop.is_set():
-            self._panel.show(html=html, note="", busy=False, about=str(key))
+            self._tabs.tell("")
+            self.output.outputs = shown
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         chosen = self.customer.selected["name"].to_list()
@@ -142,3 +158,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not type
 
     def __repr__(self) -> str:
         return f"Explorer({', '.join(self.customer.value) or 'no customer chosen'}, {self.tab})"
+
+
+def _outputs(shown: Iterable[object]) -> Shown:
+    """What a cell with `display(...)` of each would leave below it."""
+    formatter: Any = DisplayFormatter()
+    bundles = (formatter.format(each) for each in shown)
+    return tuple({"output_type": "display_data", "data": data, "metadata": metadata} for data, metadata in bundles)

@@ -56,8 +56,13 @@ function render({ model, el }) {
     el.addEventListener(type, (event) => event.stopPropagation());
   }
   for (const node of [input, button]) node.dataset.lmSuppressShortcuts = "true";
+  let waiting;
+  const lost = () => {
+    message.textContent = "No answer from the kernel. account.journal(), in a new one, says whether anything was sent.";
+  };
   const draw = () => {
     const ready = model.get("state") === "ready";
+    if (!ready) clearTimeout(waiting);
     plan.innerHTML = model.get("plan_html");
     input.disabled = !ready;
     button.disabled = !ready || input.value !== model.get("phrase");
@@ -76,10 +81,12 @@ function render({ model, el }) {
     if (button.disabled) return;
     button.disabled = true;
     input.disabled = true;
-    model.send({ kind: "apply", typed: input.value });
+    waiting = setTimeout(lost, 5000);
+    try { model.send({ kind: "apply", typed: input.value }); } catch { lost(); }
   });
   for (const name of ["plan_html", "phrase", "state", "message", "rows"]) model.on(`change:${name}`, draw);
   draw();
+  return () => clearTimeout(waiting);
 }
 export default { render };
 """

@@ -1,35 +1,39 @@
 function render({ model, el }) {
   const root = document.createElement("div");
-  const id = "ma" + Math.random().toString(36).slice(2);
   root.className = "ma ma-wide";
-  root.innerHTML = "<div class='ma-bar' role='tablist'></div><small role='status'></small><div class='ma-alert' role='alert'></div><div class='ma-panel' role='tabpanel' tabindex='0'></div>";
-  const [bar, status, alert, panel] = root.children;
+  root.innerHTML = "<div class='ma-bar' role='tablist'></div><small role='status'></small><div class='ma-alert' role='alert'></div>";
+  const [bar, status, alert] = root.children;
   el.append(root);
-  panel.id = id;
+  let waiting;
+  const lost = () => { alert.textContent = "No answer from the kernel. Restart it if need be, and run this cell again."; };
+  function say(message) {
+    clearTimeout(waiting);
+    waiting = setTimeout(lost, 5000);
+    try { model.send(message); } catch { lost(); }
+  }
   const tabs = model.get("tabs").map((name) => {
     const tab = document.createElement("button");
     tab.type = "button";
     tab.textContent = name;
     tab.setAttribute("role", "tab");
-    tab.setAttribute("aria-controls", id);
-    tab.onclick = () => model.send({ type: "tab", name });
+    tab.onclick = () => say({ type: "tab", name });
     bar.append(tab);
     return tab;
   });
   const heard = (message) => {
+    clearTimeout(waiting);
     if (message.type === "error") alert.textContent = message.text;
-    if (message.type !== "panel") return;
+    if (message.type !== "state") return;
     for (const tab of tabs) {
       const on = tab.textContent === message.tab;
       tab.setAttribute("aria-selected", on);
       tab.tabIndex = on ? 0 : -1;
     }
-    panel.setAttribute("aria-label", message.tab);
-    panel.setAttribute("aria-busy", message.busy);
     status.textContent = message.note;
-    if (message.busy && message.about === panel.dataset.about) return;
-    panel.dataset.about = message.about;
-    panel.innerHTML = message.html;
+    alert.textContent = message.error;
+    // The Output below is a widget of its own and says nothing of itself to screen readers.
+    const panel = el.closest(".widget-vbox")?.querySelector(".ma-panel");
+    for (const [key, value] of [["role", "tabpanel"], ["aria-label", message.tab], ["aria-busy", message.busy]]) panel?.setAttribute(key, value);
   };
   model.on("msg:custom", heard);
   // Nothing typed here reaches the notebook, where b inserts a cell and d d deletes one.
@@ -41,7 +45,7 @@ function render({ model, el }) {
     next.focus();
     next.click();
   });
-  model.send({ type: "hello" });
-  return () => model.off("msg:custom", heard);
+  say({ type: "hello" });
+  return () => { clearTimeout(waiting); model.off("msg:custom", heard); };
 }
 export default { render };

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import polars as pl
@@ -16,6 +14,8 @@ from metronome_analytics.tables import ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from great_tables import GT
 
 _COST_DAYS = 90
 """Days of costs without a period: costs need one."""
@@ -50,23 +50,23 @@ class Wanted(NamedTuple):
     as_of: datetime
 
 
-def balances(account: Account, wanted: Wanted) -> str:
+def balances(account: Account, wanted: Wanted) -> list[object]:
     """The burn-down of a customer's balances, and the balances. The period does not matter here."""
     frame = account.balances([wanted.customer], include_archived=True)
     burn = burn_down(frame, as_of=wanted.as_of)
     shown = frame.sort("balance", descending=True, nulls_last=True)
     names = ["name", "type", "credit_type_name", "balance", "priority", "created_at", "archived_at", "id"]
-    return _picture(charts.burn_down(burn, as_of=wanted.as_of)) + _table(shown, names)
+    return [charts.burn_down(burn, as_of=wanted.as_of), _table(shown, names)]
 
 
-def invoices(account: Account, wanted: Wanted) -> str:
+def invoices(account: Account, wanted: Wanted) -> list[object]:
     """A customer's invoices of the period, the last first."""
     frame = account.invoices([wanted.customer], **_window(wanted))
     names = ["issued_at", "status", "type", "credit_type_name", "total", "start_timestamp", "end_timestamp", "id"]
-    return _table(frame.sort("issued_at", descending=True, nulls_last=False), names)
+    return [_table(frame.sort("issued_at", descending=True, nulls_last=False), names)]
 
 
-def entries(account: Account, wanted: Wanted) -> str:
+def entries(account: Account, wanted: Wanted) -> list[object]:
     """The ledger entries of a customer's balances within the period, the last first."""
     frame = account.balances([wanted.customer], include_archived=True)
     named = ledger(frame).join(frame.select(balance="name", balance_id="id"), on="balance_id", how="left")
@@ -76,17 +76,17 @@ def entries(account: Account, wanted: Wanted) -> str:
     if wanted.ending_before is not None:
         named = named.filter(at < wanted.ending_before)
     names = ["timestamp", "balance", "type", "credit_type_name", "amount", "reason", "invoice_id"]
-    return _table(named.sort("timestamp", descending=True), names)
+    return [_table(named.sort("timestamp", descending=True), names)]
 
 
-def costs(account: Account, wanted: Wanted) -> str:
+def costs(account: Account, wanted: Wanted) -> list[object]:
     """A customer's usage by day and product: of the period, or of the last 90 days."""
     window = _window(wanted) or {
         "starting_on": wanted.as_of - timedelta(days=_COST_DAYS),
         "ending_before": wanted.as_of,
     }
     frame = account.invoice_breakdowns([wanted.customer], **window)
-    return _picture(charts.costs(frame, title="Usage before commits and credits"))
+    return [charts.costs(frame, title="Usage before commits and credits")]
 
 
 VIEWS = {"Balances": balances, "Invoices": invoices, "Ledger": entries, "Costs": costs}
@@ -97,11 +97,5 @@ def _window(wanted: Wanted) -> dict[str, datetime]:
     return {name: at for name, at in ends.items() if at is not None}
 
 
-def _picture(chart: charts.Chart) -> str:
-    """A chart as SVG: it shows offline, in any page."""
-    with TemporaryDirectory() as folder:
-        return charts.save(chart, Path(folder, "chart.svg")).read_text(encoding="utf-8")
-
-
-def _table(frame: pl.DataFrame, names: list[str]) -> str:
-    return str(show(frame, columns=names, rows=100).as_raw_html())
+def _table(frame: pl.DataFrame, names: list[str]) -> GT:
+    return show(frame, columns=names, rows=100)

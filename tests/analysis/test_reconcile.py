@@ -368,3 +368,16 @@ def test_the_rows_behind_one_side() -> None:
     assert found.rows(invoice_id="i1")["line_items"].height == 2
     assert found.rows(balance_id="b1")["ledger"].height == 2
     assert found.rows(invoice_id="i1", balance_id="b1")["ledger"].height == 1
+
+
+def test_families_told_apart_are_not_checked() -> None:
+    """A child's invoice that draws on its parent's commit, and the parent's consolidated one: nothing fails."""
+    books = balance([start("2026-01-01", "100"), drawn("2026-02-01", "-5", "i2")], [YEAR], balance="95")
+    constituents = [{"invoice_id": "i2", "contract_id": "k", "customer_id": "child"}]
+    whole = invoice([line("7")], "7", id="all", type="USAGE_CONSOLIDATED", constituent_invoices=constituents)
+    part = invoice([line("12", commit_id="b1"), applied("-5")], "7", id="i2", customer_id="child")
+    assert reconcile(pl.concat([whole, part]), books).ok
+    apart = Reconciliation.together([reconcile(whole, books), reconcile(part, books.clear())])
+    assert apart.ok
+    for check, rows in (("consolidated", 1), ("drawdown", 2)):
+        assert verdicts(apart, check) == ["not checked"] * rows

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from tests.browser import lab
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from playwright.sync_api import Browser
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run these tests where BROWSER_TESTS asks for them: they want a browser of the system's, and some minutes."""
-    if not os.environ.get("BROWSER_TESTS"):
-        skip = pytest.mark.skip(reason="set BROWSER_TESTS=1 to run them; chromium and the extra dev are needed")
-        for item in items:
-            if HERE in item.path.parents:
-                item.add_marker(skip)
+    from playwright.sync_api import Browser, BrowserContext
 
 
 @pytest.fixture(scope="session")
@@ -45,21 +34,25 @@ def address(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium. Closed after each module: while Playwright runs, asyncio.run fails in this thread."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # absent where these tests are skipped
-
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=lab.CHROMIUM)
         yield opened
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> BrowserContext:
+    """Pages share what they fetched of JupyterLab, which is large."""
+    return browser.new_context(viewport={"width": 1200, "height": 900})
+
+
 @pytest.fixture
-def opened(browser: Browser, address: str, folder: Path) -> Iterator[Callable[..., lab.Lab]]:
+def opened(context: BrowserContext, address: str, folder: Path) -> Iterator[Callable[..., lab.Lab]]:
     """Opens a notebook of the cells given and runs it; nothing may be asked of another machine."""
     pages: list[lab.Lab] = []
 
     def open_(name: str, *cells: str) -> lab.Lab:
-        page = lab.Lab(browser, address)
+        page = lab.Lab(context, address)
         pages.append(page)
         page.open(lab.notebook(folder, name, *cells) if cells else name)
         page.run_all()
@@ -67,5 +60,5 @@ def opened(browser: Browser, address: str, folder: Path) -> Iterator[Callable[..
 
     yield open_
     for page in pages:
-        page.context.close()
+        page.close()
         assert page.elsewhere == []

@@ -1,4 +1,4 @@
-"""A JupyterLab of our own and a page in it, cut off from everything but this machine."""
+"""A Jupyter server of our own and a page in it, cut off from everything but this machine."""
 
 from __future__ import annotations
 
@@ -13,30 +13,34 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from playwright.sync_api import expect
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, ConsoleMessage, Page, Route
+    from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Route
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 LOCAL = "http://127.0.0.1:"
 # Nobody waits for an idle machine: states arrive, or the test fails here.
 PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
+DARK, LIGHT = "JupyterLab Dark", "JupyterLab Light"
 
 _FOLDERS = (
     *("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"),
     *("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"),
 )
-_OPTIONS = (
-    *("--no-browser", "--ip=127.0.0.1", "--port=0", "--IdentityProvider.token=", "--allow-root"),
-    *("--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True"),
-)
+_OPTIONS = (*("--no-browser", "--ip=127.0.0.1", "--port=0", "--IdentityProvider.token=", "--allow-root"),)
+LAB = ("jupyterlab", "--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True")
+NOTEBOOK = ("notebook", "--JupyterNotebookApp.expose_app_in_browser=True")
+"""The applications: a module, and its own options."""
 _KERNEL = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel"
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """The address of a JupyterLab whose every file is in `folder`, its notebooks in `folder/notebooks`."""
+def server(folder: Path, application: tuple[str, ...] = LAB) -> Iterator[str]:
+    """The address of a Jupyter server whose every file is in `folder`, its notebooks in `folder/notebooks`."""
     own = {name: str(folder / name.lower()) for name in _FOLDERS}
     for path in own.values():
         Path(path).mkdir(parents=True, exist_ok=True)
@@ -48,7 +52,7 @@ def server(folder: Path) -> Iterator[str]:
     root = f"--ServerApp.root_dir={folder / 'notebooks'}"
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *_OPTIONS, root], env=clean | own, stdout=log, stderr=log
+            [sys.executable, "-m", *application, *_OPTIONS, root], env=clean | own, stdout=log, stderr=log
         )
         try:
             yield _ready(process, Path(own["JUPYTER_RUNTIME_DIR"]), folder / "server.log")
@@ -67,19 +71,46 @@ def _ready(process: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
                 return address
         except (OSError, ValueError):
             os.sched_yield()
-    raise RuntimeError(f"JupyterLab did not start: {log.read_text()[-2000:]}")
+    raise RuntimeError(f"Jupyter did not start: {log.read_text()[-2000:]}")
+
+
+# The least contrast, by WCAG's formula, of any text in a node with the ground it stands on.
+_CONTRAST = """node => {
+    const parts = (colour) => colour.match(/[0-9.]+/g).map(Number);
+    const over = (top, ground) => { const a = top[3] ?? 1; return ground.map((low, i) => top[i] * a + low * (1 - a)); };
+    const ground = (at) => {
+        if (!at) return [255, 255, 255];
+        const own = parts(getComputedStyle(at).backgroundColor);
+        return own[3] === undefined ? own : over(own, ground(at.parentElement));
+    };
+    const light = (colour) => {
+        const [r, g, b] = colour.map((c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    let least = 21;
+    const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const at = walker.currentNode.parentElement;
+        if (!walker.currentNode.data.trim() || !at.getClientRects().length || at.closest('style')) continue;
+        const style = getComputedStyle(at), low = ground(at);
+        const [a, b] = [light(over(parts(at instanceof SVGElement ? style.fill : style.color), low)), light(low)];
+        least = Math.min(least, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05));
+    }
+    return least;
+}"""
 
 
 class Lab:
-    """A page of JupyterLab: what it asked of other machines, and what went wrong in it."""
+    """A page of JupyterLab or Notebook 7: what it asked of other machines, and what went wrong in it."""
 
-    def __init__(self, browser: Browser, address: str) -> None:
-        self.context = browser.new_context(viewport={"width": 1200, "height": 900})
-        self.page: Page = self.context.new_page()
+    def __init__(self, context: BrowserContext, address: str, *, path: str = "doc/tree") -> None:
+        self.path = path
+        self.page: Page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.address = address
         self.elsewhere: list[str] = []
         self.errors: list[str] = []
+        self.warnings: list[str] = []
         self.page.route("**/*", self._guard)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", self._console)
@@ -95,11 +126,20 @@ class Lab:
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.errors.append(message.text)
+        if message.type == "warning":
+            self.warnings.append(message.text)
 
     def open(self, notebook: str) -> None:
         """Open a notebook and wait for its kernel."""
-        self.page.goto(f"{self.address}doc/tree/{notebook}")
+        self.page.goto(f"{self.address}{self.path}/{notebook}")
         self.page.wait_for_function(f"() => {_KERNEL}?.status === 'idle'")
+
+    def close(self) -> None:
+        """Leave nothing behind for the next page: no kernel, and the theme of before, which the server keeps."""
+        if self.page.locator("body").get_attribute("data-jp-theme-name") != LIGHT:
+            self.theme(LIGHT)
+        self.stop_kernel()
+        self.page.close()
 
     def run(self, command: str, **arguments: object) -> Any:
         """A command of JupyterLab, with what it resolves to."""
@@ -122,7 +162,33 @@ class Lab:
 
     def stop_kernel(self) -> None:
         """End the kernel, as when it runs out of memory."""
-        self.page.evaluate("() => jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")
+        self.page.evaluate("() => jupyterapp.shell.currentWidget?.context.sessionContext.shutdown()")
+
+    @staticmethod
+    def contrast(shown: Locator) -> float:
+        """The least contrast of any text in what is shown with its ground: 1 cannot be read, 3 can."""
+        return float(shown.evaluate(_CONTRAST))
+
+    def output(self, cell: int) -> Locator:
+        """What a cell shows."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-OutputArea-output")
+
+    def reopen_untrusted(self, notebook: str) -> None:
+        """Save the notebook, and open it as on the machine of somebody who did not run it."""
+        self.run("docmanager:save")
+        name = f"untrusted_{notebook}"
+        # What was run here is trusted by its signature; a changed copy is not.
+        self.page.evaluate(
+            """async ([from, to]) => {
+                const files = jupyterapp.serviceManager.contents;
+                const saved = await files.get(from);
+                saved.content.metadata.read_by = 'somebody else';
+                for (const cell of saved.content.cells) cell.metadata.trusted = false;
+                await files.save(to, saved);
+            }""",
+            [notebook, name],
+        )
+        self.open(name)
 
     @property
     def cells(self) -> int:
@@ -131,8 +197,6 @@ class Lab:
 
     def theme(self, name: str) -> None:
         """Switch the theme and wait until it is in force."""
-        from playwright.sync_api import expect  # noqa: PLC0415  # absent where these tests are skipped
-
         self.run("apputils:change-theme", theme=name)
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-name", name)
         expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)

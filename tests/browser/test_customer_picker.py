@@ -2,17 +2,23 @@ from __future__ import annotations
 
 import re
 from statistics import median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.lab import DARK, LIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
     from playwright.sync_api import Locator
 
     from tests.browser.lab import Lab
 
     Open = Callable[..., Lab]
+
+pytestmark = pytest.mark.browser
 
 FEW = """
 import metronome_analytics as ma
@@ -44,14 +50,6 @@ class Picker:
         """Type into the field and wait for the hits."""
         self.input.press_sequentially(text)
         return self.hits(self.input.input_value())
-
-
-def expect(locator: Locator) -> Any:
-    """Playwright's expect: it waits for a state."""
-    from playwright.sync_api import expect as wait  # noqa: PLC0415  # absent where these tests are skipped
-
-    wait.set_options(timeout=30_000)
-    return wait(locator)
 
 
 def test_a_customer_is_found_and_chosen_with_the_mouse(opened: Open) -> None:
@@ -168,9 +166,9 @@ def test_it_follows_the_theme(opened: Open) -> None:
     expect(picker.chips).to_have_count(1)
     colour = "node => getComputedStyle(node).backgroundColor"
     light = picker.input.evaluate(colour)
-    picker.lab.theme("JupyterLab Dark")
+    picker.lab.theme(DARK)
     dark = picker.input.evaluate(colour)
-    picker.lab.theme("JupyterLab Light")
+    picker.lab.theme(LIGHT)
     assert brightness(light) > 200
     assert brightness(dark) < 80
     expect(picker.chips).to_have_count(1)

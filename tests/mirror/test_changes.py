@@ -77,6 +77,19 @@ def test_nested_values_are_compared_by_value(store: Store) -> None:
     assert json.loads(str(old))[1] == {"amount": None, "groups": None}
 
 
+def test_a_nested_column_that_is_null_in_every_file(store: Store) -> None:
+    """It is compared like any other."""
+    where = bucket(store, "a")
+    with store.writing() as writer:
+        for total in ("1", "2"):
+            for half in ("i", "j"):
+                rows = [invoice(f"{half}{n:02}", "a", total, line_items=None) for n in range(40)]
+                writer.part("invoices", where, invoices(*rows))
+            writer.commit({"invoices": {where: Fresh("a")}}, told("invoices", "a"))
+    found = changes(store.snapshot(1), store.snapshot(2), LAYOUTS)
+    assert (found.height, found["column"].unique().to_list()) == (80, ["total"])
+
+
 def test_a_key_of_several_columns(store: Store) -> None:
     """It is told as JSON with the names of the columns."""
     with store.writing() as writer:

@@ -3,9 +3,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -21,6 +19,7 @@ from tests.mirror.support import account_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from metronome_analytics.analysis.reconcile import Reconciliation
     from metronome_analytics.mirror.mirror import Mirror
@@ -40,7 +39,7 @@ def reconciled(part: Mirror) -> Reconciliation:
 
 
 @pytest.fixture(scope="module")
-def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
     """Twelve customers in six buckets."""
     simulator = Simulator(customers=12, months=3)
     tables = ["invoices", "invoice_breakdowns", "costs", "balances", "net_balances"]
@@ -54,12 +53,11 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
     """Two workers, each a process."""
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
-        ) as cluster,
-        Client(cluster) as opened,
-    ):
+    # Both have no types.
+    cluster: Any = LocalCluster
+    connect: Any = Client
+    how = {"processes": True, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with cluster(n_workers=2, **how) as workers, connect(workers) as opened:
         yield opened
 
 
@@ -82,9 +80,7 @@ def test_reconciliations_add_up(mirror: Mirror) -> None:
 def test_a_cluster_finds_the_same(mirror: Mirror, client: Client, name: str) -> None:
     """Rows, order and digits are those of a run without it."""
     alone = map_buckets(mirror.part, mirror.buckets, ANALYSES[name])
-    assert_frame_equal(
-        map_buckets(mirror.part, mirror.buckets, ANALYSES[name], client=client), alone, check_exact=True
-    )
+    assert_frame_equal(map_buckets(mirror.part, mirror.buckets, ANALYSES[name], client=client), alone, check_exact=True)
 
 
 def test_a_cluster_reconciles_the_same(mirror: Mirror, client: Client) -> None:
@@ -146,9 +142,9 @@ def test_an_analysis_returns_frames(mirror: Mirror) -> None:
     nothing: Any = lambda part: len(part.buckets)  # noqa: E731  # what a user may write
     with pytest.raises(ma.MetronomeError, match="returned int"):
         map_buckets(mirror.part, mirror.buckets, nothing)
-    mixed: list[Any] = [reconciled, ANALYSES["lines"]]
+    kinds: Iterator[Callable[[Mirror], Any]] = iter([reconciled, ANALYSES["lines"]])
     with pytest.raises(ma.MetronomeError, match="of one bucket"):
-        map_buckets(mirror.part, mirror.buckets[:2], lambda part: mixed.pop()(part))
+        map_buckets(mirror.part, mirror.buckets[:2], lambda part: next(kinds)(part))  # noqa: PLW0108  # another each time
 
 
 def test_what_cannot_be_checked_at_all_is_said_once(mirror: Mirror) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import duckdb
 import polars as pl
@@ -164,6 +165,21 @@ def test_a_snapshot_travels(tmp_path: Path) -> None:
         put(store, writer, invoices(invoice("i1", "c1")), ["c1"])
     snapshot = store.snapshot()
     assert_frame_equal(held(pickle.loads(pickle.dumps(snapshot))), held(snapshot))  # noqa: S301  # our own
+
+
+def test_without_the_extra(tmp_path: Path) -> None:
+    """The message says what to install; the package itself needs nothing of it."""
+    code = (
+        "import sys\n"
+        "sys.modules['deltalake'] = None\n"
+        "import metronome_analytics as ma\n"
+        "try:\n"
+        "    import metronome_analytics.mirror.store\n"
+        "except ma.ConfigurationError as error:\n"
+        "    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, text=True)
+    assert 'pip install "metronome-analytics[lake]"' in done.stdout
 
 
 # --- buckets ---------------------------------------------------------------------------------------------------------
@@ -413,6 +429,21 @@ def test_no_room_on_the_disk(tmp_path: Path) -> None:
             assert held(store.snapshot())["id"].to_list() == ["old"]
         put(store, writer, invoices(invoice("new", "a")), "a")
     assert held(store.snapshot())["id"].to_list() == ["new"]
+
+
+def test_what_a_dead_writer_left_is_undone(tmp_path: Path) -> None:
+    """It died before its commit was shown: the next one, of another bucket, does not show it either."""
+    store = make(tmp_path)
+    one, other = "c1", next(f"d{n}" for n in range(9) if bucket(store, f"d{n}") != bucket(store, "c1"))
+    with store.writing() as writer:
+        put(store, writer, invoices(invoice("old", one)), [one])
+        with mock.patch.object(writer, "_commit_progress", side_effect=KeyboardInterrupt):
+            with pytest.raises(KeyboardInterrupt):
+                put(store, writer, invoices(invoice("unseen", one)), [one])
+    assert pl.scan_delta(str(tmp_path / "invoices")).collect()["id"].to_list() == ["unseen"]
+    with store.writing() as writer:
+        put(store, writer, invoices(invoice("new", other)), [other])
+    assert held(store.snapshot())["id"].to_list() == ["new", "old"]
 
 
 def test_a_lost_table_is_named(tmp_path: Path) -> None:

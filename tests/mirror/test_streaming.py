@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 import pytest
@@ -9,28 +9,32 @@ from polars.testing import assert_frame_equal
 
 import metronome_analytics as ma
 from metronome_analytics.analysis.checks import lines as invoice_lines
-from metronome_analytics.analysis.reconcile import Reconciliation
 from metronome_analytics.tables import Costs
 from metronome_analytics.tables.daily import daily_costs
-from tests.analysis.conftest import Books, load
+from tests.analysis.conftest import load
 from tests.analysis.faults import FAULTS, Fault
 from tests.analysis.support import applied, invoice, line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from metronome_analytics.analysis import Reconciliation
+
+
+class Scans(NamedTuple):
+    """Parquet files of an account."""
+
+    balances: pl.LazyFrame
+    invoices: pl.LazyFrame
+    breakdowns: pl.LazyFrame
+    net_balances: pl.LazyFrame
+
 
 @pytest.fixture(scope="module")
-def scans(tmp_path_factory: pytest.TempPathFactory) -> Books:
-    """The demo account's books in Parquet, each table in three files by customer, as LazyFrames over them."""
-    books, folder = load(), tmp_path_factory.mktemp("books")
-    return Books(
-        books.as_of,
-        *(
-            _scanned(getattr(books, name), folder / name)
-            for name in ("balances", "invoices", "breakdowns", "net_balances")
-        ),
-    )
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Scans:
+    """The demo account's books, each table in three files."""
+    folder = tmp_path_factory.mktemp("books")
+    return Scans(*(_scanned(getattr(load(), name), folder / name) for name in Scans._fields))
 
 
 def _scanned(frame: pl.DataFrame, folder: Path) -> pl.LazyFrame:
@@ -47,16 +51,16 @@ def same(found: Reconciliation, expected: Reconciliation) -> None:
         assert_frame_equal(getattr(found, name), getattr(expected, name), check_exact=True)
 
 
-def test_balances_stream(scans: Books) -> None:
+def test_balances_stream(scans: Scans) -> None:
     """Burn-down and utilisation of Parquet files are those of frames in memory, in the same order."""
     books = load()
     for analysis in (ma.burn_down, ma.utilisation):
-        found = analysis(scans.balances, as_of=scans.as_of)
+        found = analysis(scans.balances, as_of=books.as_of)
         expected = analysis(books.balances, as_of=books.as_of)
         assert_frame_equal(found.collect(engine="streaming"), expected, check_exact=True)
 
 
-def test_daily_costs_stream(scans: Books) -> None:
+def test_daily_costs_stream(scans: Scans) -> None:
     """Daily costs too."""
     plans = Costs.create_empty()
     found = daily_costs(scans.breakdowns, plans.lazy())
@@ -64,7 +68,7 @@ def test_daily_costs_stream(scans: Books) -> None:
     assert_frame_equal(found.collect(engine="streaming"), expected, check_exact=True)
 
 
-def test_reconciliation_streams(scans: Books) -> None:
+def test_reconciliation_streams(scans: Scans) -> None:
     """Every check, its order and its counts."""
     books = load()
     found = ma.reconcile(scans.invoices, scans.balances, scans.net_balances)

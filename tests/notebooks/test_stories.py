@@ -46,9 +46,6 @@ def test_burn_down_ends_where_the_api_does() -> None:
     assert (story["both"]["remaining"] == story["both"]["balance"]).all()
     assert story["both"].height > 100
     assert story["soonest"].height > 0
-    assert {path.name for path in story["folder"].iterdir()} == {
-        *("utilisation.svg", "breakage.svg", "burn-down.svg", "portfolio.svg")
-    }
 
 
 def test_reconciliation_finds_what_was_spoiled_and_nothing_else() -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 import metronome_analytics as ma
+from metronome_analytics.charts.showing import LIVE
 from tests.fakes import account_of, answer
 from tests.widgets.support import a_few
 
@@ -24,19 +25,19 @@ def account() -> Iterator[ma.Account]:
         yield opened
 
 
-def shown(explorer: Any) -> dict[str, Any]:
-    """What is on view once everything is loaded."""
+def shown(explorer: Any) -> str:
+    """What is on view once everything is loaded: the note, the error, and every output as text."""
     explorer.wait(60)
-    view: dict[str, Any] = explorer._panel._shown
-    assert not view["busy"]
-    return view
+    state: dict[str, Any] = explorer._tabs._state
+    assert not state["busy"]
+    return " ".join([state["note"], state["error"], *(str(output["data"]) for output in explorer.output.outputs)])
 
 
 def test_nothing_is_loaded_before_a_customer_is_chosen(account: ma.Account) -> None:
     """The customers, and no more."""
     before = account.receipts.height
     explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
-    assert shown(explorer)["note"] == "Choose a customer."
+    assert shown(explorer).strip() == "Choose a customer."
     assert account.receipts["endpoint"].to_list()[before:] == ["customers"]
 
 
@@ -49,13 +50,13 @@ def test_a_tab_shows_what_it_is_named_after(account: ma.Account, tab: str, words
     explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
     explorer.tab = tab
     explorer.customer.value = account.customers()["id"][0]
-    assert words in shown(explorer)["html"]
+    assert words in shown(explorer)
     before = account.receipts.height
     explorer.tab = "Costs" if tab != "Costs" else "Ledger"
     explorer.wait(60)
     middle = account.receipts.height
     explorer.tab = tab
-    assert words in shown(explorer)["html"]
+    assert words in shown(explorer)
     assert (middle > before, account.receipts.height) == (True, middle)
 
 
@@ -64,20 +65,66 @@ def test_the_period_bounds_the_invoices(account: ma.Account) -> None:
     explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
     explorer.tab = "Invoices"
     explorer.customer.value = account.customers()["id"][0]
-    assert "showing 0 of 0" not in shown(explorer)["html"]
+    assert "showing 0 of 0" not in shown(explorer)
     explorer.period.value = "2020-Q1"
-    assert "showing 0 of 0" in shown(explorer)["html"]
+    assert "showing 0 of 0" in shown(explorer)
 
 
-def test_an_error_shows_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_shows_in_place() -> None:
     """What the API refused is read below the tabs, and another customer can be chosen after it."""
-    with account_of(lambda request: httpx.Response(400, json={"message": "no such thing"})) as refused:
+    refuse = True
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(400, json={"message": "no such thing"}) if refuse else answer([])
+
+    with account_of(handler) as refused:
         explorer: Any = ma.widgets.Explorer(refused, customers=a_few(), as_of=AS_OF)
-        sent: list[dict[str, Any]] = []
-        monkeypatch.setattr(explorer._panel, "send", lambda content, buffers=None: sent.append(content))
         explorer.customer.value = "c-2"
-        assert shown(explorer)["html"] == ""
-        assert "no such thing" in sent[-1]["text"]
+        assert "no such thing" in shown(explorer)
+        assert explorer.output.outputs == ()
+        refuse = False
+        explorer.customer.value = "c-4"
+        assert "no such thing" not in shown(explorer)
+        assert "showing 0 of 0" in shown(explorer)
+
+
+def test_a_load_tells_how_far_it_is() -> None:
+    """Requests and rows so far stand below the tabs while a tab loads, and go when it is there."""
+    told: list[str] = []
+    ready = threading.Event()
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        import anyio  # noqa: PLC0415  # only here
+
+        await anyio.to_thread.run_sync(ready.wait)
+        return answer([])
+
+    with account_of(handler) as slow:
+        explorer: Any = ma.widgets.Explorer(slow, customers=a_few(), as_of=AS_OF)
+        tell = explorer._tabs.tell
+
+        def listen(note: str, **rest: Any) -> None:
+            tell(note, **rest)
+            told.append(note)
+            if "requests" in note:
+                ready.set()
+
+        explorer._tabs.tell = listen
+        explorer.customer.value = "c-2"
+        shown(explorer)
+    assert told[0] == "Loading balances …"
+    assert told[1] == "Loading balances … 1 of 2 requests, 0 rows"
+    assert told[-1] == ""
+
+
+def test_what_a_tab_shows_is_what_a_cell_would(account: ma.Account) -> None:
+    """A live chart with its picture, then a table."""
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
+    explorer.customer.value = account.customers()["id"][0]
+    explorer.wait(60)
+    chart, table = explorer.output.outputs
+    assert {LIVE, "image/png"} < set(chart["data"])
+    assert "text/html" in table["data"]
 
 
 def test_what_is_no_longer_wanted_is_cancelled() -> None:

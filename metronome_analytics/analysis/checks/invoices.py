@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from metronome_analytics.analysis.checks.lines import counted
 from metronome_analytics.analysis.frames import MONEY, ZERO, optional
 from metronome_analytics.analysis.units import in_cents
 
@@ -15,8 +14,8 @@ _TROUBLE = ["PAYMENT_FAILED", "UNCOLLECTIBLE", "INVALID_REQUEST_ERROR"]
 
 def invoice_total(invoices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     """The total of every invoice, whatever its status, against the lines that make it up."""
-    amount = pl.when(counted()).then("total").otherwise(ZERO)
-    sums = lines.group_by("row").agg(amount.sum().alias("expected"))
+    amount = pl.when("counted").then("total").otherwise(ZERO)
+    sums = lines.group_by("row").agg(amount.sum().alias("expected"), pl.col("bare").any())
     names = invoices.collect_schema().names()
     extra = _adjustments() if "invoice_adjustments" in names else ZERO
     return invoices.join(sums, on="row", how="left", maintain_order="left").select(

@@ -73,7 +73,7 @@ def _matched(told: pl.LazyFrame, entries: pl.LazyFrame, invoices: pl.LazyFrame, 
     )
     joined = told.join(booked, on=_PAIR, how="full", coalesce=True)
     joined = joined.join(heads, on="invoice_id", how="left").join(_names(balances), on="balance_id", how="left")
-    return joined.sort("owner_id", "row", "balance_id", nulls_last=True).select(
+    return joined.sort("owner_id", "row", "balance_id", "invoice_id", nulls_last=True).select(
         pl.coalesce("owner_id", "billed_id").alias("customer_id"),
         *_PAIR,
         *_UNIT,
@@ -166,7 +166,7 @@ def _nearest(balances: pl.LazyFrame, sure: pl.LazyFrame, perhaps: pl.LazyFrame, 
     every = pl.concat([base, more.with_columns(pl.col("expected") + pl.col("more")).drop("more")])
     return (
         every.with_columns((pl.col("actual") - pl.col("expected")).abs().alias("distance"))
-        .sort("row", "distance", nulls_last=True)
+        .sort("row", "distance", "expected", nulls_last=True)
         .unique("row", keep="first", maintain_order=True)
         .with_columns(
             pl.when(pl.col("actual").is_null())

@@ -11,32 +11,48 @@ NEEDED = (
     *("start_timestamp", "end_timestamp", "issued_at", "line_items"),
 )
 
-_FIELDS = {
-    "total": "total",
-    "type": "line_type",
-    "commit_id": "commit_id",
-    "commit_type": "commit_type",
-}
+_TOLD = (
+    *("invoice_adjustments", "plan_id", "corrected_invoice_id", "constituent_invoices", "external_invoice"),
+    "billing_provider_invoice_id",
+)
+"""What the checks read of an invoice where the frame has it."""
+
+PURCHASE = "commit_purchase"
 
 
 def numbered(invoices: pl.LazyFrame) -> pl.LazyFrame:
-    """The invoices with `row`, and whether a row is the first of its id."""
-    return invoices.with_row_index("row").with_columns(pl.col("id").is_first_distinct().alias("first"))
+    """The invoices with `row`, `key` (a number made of the id), and whether a row is the first of its id."""
+    return invoices.with_row_index("row").with_columns(
+        pl.col("id").hash().alias("key"), pl.col("id").is_first_distinct().alias("first")
+    )
+
+
+def heads(invoices: pl.LazyFrame) -> pl.LazyFrame:
+    """Numbered invoices without their lines and without what no check reads."""
+    given = invoices.collect_schema().names()
+    told = [name for name in (*NEEDED, *_TOLD) if name in given and name != "line_items"]
+    return invoices.select("row", "key", "first", *told)
 
 
 def lines(invoices: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per line of numbered invoices: `row`, the amount, and what it pays for or draws on.
+    """One row per line of numbered invoices: `row`, `key`, the amount, and what it pays for or draws on.
 
-    The nested structs are unpacked field by field: unpacking all forty of them is what makes a reconciliation slow.
+    An invoice that was loaded without its lines has one row, `bare`. The nested structs are unpacked field by field:
+    unpacking all forty of them is what makes a reconciliation slow.
     """
     item = pl.col("line_items").struct
     applied, postpaid = item.field("applied_commit_or_credit"), item.field("postpaid_commit")
-    exploded = invoices.select("row", pl.col("credit_type_id").alias("invoice_credit_type_id"), "line_items").explode(
-        "line_items", empty_as_null=False, keep_nulls=False
-    )
+    exploded = invoices.select(
+        "row", "key", pl.col("credit_type_id").alias("invoice_credit_type_id"), "line_items"
+    ).explode("line_items", empty_as_null=False, keep_nulls=True)
     unpacked = exploded.select(
         "row",
-        *(item.field(field).alias(name) for field, name in _FIELDS.items()),
+        "key",
+        pl.col("line_items").is_null().alias("bare"),
+        item.field("total"),
+        item.field("type").alias("line_type"),
+        item.field("commit_id"),
+        item.field("commit_type"),
         pl.coalesce(item.field("credit_type").struct.field("id"), "invoice_credit_type_id").alias("credit_type_id"),
         "invoice_credit_type_id",
         applied.struct.field("id").alias("applied_id"),
@@ -46,10 +62,27 @@ def lines(invoices: pl.LazyFrame) -> pl.LazyFrame:
     draws = (pl.col("line_type") == "applied_commit_or_credit") | (
         (pl.col("total") < ZERO) & pl.col("commit_id").is_not_null()
     )
-    return unpacked.with_columns(draws.fill_null(False).alias("draws"))
+    return (
+        unpacked.with_columns(draws.fill_null(False).alias("draws"))
+        .with_columns(_counted().alias("counted"))
+        .drop("invoice_credit_type_id", "commit_type", "applied_type")
+    )
 
 
-def counted() -> pl.Expr:
+def added_up(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """`lines` with those of an invoice in one that differ in nothing a check asks: a few rows each, however many lines.
+
+    Which product a line is for, and what usage names as its commit beside the line that draws, no check asks.
+    """
+    draws, bought = pl.col("draws"), (pl.col("line_type") == PURCHASE).fill_null(False)
+    told = lines.with_columns(
+        pl.when(bought).then(pl.col("line_type", "credit_type_id")),
+        pl.when(draws | bought).then(pl.col("commit_id", "applied_id")),
+    )
+    return told.group_by(pl.exclude("total")).agg(pl.col("total").sum())
+
+
+def _counted() -> pl.Expr:
     """Whether a line is in its invoice's total: in the invoice's currency, and no drawdown of a postpaid commit.
 
     Usage under a postpaid commit is payable, so its applied line is left out of the total; lines in a custom pricing

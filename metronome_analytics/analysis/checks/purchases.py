@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from metronome_analytics.analysis.checks.lines import PURCHASE
 from metronome_analytics.analysis.frames import INSTANT, ZERO, optional
 
 _SOLD = ("balance_id", "invoice_id")
@@ -25,7 +26,7 @@ def prepaid_purchase(invoices: pl.LazyFrame, lines: pl.LazyFrame, balances: pl.L
     joined = joined.join(heads, on="invoice_id", how="left").join(known, on="balance_id", how="left")
     void = pl.col("status") == "VOID"
     other = pl.col("credit_type_id").is_not_null() & (pl.col("credit_type_id") != pl.col("sold_in"))
-    return joined.sort("owner_id", "row", "balance_id", nulls_last=True).select(
+    return joined.sort("owner_id", "row", "balance_id", "invoice_id", nulls_last=True).select(
         pl.coalesce("owner_id", "billed_id").alias("customer_id"),
         *_SOLD,
         pl.coalesce("credit_type_id", "sold_in").alias("credit_type_id"),
@@ -50,7 +51,7 @@ def prepaid_purchase(invoices: pl.LazyFrame, lines: pl.LazyFrame, balances: pl.L
 
 def _sold(invoices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     """What was billed for each commit on each invoice."""
-    bought = lines.filter((pl.col("line_type") == "commit_purchase") & pl.col("commit_id").is_not_null())
+    bought = lines.filter((pl.col("line_type") == PURCHASE) & pl.col("commit_id").is_not_null())
     first = invoices.filter("first").select("row", pl.col("id").alias("invoice_id"))
     names = invoices.select(
         pl.col("credit_type_id").alias("sold_in"), pl.col("credit_type_name").alias("sold_in_name")
