@@ -19,7 +19,7 @@ from metronome_analytics.cli.entries import entries, journal
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import TABLES, Table, Wish
 from metronome_analytics.cli.log import readable_log
-from metronome_analytics.cli.mirroring import sync
+from metronome_analytics.cli.mirroring import sync, write_demo_mirror
 from metronome_analytics.cli.printing import endpoint_lines, say, screen
 from metronome_analytics.cli.reconciling import reconcile, write_demo_report
 from metronome_analytics.cli.run import fill, report, running_out, unfinished
@@ -80,7 +80,7 @@ def demo(*, customers: int = 40, seed: int = 7, out: Path = Path("metronome-demo
         running(simulator) as url,
         connect(simulator.token, base_url=url, environment="demo", max_requests_per_second=None) as account,
     ):
-        _run(account, Wish(as_of=simulator.clock.now), Folder(out), chart=True)
+        _run(account, Wish(as_of=simulator.clock.now), Folder(out), chart=True, mirror=True)
 
 
 @app.command
@@ -171,7 +171,7 @@ def endpoints() -> None:
     say(screen(), *endpoint_lines(catalogue()))
 
 
-def _run(account: Account, wish: Wish, folder: Folder, *, chart: bool) -> None:
+def _run(account: Account, wish: Wish, folder: Folder, *, chart: bool, mirror: bool = False) -> None:
     console = screen()
     say(console, Text(f"{account!r} as of {wish.as_of:%Y-%m-%d %H:%M} UTC{wish.limits}", style="dim"))
     try:
@@ -188,6 +188,8 @@ def _run(account: Account, wish: Wish, folder: Folder, *, chart: bool) -> None:
     report(console, tables, open_balances, account.receipts, wish)
     if chart:
         files += write_demo_report(console, account, tables, folder, as_of=wish.as_of)
+    if mirror:
+        files.append(write_demo_mirror(console, account, folder))
     wrote = f"{len(folder.rows)} Parquet tables, {sum(folder.rows.values()):,} rows, {folder.size / 1e6:,.1f} MB"
     say(console, "", f"Wrote {', '.join([wrote, *files])} into", Text(str(folder.path), style="bold"))
 

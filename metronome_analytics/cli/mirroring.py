@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from metronome_analytics.account import Account
+    from metronome_analytics.cli.folder import Folder
     from metronome_analytics.mirror.mirror import Mirror
 
 Many = Parameter(consume_multiple=True, negative=())
@@ -116,6 +118,17 @@ def show_mirror(console: Console, mirror: Mirror) -> None:
         rows.add_row(row["table"], *numbers, "-" if row["oldest"] is None else f"{row['oldest']:%Y-%m-%d %H:%M}")
     console.print(rows)
     say(console, Text(repr(mirror), style="bold"))
+
+
+def write_demo_mirror(console: Console, account: Account, folder: Folder) -> str:
+    """Mirror the simulated account twice, tell what the second sync saved, and name the folder it is in."""
+    place = folder.path / "mirror"
+    # Each demo serves an account of its own, and a mirror is of one account.
+    rmtree(place, ignore_errors=True)
+    first, second = (account.sync(place).receipt.select(pl.col("requests").sum()).item() for _ in range(2))
+    heading(console, "Mirror", "Delta Lake tables that are read once and then kept up: metronome-analytics sync.")
+    say(console, f"The first sync took {count(first, 'request')}, the second, of an unchanged account, {second:,}.")
+    return "mirror"
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def test_the_folder_holds_every_table_the_receipts_and_the_chart(
 ) -> None:
     """One Parquet file per table, nothing half-written beside them."""
     expected = {f"{name}.parquet" for name in (*TABLES, "receipts")} | {
-        *("burn-down.svg", "burn-down.html", "report.xlsx", "report.html")
+        *("burn-down.svg", "burn-down.html", "report.xlsx", "report.html", "mirror")
     }
     assert {path.name for path in folder.iterdir()} == expected
     assert "burn-down.svg, burn-down.html, report.xlsx, report.html" in done.stdout
@@ -106,7 +106,8 @@ def test_the_chart_is_whole_and_needs_no_network(done: subprocess.CompletedProce
 
 def test_the_token_is_printed_nowhere(done: subprocess.CompletedProcess[str], folder: Path) -> None:
     """Neither the output nor a file holds it."""
-    texts = [done.stdout.encode(), *(path.read_bytes() for path in folder.iterdir())]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    texts = [done.stdout.encode(), *(path.read_bytes() for path in files)]
     assert [text for text in texts if b"simulator-token" in text] == []
 
 
