@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.mirror.conftest import Lake
+
 
 @pytest.fixture
 def simulator() -> Simulator:
@@ -337,3 +339,15 @@ def test_bad_arguments_are_named_before_anything_is_sent(
         account.sync(tmp_path / "mirror", **how)
     assert not len(simulator.requests)
     assert not (tmp_path / "mirror").exists()
+
+
+def test_a_mirror_in_object_storage_is_kept_up_as_on_a_disk(
+    simulator: Simulator, account: ma.Account, lake: Lake, uri: str
+) -> None:
+    """The first sync, a stop in the middle, the next one, and a reader with nothing but the address."""
+    account.sync(uri, max_requests=25, storage_options=lake.options)
+    simulator.clock.advance(timedelta(days=30))
+    mirror = account.sync(uri, storage_options=lake.options)
+    assert mirror.is_complete
+    assert_mirrors(ma.open_mirror(uri, storage_options=lake.options), fresh(account))
+    assert_frame_equal(mirror.part(0).balances().collect(), mirror.balances().collect())
