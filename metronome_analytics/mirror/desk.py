@@ -145,7 +145,7 @@ class MirrorDesk(Loaders):
         if store is not None:
             _same_place(store.identity, identity, uri)
             if tables is None:
-                held = set(store.snapshot().progress()["table"])
+                held = set(store.snapshot().progress("table")["table"])
                 wish = replace(wish, tables=tuple(name for name in MIRRORED if name in held) or wish.tables)
         sync = Sync(self, wish)
         listing = sync.listing()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from metronome_analytics.mirror.store import Fresh
 from metronome_analytics.tables.registry import TABLES
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
@@ -148,13 +148,14 @@ class Reader:
         self._can_write = True
         self.stopped = False  # by a limit, before the last visit
 
-    async def run(self, visits: Sequence[Visit]) -> None:
+    async def run(self, visits: Iterable[Visit], customers: Counter[int]) -> None:
         """Read `visits`, in the order of their buckets, or as many of them as the limits and the network let.
+
+        `customers` counts them by bucket: a bucket is committed when the last of its customers is in.
 
         Raises the first error that is not about one customer only; what was whole is in the mirror all the same.
         Those of one customer are in the load's failures.
         """
-        self._load.planned += sum(len(visit.cells) for visit in visits)
         queue = self._admitted(visits)
         send, receive = anyio.create_memory_object_stream[Visit](self._load.concurrency)
 
@@ -167,8 +168,8 @@ class Reader:
                         return
 
         async with anyio.create_task_group() as group:
-            group.start_soon(self._collect, receive, Counter(visit.bucket for visit in visits))
-            for _ in range(min(self._load.concurrency, len(visits))):
+            group.start_soon(self._collect, receive, customers)
+            for _ in range(self._load.concurrency):
                 group.start_soon(work, send.clone())
             send.close()
         if self._fatal is not None:

@@ -43,7 +43,12 @@ ANCHORS_KEPT = 2
 _INSTANT = pl.Datetime("us", "UTC")
 USAGE = {"customer_id": pl.String(), "usage_anchor": _INSTANT, "usage_digest": pl.String()}
 NAMED = {"customer_id": pl.String(), "named_at": _INSTANT}
-DUE = {"customer_id": pl.String(), "table": pl.String(), "reason": pl.String()}
+DUE = ("customer_id", "table", "reason", "digest", "open_since", "requests", "created_at", "updated_at", "archived_at")
+# What of the progress the rules look at.
+THEN = (
+    *("customer_id", "table", "status", "read_at", "sync_id", "updated_at", "archived_at", "next_date", "open"),
+    *("usage_anchor", "usage_digest", "digest", "open_since", "requests"),
+)
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,15 @@ def due(
     full_every: timedelta,
     customers: Sequence[str] | None = None,
     with_unknown: bool = False,
+    already: str = "",
 ) -> pl.DataFrame:
-    """Which tables of which customers to read, and the reason: the columns of `DUE`, in the order of the listing."""
+    """Which tables of which customers to read, and the reason: the columns of `DUE`, in the order of the listing.
+
+    `progress` has at least the columns of `THEN`; digest, open_since and requests are what it says, the rest is as
+    listed now. What the sync `already` has read is not read twice.
+    """
     wanted = [name for name in tables if MIRRORED[name].owner is not None and name != "customers"]
-    asked = signals.listing.select(pl.col("id").alias("customer_id"), "updated_at", "archived_at")
+    asked = signals.listing.select(pl.col("id").alias("customer_id"), "created_at", "updated_at", "archived_at")
     if customers is not None:
         asked = asked.filter(pl.col("customer_id").is_in(list(customers)))
     cells = asked.with_row_index("order").join(
@@ -125,9 +135,9 @@ def due(
     reason = pl.coalesce(pl.when(holds).then(pl.lit(name)) for name, holds in reasons.items())
     return (
         cells.with_columns(reason.alias("reason"))
-        .filter(pl.col("reason").is_not_null())
+        .filter(pl.col("reason").is_not_null() & pl.col("sync_id").ne_missing(already))
         .sort("order", maintain_order=True)
-        .select(list(DUE))
+        .select(DUE)
     )
 
 

@@ -50,9 +50,9 @@ class Snapshot:
         """How many rows `table` has, without reading one."""
         return sum(file.rows for file in self.listed(table))
 
-    def progress(self) -> pl.DataFrame:
-        """The newest row of each table and customer, in no order: columns of `PROGRESS`."""
-        return self._newest
+    def progress(self, *columns: str) -> pl.DataFrame:
+        """The newest row of each table and customer, in no order: columns of `PROGRESS`, all unless some are named."""
+        return self._told(columns) if columns else self._newest
 
     def listed(self, table: str, buckets: Collection[int] | None = None) -> list[File]:
         """The files of `table`, of `buckets` only if given, in the order of their buckets."""
@@ -88,8 +88,11 @@ class Snapshot:
 
     @cached_property
     def _newest(self) -> pl.DataFrame:
+        return self._told(tuple(PROGRESS))
+
+    def _told(self, columns: tuple[str, ...]) -> pl.DataFrame:
         with reaching("Reading", f"{self._place}/{PROGRESS_TABLE}"):
-            return newest(progress_rows(self._place, self._progress)).collect()
+            return newest(progress_rows(self._place, self._progress)).select(columns).collect()
 
 
 def progress_rows(place: Place, files: Iterable[File]) -> pl.LazyFrame:

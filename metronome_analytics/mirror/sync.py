@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -26,7 +29,7 @@ from metronome_analytics.mirror.store import PROGRESS, Fresh, Store
 from metronome_analytics.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from metronome_analytics.mirror.store import Snapshot, Writer
 
@@ -75,9 +78,9 @@ class Sync:
             self._spent[loader] = self._spent.get(loader, 0) + receipt["requests"]
         return frame
 
-    def _signals(self, listing: pl.DataFrame, snapshot: Snapshot | None) -> rules.Signals:
-        """What changed since `snapshot`, as far as a few requests can tell."""
-        progress = pl.DataFrame(schema=PROGRESS) if snapshot is None else _of_customers(snapshot.progress())
+    def _signals(self, listing: pl.DataFrame, store: Store | None) -> rules.Signals:
+        """What changed since the last sync, as far as a few requests can tell."""
+        progress = _known(store, "customer_id", "read_at", "usage_anchor").filter(pl.col("customer_id").is_not_null())
         anchors = self._anchors(progress)
         try:
             usage: pl.DataFrame | None = pl.concat([self._usage(anchor) for anchor in anchors])
@@ -85,13 +88,13 @@ class Sync:
             usage = None
         signals = rules.Signals(listing, anchors, usage)
         since = progress["read_at"].min()
-        if snapshot is None or not isinstance(since, datetime):
+        if store is None or not isinstance(since, datetime):
             return signals
         try:
             self._events = self._ask("audit_logs", starting_on=since - rules.SKEW)
         except _NO_SIGNAL:
             return replace(signals, named=None)
-        return self._attributed(signals, snapshot)
+        return self._attributed(signals, store.snapshot())
 
     def _attributed(self, signals: rules.Signals, snapshot: Snapshot) -> rules.Signals:
         """`signals` with the customers whose own the audit log names, and when it last named what is nobody's."""
@@ -128,67 +131,59 @@ class Sync:
 
     # --- what to read -----------------------------------------------------------------------------------------------
 
-    def _visits(self, signals: rules.Signals, store: Store | None, *, with_unknown: bool = False) -> list[Visit]:
-        """Whom to visit for what, in the order of their buckets."""
-        known = pl.DataFrame(schema=PROGRESS) if store is None else store.snapshot().progress()
+    def _plan(self, signals: rules.Signals, store: Store | None, *, with_unknown: bool = False) -> pl.DataFrame:
+        """What of whom to read: the columns of `rules.DUE`, bucket and usage_digest, in the order of the buckets."""
         due = rules.due(
             signals,
-            _of_customers(known),
+            _known(store, *rules.THEN),
             self._wish.tables,
             now=self._now(),
             open_every=self._wish.open_every,
             full_every=self._wish.full_every,
             customers=self._wish.customers,
             with_unknown=with_unknown,
+            already=self._sync_id,
         )
-        held = known.select("table", "customer_id", "digest", "open_since")
-        then = {(table, id_): rest for table, id_, *rest in held.iter_rows()}
-        # What this very sync has read is not read twice, whatever the reason.
-        now = known.filter(pl.col("sync_id") == self._sync_id)
-        due = due.join(now, on=["table", "customer_id"], how="anti", maintain_order="left")
-        order = {name: index for index, name in enumerate(MIRRORED)}
-        visits: dict[str, Visit] = {}
-        ids = due["customer_id"].unique(maintain_order=True)
-        buckets = [0] * len(ids) if store is None else store.bucket_of(ids).to_list()
-        facts = self._facts(signals, ids)
-        for id_, bucket in zip(ids, buckets, strict=True):
-            visits[id_] = Visit(id_, bucket, facts[id_].pop("start"), [], facts[id_])
-        for id_, table, reason in due.rows():
-            digest, open_since = then.get((table, id_), (None, None))
-            visits[id_].cells.append(Cell(MIRRORED[table], reason, digest, self._since(table, reason, open_since)))
-        for visit in visits.values():
-            visit.cells.sort(key=lambda cell: order[cell.table.name])
-        return sorted(visits.values(), key=lambda visit: visit.bucket)
-
-    def _since(self, table: str, reason: str, open_since: datetime | None) -> datetime | None:
-        """From when on a table of windows is read again; None: from the start."""
-        if MIRRORED[table].by_window is None or reason not in {"usage", "date", "open"}:
-            return None
-        recent = (self._now() - BACKDATING).replace(hour=0, minute=0, second=0, microsecond=0)
-        return min(recent, open_since or recent)
-
-    def _facts(self, signals: rules.Signals, ids: pl.Series) -> dict[str, dict[str, Any]]:
-        """What the progress keeps of each customer beside its rows, and when something of it can have happened."""
-        anchor = signals.anchors[0]
         usage = pl.DataFrame(schema=rules.USAGE) if signals.usage is None else signals.usage
-        digests = dict(usage.filter(pl.col("usage_anchor") == anchor).select("customer_id", "usage_digest").rows())
-        wanted = signals.listing.filter(pl.col("id").is_in(ids.implode()))
-        return {
-            id_: {
-                "start": (created_at or self._now()) - BACKDATING,
-                "updated_at": updated_at,
-                "archived_at": archived_at,
-                "usage_anchor": None if signals.usage is None else anchor,
-                "usage_digest": digests.get(id_, ""),
-            }
-            for id_, created_at, updated_at, archived_at in wanted.select(
-                "id", "created_at", "updated_at", "archived_at"
-            ).rows()
-        }
+        usage = usage.filter(pl.col("usage_anchor") == signals.anchors[0]).select("customer_id", "usage_digest")
+        ids = due["customer_id"]
+        bucket = pl.repeat(0, len(ids), dtype=pl.Int32, eager=True) if store is None else store.bucket_of(ids)
+        return (
+            due.with_columns(bucket.alias("bucket"), pl.col("table").cast(pl.Enum(list(MIRRORED))))
+            .join(usage, on="customer_id", how="left", maintain_order="left")
+            .with_columns(pl.col("usage_digest").fill_null(""))
+            .with_row_index("order")
+            .sort("bucket", pl.col("order").min().over("customer_id"), "table")
+        )
 
-    def _of_account(self, known: pl.DataFrame) -> Visit:
+    def _visits(self, plan: pl.DataFrame, signals: rules.Signals) -> Iterator[Visit]:
+        """Each customer of `plan`, made when it is its turn: an account may have very many."""
+        anchor = None if signals.usage is None else signals.anchors[0]
+        for _, bucket in plan.group_by("bucket", maintain_order=True):
+            for _, rows in groupby(bucket.iter_rows(named=True), key=itemgetter("customer_id")):
+                cells = [*rows]
+                row = cells[0]
+                facts = {name: row[name] for name in ("updated_at", "archived_at", "usage_digest")}
+                yield Visit(
+                    row["customer_id"],
+                    row["bucket"],
+                    (row["created_at"] or self._now()) - BACKDATING,
+                    [self._cell(cell) for cell in cells],
+                    {**facts, "usage_anchor": anchor},
+                )
+
+    def _cell(self, row: Mapping[str, Any]) -> Cell:
+        table = MIRRORED[row["table"]]
+        since = None  # from the start, unless it is a table of windows of which only the last may have moved
+        if table.by_window is not None and row["reason"] in {"usage", "date", "open"}:
+            recent = (self._now() - BACKDATING).replace(hour=0, minute=0, second=0, microsecond=0)
+            since = min(recent, row["open_since"] or recent)
+        return Cell(table, row["reason"], row["digest"], since)
+
+    def _of_account(self, store: Store | None) -> Visit:
         """The visit of the account's own tables."""
-        digests = dict(known.filter(pl.col("customer_id").is_null()).select("table", "digest").rows())
+        known = _known(store, "table", "customer_id", "digest").filter(pl.col("customer_id").is_null())
+        digests = dict(known.select("table", "digest").rows())
         names = [name for name in self._wish.tables if MIRRORED[name].owner is None]
         cells = [Cell(MIRRORED[name], "list", digests.get(name)) for name in names]
         return Visit(None, 0, self._now(), cells, {})
@@ -197,20 +192,13 @@ class Sync:
 
     def estimate(self, listing: pl.DataFrame, store: Store | None) -> Estimate:
         """What a sync would read, without reading it; costs the requests of the signals."""
-        snapshot = None if store is None else store.snapshot()
-        known = pl.DataFrame(schema=PROGRESS) if snapshot is None else snapshot.progress()
-        before = {row[:2]: row[2] for row in known.select("table", "customer_id", "requests").rows()}
-        visits = [self._of_account(known), *self._visits(self._signals(listing, snapshot), store)]
-        rows = [
-            (
-                cell.table.name,
-                cell.reason,
-                0 if visit.customer_id is None else 1,
-                before.get((cell.table.name, visit.customer_id)) or visit.least(self._now(), cell),
-            )
-            for visit in visits
-            for cell in visit.cells
-        ]
+        signals = self._signals(listing, store)
+        plan = self._plan(signals, store)
+        before = plan["requests"].to_list()
+        rows = [(cell.table.name, cell.reason, 0, 1) for cell in self._of_account(store).cells]
+        cells = ((visit, cell) for visit in self._visits(plan, signals) for cell in visit.cells)
+        for taken, (visit, cell) in zip(before, cells, strict=True):
+            rows.append((cell.table.name, cell.reason, 1, taken or visit.least(self._now(), cell)))
         return Estimate.of(rows, self._account._rate)  # noqa: SLF001  # its own part
 
     def run(self, listing: pl.DataFrame, store: Store, writer: Writer) -> None:
@@ -221,23 +209,31 @@ class Sync:
         _same_account(listing, store)
         self._want(store, writer)
         self._write_customers(listing, store, writer)
-        signals = self._signals(listing, store.snapshot())
+        signals = self._signals(listing, store)
         limit = Limit(load.tally, max_requests=self._left(), is_over=self._wish.is_over)
         reader = Reader(load, writer, limit, now=self._now, sync_id=self._sync_id)
 
-        def read(visits: Sequence[Visit]) -> None:
+        def read(visits: Iterable[Visit], customers: Counter[int], cells: int) -> None:
+            load.planned += cells
             account._background.run(  # noqa: SLF001  # as above
-                partial(reader.run, visits),
+                partial(reader.run, visits, customers),
                 tick=lambda: bar.show(requests=load.tally.requests, foreseen=load.foreseen, rows=load.tally.rows),
             )
 
+        def keep_up(signals: rules.Signals, *, with_unknown: bool) -> None:
+            plan = self._plan(signals, store, with_unknown=with_unknown)
+            heads = dict(plan.group_by("bucket").agg(pl.col("customer_id").n_unique()).rows())
+            read(self._visits(plan, signals), Counter(heads), plan.height)
+
         with account._receipt("sync", load.tally, {"tables": self._wish.tables}) as receipt:  # noqa: SLF001  # as above
             try:
-                read([self._of_account(store.snapshot().progress()), *self._visits(signals, store)])
+                own = self._of_account(store)
+                read([own], Counter({0: 1}), len(own.cells))
+                keep_up(signals, with_unknown=False)
                 if signals.unknown_at is not None and not reader.stopped:
                     # What the log names may be of customers read just now.
                     signals = self._attributed(signals, store.snapshot())
-                    read(self._visits(signals, store, with_unknown=True))
+                    keep_up(signals, with_unknown=True)
                 receipt["complete"] = not reader.stopped and not load.failures
             finally:
                 bar.close()
@@ -254,7 +250,8 @@ class Sync:
 
     def _want(self, store: Store, writer: Writer) -> None:
         """Note the tables that belong to the mirror from now on, so that it knows what it lacks."""
-        known = store.snapshot().progress().filter(pl.col("customer_id").is_null())["table"].to_list()
+        held = _known(store, "table", "customer_id")
+        known = held.filter(pl.col("customer_id").is_null())["table"].to_list()
         rows = [
             {"table": name, "bucket": 0, "sync_id": self._sync_id, "status": WANTED}
             for name in self._wish.tables
@@ -305,8 +302,11 @@ class Sync:
         writer.commit({}, pl.DataFrame(spent, schema=PROGRESS))
 
 
-def _of_customers(progress: pl.DataFrame) -> pl.DataFrame:
-    return progress.filter(pl.col("customer_id").is_not_null())
+def _known(store: Store | None, *columns: str) -> pl.DataFrame:
+    """What the mirror holds, by table and customer."""
+    if store is None:
+        return pl.DataFrame(schema={name: PROGRESS[name] for name in columns})
+    return store.snapshot().progress(*columns)
 
 
 def _same_account(listing: pl.DataFrame, store: Store) -> None:

@@ -19,9 +19,11 @@ MONEY = ("invoices", "balances")
 
 def listing(**moved: datetime) -> pl.DataFrame:
     """One active customer."""
-    row = {"id": "a", "updated_at": MADE, "archived_at": None, **moved}
+    row = {"id": "a", "created_at": MADE, "updated_at": MADE, "archived_at": None, **moved}
     instant = pl.Datetime("us", "UTC")
-    return pl.DataFrame([row], schema={"id": pl.String, "updated_at": instant, "archived_at": instant})
+    return pl.DataFrame(
+        [row], schema={"id": pl.String, **dict.fromkeys(("created_at", "updated_at", "archived_at"), instant)}
+    )
 
 
 def progress(**facts: Any) -> pl.DataFrame:
