@@ -82,8 +82,9 @@ def test_the_readme_section_runs_as_it_stands(
     """A mirror of the demo, synced twice, and a month reconciled from it without a token."""
     monkeypatch.chdir(tmp_path)
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    sync, reconcile = "metronome-analytics sync mirror --demo", (
-        "metronome-analytics reconcile --mirror mirror --month 2026-10 --out report"
+    sync, reconcile = (
+        "metronome-analytics sync mirror --demo",
+        "metronome-analytics reconcile --mirror mirror --month 2026-10 --out report",
     )
     assert sync in readme
     assert reconcile in readme
