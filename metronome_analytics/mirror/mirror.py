@@ -45,9 +45,9 @@ class Mirror:
     Archived customers are in it. `completeness` tells how much of the account it holds.
     """
 
-    def __init__(self, store: Store, *, when: int | datetime | None = None, bucket: int | None = None) -> None:
+    def __init__(self, store: Store, snapshot: Snapshot | None = None, *, bucket: int | None = None) -> None:
         self._store = store
-        self._snapshot: Snapshot = store.snapshot(when)
+        self._snapshot = store.snapshot() if snapshot is None else snapshot
         self._bucket = bucket
 
     # --- the tables ------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ class Mirror:
 
     def as_of(self, when: Instant | int) -> Mirror:
         """The mirror as it was at a time (UTC) or at a `version`. Raises MirrorError for before the first sync."""
-        return Mirror(self._store, when=_moment(when), bucket=self._bucket)
+        return Mirror(self._store, self._store.snapshot(_moment(when)), bucket=self._bucket)
 
     def changes(self, since: Instant | int) -> pl.DataFrame:
         """What was added, changed, voided and removed since a time or version, by key and column.
@@ -257,11 +257,13 @@ class Mirror:
     ) -> pl.DataFrame | Reconciliation:
         """What `analysis` finds bucket by bucket: `mirror.map(lambda part: ma.burn_down(part.balances(), as_of=now))`.
 
-        `part` is the mirror with the customers of one bucket. It must hold for each customer by itself, as burn_down,
-        utilisation, forecast, drain_order, balance_lint, daily_costs and reconcile do. Without a `client` the buckets
-        are read one after the other in this process; with a Dask client on its workers, which read for themselves
-        (from object storage, unless they share this disk), and whose deaths Dask makes good. Rows come in the order
-        of the buckets, the same with and without a client.
+        `part` is the mirror with the customers of one bucket. The analysis must hold for each customer by itself, as
+        burn_down, utilisation, forecast, drain_order, balance_lint and daily_costs do, and reconcile except for parent
+        and child contracts (in another bucket they are "not checked") and `external=` (leave it out here). Without a
+        `client` the buckets are read one after the other in this process; with a Dask client on its workers, which
+        read for themselves (from object storage, unless they share this disk), and whose deaths Dask makes good.
+        Rows come in the order of the buckets, the same with and without a client. Return what you need, not every
+        row: only that is kept.
         """
         return map_buckets(self.part, self.buckets, analysis, client=client)  # type: ignore[arg-type]  # either kind
 
@@ -272,7 +274,7 @@ class Mirror:
 
     def part(self, bucket: int) -> Mirror:
         """The mirror with the customers of one bucket only."""
-        return Mirror(self._store, when=self._snapshot.version, bucket=bucket)
+        return Mirror(self._store, self._snapshot, bucket=bucket)
 
     def __reduce__(self) -> tuple[object, ...]:
         return _reopened, (self._store.uri, self._store.storage_options, self._snapshot.version, self._bucket)
@@ -306,4 +308,5 @@ def _moment(when: Instant | int) -> int | datetime:
 
 
 def _reopened(uri: str, storage_options: Mapping[str, str] | None, version: int, bucket: int | None) -> Mirror:
-    return Mirror(Store.open(uri, LAYOUTS, storage_options=storage_options), when=version, bucket=bucket)
+    store = Store.open(uri, LAYOUTS, storage_options=storage_options)
+    return Mirror(store, store.snapshot(version), bucket=bucket)

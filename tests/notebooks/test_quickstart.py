@@ -71,7 +71,9 @@ def test_every_cell_runs_and_the_loads_are_complete(executed: Path) -> None:
     outputs = [output for cell in read(executed)["cells"] for output in cell.get("outputs", [])]
     assert [output for output in outputs if output["output_type"] in {"error", "stream"}] == []
     receipts = "".join(outputs[-1]["data"]["text/plain"])
-    assert receipts.count("true") == 3
+    shape = re.match(r"shape: \((\d+),", receipts)
+    assert shape is not None
+    assert receipts.count("true") == int(shape[1]) > 3
     assert "false" not in receipts
 
 
