@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
-import random
 import time
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from benchmarks.memory import peak
-from benchmarks.mirror_writing import with_customers
-from benchmarks.payload import invoices
+from benchmarks.mirror_writing import repeated, with_customers
 from benchmarks.result import Options, Result
-from benchmarks.server import ANYBODY, Lists, Repeated, invoices_path, running
+from benchmarks.server import running
 from benchmarks.subject import account
 
 if TYPE_CHECKING:
@@ -28,7 +25,7 @@ def run(options: Options) -> list[Result]:
     customers, months = (50, 100) if options.quick else (5_000, 200)
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    with TemporaryDirectory() as folder, running(with_customers, repeated, customers, months) as server:
+    with TemporaryDirectory() as folder, running(with_customers, repeated, customers, months, _LINES) as server:
         process = context.Process(target=_measure, args=(there, server.url, folder))
         process.start()
         most, rows, seconds = here.recv()
@@ -36,15 +33,6 @@ def run(options: Options) -> list[Result]:
     lines = rows * _LINES[0]
     detail = f"{rows:,} invoices, {lines:,} lines, {seconds:.0f} s"
     return [Result("mirror, memory", f"<= {_BAR} MB", f"{most / 1e6:.0f} MB", most / 1e6 <= _BAR, detail)]
-
-
-def repeated(customers: int, months: int, seed: int = 7) -> Lists:
-    """The same invoices for every customer: what they hold is not looked at, and need not be kept for each."""
-    [(path, rows)] = invoices(1, months, _LINES, seed).items()
-    whose = path.split("/")[3].encode()
-    everybodys = Repeated(row.replace(whose, ANYBODY.encode()) for row in rows)
-    dice = random.Random(seed)  # noqa: S311  # makes data, not secrets
-    return {invoices_path(str(UUID(int=dice.getrandbits(128)))): everybodys for _ in range(customers)}
 
 
 def _measure(result: Connection, url: str, folder: str) -> None:
