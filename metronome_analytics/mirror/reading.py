@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 # What a customer's rows of one table may hold before they go to disk, and those of all that wait for their bucket.
 _SPILL_CUSTOMER = 4 * 1024 * 1024
 _SPILL_ALL = 16 * 1024 * 1024
-# Customers read at once: a page in flight costs several times its size, and a pace or a decoder is kept busy by few.
-_AT_ONCE = 6
 # Whole buckets are committed when so many are ready, or so long after the last time.
 _COMMIT_BUCKETS = 16
 _COMMIT_SECONDS = 30.0
@@ -171,7 +169,7 @@ class Reader:
 
         async with anyio.create_task_group() as group:
             group.start_soon(self._collect, receive, customers)
-            for _ in range(min(self._load.concurrency, _AT_ONCE)):
+            for _ in range(self._load.concurrency):
                 group.start_soon(work, send.clone())
             send.close()
         if self._fatal is not None:

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 # About so many customers share a bucket: the unit in which a mirror is written, and analyses are run.
 CUSTOMERS_PER_BUCKET = 32
 
+# Customers read at once where no pace is set: a page in flight costs several times its size, and few keep the decoders
+# busy. A pace needs as many as the account allows, since each may wait long for its answer, and few pages are there.
+UNPACED_AT_ONCE = 6
+
 # What an account that may not read a signal answers.
 _NO_SIGNAL = (AuthenticationError, NotFoundError, RequestRejected)
 
@@ -204,7 +208,10 @@ class Sync:
     def run(self, listing: pl.DataFrame, store: Store, writer: Writer) -> None:
         """Bring the mirror up to date, as far as the limits let; what failed is raised when all else is done."""
         account = self._account
-        load = Load(account._client, account._drift, account._concurrency, collect=True)  # noqa: SLF001  # its own part
+        at_once: int = account._concurrency  # noqa: SLF001  # its own part
+        if account._rate is None:  # noqa: SLF001  # as above
+            at_once = min(at_once, UNPACED_AT_ONCE)
+        load = Load(account._client, account._drift, at_once, collect=True)  # noqa: SLF001  # as above
         bar = ProgressBar("sync", account._progress)  # noqa: SLF001  # as above
         _same_account(listing, store)
         self._want(store, writer)
