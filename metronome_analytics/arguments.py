@@ -111,10 +111,15 @@ def required_window(starting_on: Instant, ending_before: Instant) -> tuple[datet
     return start, end
 
 
+def midnight(at: datetime) -> datetime:
+    """The start of the UTC day of `at`."""
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def whole_days(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     """The smallest window of whole UTC days that holds [start, end): usage-like endpoints take midnights only."""
-    first = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    last = end.replace(hour=0, minute=0, second=0, microsecond=0)
+    first = midnight(start)
+    last = midnight(end)
     return first, last if last == end else last + timedelta(days=1)
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from rich.text import Text
 
 from metronome_analytics.account import connect
@@ -20,6 +20,7 @@ from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import TABLES, Table, Wish
 from metronome_analytics.cli.log import readable_log
 from metronome_analytics.cli.mirroring import sync, write_demo_mirror
+from metronome_analytics.cli.options import Many
 from metronome_analytics.cli.printing import endpoint_lines, say, screen
 from metronome_analytics.cli.reconciling import reconcile, write_demo_report
 from metronome_analytics.cli.run import fill, report, running_out, unfinished
@@ -43,8 +44,6 @@ app.command(entries)
 app.command(journal)
 app.command(reconcile)
 app.command(sync)
-
-Many = Parameter(consume_multiple=True, negative=())
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

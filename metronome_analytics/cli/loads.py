@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import polars as pl
 
-from metronome_analytics.arguments import customer_ids, instant, window
+from metronome_analytics.arguments import customer_ids, instant, midnight, window
 from metronome_analytics.errors import NotFoundError
 from metronome_analytics.tables import cost_lines, ledger, line_items, segments
 
@@ -62,7 +62,7 @@ class Wish:
     @property
     def daily(self) -> tuple[datetime, datetime]:
         """The window of breakdowns and costs: as given, else the last five weeks with today."""
-        tomorrow = self.as_of.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        tomorrow = midnight(self.as_of) + timedelta(days=1)
         end = instant("ending_before", self.ending_before) or tomorrow
         start = instant("starting_on", self.starting_on) or end - RECENT
         window(("starting_on", start), ("ending_before", end))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,20 +10,16 @@ import polars as pl
 from cyclopts import Parameter
 from rich.text import Text
 
-from metronome_analytics.account import connect
+from metronome_analytics.cli.options import Many, opened
 from metronome_analytics.cli.printing import count, grid, heading, say, screen
 from metronome_analytics.mirror.estimate import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console
 
     from metronome_analytics.account import Account
     from metronome_analytics.cli.folder import Folder
     from metronome_analytics.mirror.mirror import Mirror
-
-Many = Parameter(consume_multiple=True, negative=())
 
 
 def sync(
@@ -73,12 +67,11 @@ def sync(
     max_requests_per_second
         The pace; Metronome throttles an account, not a program.
     """
-    place = uri if "://" in uri else Path(uri)
     console = screen()
-    with _opened(environment, base_url, max_requests_per_second, demo=demo) as account:
+    with opened(environment, base_url, max_requests_per_second, demo=demo) as (account, _):
         say(console, Text(repr(account), style="dim"))
         done = account.sync(
-            place,
+            uri,
             tables=tables,
             customers=customer,
             max_requests=max_requests,
@@ -94,7 +87,7 @@ def sync(
 
 def show_estimate(console: Console, estimate: Estimate) -> None:
     """What a sync would take."""
-    heading(console, "A sync would read", repr(estimate)[len("Estimate(") : -1])
+    heading(console, "A sync would read", estimate.summary)
     rows = grid("Table", "Why", "Customers>", "Requests>")
     for name, reason, customers, requests in estimate.table.iter_rows():
         rows.add_row(name, reason, f"{customers:,}", f"{requests:,}")
@@ -129,18 +122,6 @@ def write_demo_mirror(console: Console, account: Account, folder: Folder) -> str
     heading(console, "Mirror", "Delta Lake tables that are read once and then kept up: metronome-analytics sync.")
     say(console, f"The first sync took {count(first, 'request')}, the second, of an unchanged account, {second:,}.")
     return "mirror"
-
-
-@contextmanager
-def _opened(environment: str | None, base_url: str | None, pace: float, *, demo: bool) -> Iterator[Account]:
-    if not demo:
-        with connect(base_url=base_url, environment=environment, max_requests_per_second=pace) as account:
-            yield account
-        return
-    from metronome_analytics import demo as simulated  # noqa: PLC0415  # a real account must not load the simulator
-
-    with simulated() as account:
-        yield account
 
 
 def as_of(mirror: Mirror) -> datetime:

@@ -5,29 +5,30 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.text import Text
 
-from metronome_analytics.account import Account, connect
 from metronome_analytics.analysis import reconcile as reconciled
 from metronome_analytics.cli import findings
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import every_customer, every_net_balance
 from metronome_analytics.cli.month import By, column_mapping, month_start, of_month, read_external
+from metronome_analytics.cli.options import opened
 from metronome_analytics.cli.printing import count, say, screen
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import Receipts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     import polars as pl
     from rich.console import Console
 
+    from metronome_analytics.account import Account
     from metronome_analytics.analysis import Reconciliation
 
 FAILED, UNSURE = 1, 2
@@ -160,7 +161,7 @@ def _books(
 ) -> Iterator[_Books]:
     """The books of an account, or of its mirror."""
     if mirror is None:
-        with _opened(environment, base_url, pace, demo=demo) as (account, as_of):
+        with opened(environment, base_url, pace, demo=demo) as (account, as_of):
             loaded = _load(account)
             yield _Books(loaded, repr(account), account.environment, as_of, account.receipts)
         return
@@ -169,7 +170,7 @@ def _books(
     from metronome_analytics.cli.mirroring import as_of as newest  # noqa: PLC0415  # deltalake is an extra
     from metronome_analytics.mirror.mirror import open_mirror  # noqa: PLC0415  # as above
 
-    held = open_mirror(mirror if "://" in mirror else Path(mirror))
+    held = open_mirror(mirror)
     frames = (held.customers(), held.invoices(), held.balances(), held.net_balances())
     yield _Books(
         _Loaded(*(frame.collect() for frame in frames)),
@@ -186,22 +187,6 @@ def _load(account: Account) -> _Loaded:
     invoices = account.invoices(ids)
     balances = account.balances(ids, include_archived=True)
     return _Loaded(customers, invoices, balances, every_net_balance(account, balances))
-
-
-@contextmanager
-def _opened(
-    environment: str | None, base_url: str | None, pace: float, *, demo: bool
-) -> Iterator[tuple[Account, datetime]]:
-    """The account, and the moment its books are read at."""
-    if not demo:
-        with connect(base_url=base_url, environment=environment, max_requests_per_second=pace) as account:
-            yield account, datetime.now(UTC)
-        return
-    from metronome_analytics import demo as simulated  # noqa: PLC0415  # a real account must not load the simulator
-    from metronome_analytics.simulator.simulator import AS_OF  # noqa: PLC0415  # as above
-
-    with simulated(as_of=AS_OF) as account:
-        yield account, AS_OF
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from metronome_analytics.analysis.drawdown import applied
+from metronome_analytics.arguments import midnight
 
 MONEY = pl.Decimal(38, 10)
 INSTANT = pl.Datetime("us", "UTC")
@@ -202,7 +203,7 @@ def _paced(left: pl.DataFrame, lines: pl.DataFrame | None, as_of: datetime) -> p
     """`left` with `burn_per_day`: what whole days of the last four weeks drew, null when none was watched."""
     if lines is None:
         return left.with_columns(pl.lit(None, pl.Float64).alias("burn_per_day"))
-    today = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = midnight(as_of)
     begin, start = pl.lit(today - PACE, INSTANT), pl.col("breakdown_start_timestamp")
     drawn = (
         applied(lines.lazy())

@@ -43,9 +43,11 @@ class Estimate:
         return None if self.pace is None else timedelta(seconds=round(self.requests / self.pace))
 
     def __repr__(self) -> str:
-        return f"Estimate({self._told()})"
+        return f"Estimate({self.summary})"
 
-    def _told(self) -> str:
+    @property
+    def summary(self) -> str:
+        """Both in words."""
         took = "unpaced" if self.duration is None else f"{self.duration} at {self.pace:g} a second"
         return f"at least {self.requests:,} requests, {took}"
 
@@ -56,6 +58,6 @@ class Estimate:
         )
         heads = "".join(f"<th>{name}</th>" for name in self.table.columns)
         return (
-            f"<div><strong>{escape(self._told().capitalize())}</strong>"
+            f"<div><strong>{escape(self.summary.capitalize())}</strong>"
             f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, overload
 
@@ -147,7 +148,7 @@ class Mirror:
         """When the newest of it was committed."""
         return self._snapshot.at
 
-    @property
+    @cached_property
     def completeness(self) -> pl.DataFrame:
         """One row per table: table, customers (of the account), complete, failed, missing, rows, oldest, newest.
 

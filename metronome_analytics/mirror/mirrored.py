@@ -51,8 +51,7 @@ class Span:
     @property
     def days(self) -> tuple[datetime, datetime]:
         """Whole days that hold the span, today included."""
-        first, today = (at.replace(hour=0, minute=0, second=0, microsecond=0) for at in (self.start, self.now))
-        return first, today + _DAY
+        return args.midnight(self.start), args.midnight(self.now) + _DAY
 
 
 @dataclass(frozen=True, slots=True)

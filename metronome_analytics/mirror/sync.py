@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from metronome_analytics.arguments import midnight
 from metronome_analytics.errors import (
     AuthenticationError,
     MirrorMismatch,
@@ -109,9 +110,7 @@ class Sync:
             ids = rest["resource_id"].unique().implode()
             for table in ("contracts", "invoices", "balances"):
                 held = snapshot.scan(table).filter(pl.col("id").is_in(ids))
-                owners.append(
-                    held.select("customer_id", resource_id="id").select("resource_id", "customer_id").collect()
-                )
+                owners.append(held.select(pl.col("id").alias("resource_id"), "customer_id").collect())
         of = pl.concat(owners).unique()
         named = events.join(of, on="resource_id").group_by("customer_id").agg(named_at=pl.col("timestamp").max())
         unknown_at = events.join(of, on="resource_id", how="anti")["timestamp"].max()
@@ -128,7 +127,7 @@ class Sync:
         return tuple(dict.fromkeys([here, *kept[: rules.ANCHORS_KEPT]]))
 
     def _usage(self, anchor: datetime) -> pl.DataFrame:
-        tomorrow = self._now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        tomorrow = midnight(self._now()) + timedelta(days=1)
         return rules.usage_digests(
             self._ask("usage", starting_on=anchor, ending_before=tomorrow, window_size="none"), anchor
         )
@@ -180,7 +179,7 @@ class Sync:
         table = MIRRORED[row["table"]]
         since = None  # from the start, unless it is a table of windows of which only the last may have moved
         if table.by_window is not None and row["reason"] in {"usage", "date", "open"}:
-            recent = (self._now() - BACKDATING).replace(hour=0, minute=0, second=0, microsecond=0)
+            recent = midnight(self._now() - BACKDATING)
             since = min(recent, row["open_since"] or recent)
         return Cell(table, row["reason"], row["digest"], since)
 
