@@ -203,7 +203,8 @@ class Load:
 def _labelled(rows: pl.DataFrame, request: Request) -> pl.DataFrame:
     """`rows` with what they were asked for (whose they are), where the API does not repeat it."""
     wire = dict(request.endpoint.wire or ())
-    return rows.with_columns(pl.lit(text).alias(name) for name, text in request.labels.items() if name not in wire)
+    labels = [pl.lit(text).alias(name) for name, text in request.labels.items() if name not in wire]
+    return rows.with_columns_seq(labels) if labels else rows
 
 
 def _empty(endpoint: Endpoint) -> pl.DataFrame:

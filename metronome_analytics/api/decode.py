@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _RFC3339 = "%+"
 # What may come before an answer: white space and a byte order mark.
 _BEFORE = b"\xef\xbb\xbf \t\r\n"
+# What may come between a key and its value.
+_SPACE = r"[ \t\r\n]*"
+_COLON = rf"{_SPACE}:{_SPACE}"
 
 
 class Undecodable(MalformedResponse):
@@ -98,8 +101,7 @@ class _Schema:
 
     def undeclared_keys(self, body: bytes) -> set[str]:
         """The keys in `body` that no field has, without those of free-form objects that nest nothing."""
-        # Up to the first brace in it a free-form object is free, even where that brace stands in a text.
-        return _keys_in(pl.Series([body.decode()]).str.replace_all(self._free_form, "")) - self.known_keys
+        return _keys_in(pl.Series([body]).cast(pl.String), self._free_form) - self.known_keys
 
 
 class Reading:
@@ -114,7 +116,7 @@ class Reading:
         self.keys = keys
         row = _only(schema.wire, keys)
         data = _physical(row)
-        self.envelope = {"data": pl.List(data) if schema.is_list else data, **_cursor_field(schema.cursor)}
+        self.envelope = pl.Schema({"data": pl.List(data) if schema.is_list else data, **_cursor_field(schema.cursor)})
         here = dict(_fields(row))
         self.columns = [_converted(name, dtype) for name, dtype in here.items()]
         self._whole = {
@@ -126,8 +128,8 @@ class Reading:
         unmet = _keys(schema.wire) - keys
         rest = [*_mistyped(schema, keys), *_mistyped_texts(schema, keys), *_json_values(schema, keys)]
         if unmet:
-            rest.append(rf'(?:{_any_of(unmet)})"\s*:')
-        self._surprise = f'"(?:{"|".join(rest)})'
+            rest.append(rf'(?:{_any_of(unmet)})"{_SPACE}:')
+        self._surprise = pl.col("answer").str.contains(f'"(?:{"|".join(rest)})')
 
     def whole(self, met: pl.DataFrame) -> pl.DataFrame:
         """`met`, and what was left out as nulls; columns the wire does not have stay behind it."""
@@ -135,7 +137,7 @@ class Reading:
 
     def is_surprised_by(self, answer: pl.Series) -> bool:
         """Whether there is a key that was not met yet, or a value that polars would convert without a word."""
-        return bool(answer.str.contains(self._surprise).item())
+        return bool(answer.to_frame("answer").select_seq(self._surprise).item())
 
 
 @cache
@@ -149,8 +151,13 @@ def _cursor_field(path: tuple[str, ...]) -> dict[str, pl.DataType]:
     return {first: pl.Struct(_cursor_field(tuple(rest))) if rest else pl.String()}
 
 
-def _keys_in(text: pl.Series) -> set[str]:
-    return set(text.str.extract_all(r'"\w+"\s*:').explode().unique().str.extract(r'"(\w+)"'))
+_KEY = rf'"(\w+)"{_SPACE}:'
+
+
+def _keys_in(text: pl.Series, but_in: str | None = None) -> set[str]:
+    """The keys in `text`, without those of the objects that `but_in` matches, key and all."""
+    found = text.str.extract_all(_KEY if but_in is None else f"{but_in}|{_KEY}").explode().unique()
+    return set(found.str.extract(f"^{_KEY}$").drop_nulls())
 
 
 def _read(body: bytes, schema: _Schema, reading: Reading) -> Page:
@@ -163,7 +170,8 @@ def _read(body: bytes, schema: _Schema, reading: Reading) -> Page:
     cursor = answer[schema.cursor[0]]
     for name in schema.cursor[1:]:
         cursor = cursor.struct.field(name)
-    return Page(rows.struct.unnest().select(reading.columns), reading, cursor.item() or None, body)
+    # One after the other: pages are decoded side by side, so polars' own threads would only get into each other's way.
+    return Page(rows.struct.unnest().select_seq(reading.columns), reading, cursor.item() or None, body)
 
 
 # --- wire dtype -> what polars reads, and back -------------------------------------------------------------
@@ -320,15 +328,15 @@ def _keys(dtype: pl.DataType) -> set[str]:
 def _json_values(schema: _Schema, keys: frozenset[str]) -> list[str]:
     """Match a field kept as JSON text that is not null: its text is made by `_explain`, whatever it holds."""
     names = {name for name, dtype in _walk(schema.wire) if isinstance(dtype, JsonText)} & keys
-    return [rf'(?:{_any_of(names)})"\s*:\s*[^\sn]'] if names else []
+    return [rf'(?:{_any_of(names)})"{_COLON}[^ \t\r\nn]'] if names else []
 
 
 def _mistyped_texts(schema: _Schema, keys: frozenset[str]) -> list[str]:
     """Match a list of texts with something else in it, which polars would take for a text."""
     lists = pl.List(pl.String())
     names = {name for name, dtype in _walk(schema.wire) if dtype == lists} & keys
-    text = r'\s*"(?:[^"\\]|\\.)*"\s*,'
-    return [rf'(?:{_any_of(names)})"\s*:\s*\[(?:{text})*\s*[-0-9tf]'] if names else []
+    text = rf'{_SPACE}"(?:[^"\\]|\\.)*"{_SPACE},'
+    return [rf'(?:{_any_of(names)})"{_COLON}\[(?:{text})*{_SPACE}[-0-9tf]'] if names else []
 
 
 def _mistyped(schema: _Schema, keys: frozenset[str]) -> list[str]:
@@ -341,7 +349,7 @@ def _mistyped(schema: _Schema, keys: frozenset[str]) -> list[str]:
     for name, converted in starts.items():
         if converted and name in {*keys, *schema.cursor}:
             groups.setdefault("".join(sorted(converted)), set()).add(name)
-    return [rf'(?:{_any_of(names)})"\s*:\s*[{re.escape(converted)}]' for converted, names in sorted(groups.items())]
+    return [rf'(?:{_any_of(names)})"{_COLON}[{re.escape(converted)}]' for converted, names in sorted(groups.items())]
 
 
 def _any_of(names: Iterable[str]) -> str:
@@ -349,12 +357,15 @@ def _any_of(names: Iterable[str]) -> str:
 
 
 def _free_form_pattern(row: pl.Struct) -> str:
-    """Matches a flat free-form object, with its key; nothing outside of one."""
+    """Matches a flat free-form object, with its key; nothing outside of one.
+
+    Up to the first brace in it a free-form object is free, even where that brace stands in a text.
+    """
     kinds: dict[str, list[bool]] = {}
     for name, dtype in _walk(row):
         kinds.setdefault(name, []).append(isinstance(dtype, pl.Map) and isinstance(dtype.value, pl.String))
     names = "|".join(re.escape(name) for name, free in kinds.items() if all(free)) or r"[^\s\S]"
-    return f'"(?:{names})"\\s*:\\s*\\{{[^{{}}]*\\}}'
+    return f'"(?:{names})"{_COLON}\\{{[^{{}}]*\\}}'
 
 
 # --- the second, explaining reading ---------------------------------------------------------------------------

@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import anyio
+import httpcore
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -242,3 +244,24 @@ def test_a_throttled_account_holds_everyone_back() -> None:
     assert client._pace._held_until == 0.0
     client._refusal(httpx.Response(429, headers={"Retry-After": "30", "X-Metronome-Rate-Limit-Type": "client"}), b"")
     assert client._pace._held_until > 0.0
+
+
+def test_bodies_are_read_in_large_pieces() -> None:
+    """A connection asks the network for a quarter of a megabyte at once, wherever it keeps that number."""
+    asked_for: list[int] = []
+
+    class Stream(httpcore.AsyncMockStream):
+        async def read(self, max_bytes: int, *rest: float | None, **named: float | None) -> bytes:
+            asked_for.append(max_bytes)
+            return await super().read(max_bytes, *rest, **named)
+
+    class Backend(httpcore.AsyncMockBackend):
+        async def connect_tcp(self, *_: object, **__: object) -> Stream:
+            return Stream([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{}"])
+
+    async def fetch() -> bytes:
+        async with httpcore.AsyncConnectionPool(network_backend=Backend([])) as pool:
+            return (await pool.request("GET", "http://localhost/")).content
+
+    assert anyio.run(fetch) == b"{}"
+    assert set(asked_for) == {256 * 1024}
