@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -38,7 +39,7 @@ from metronome_analytics.errors import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable, Generator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 
     from pydantic import SecretStr
 
@@ -109,6 +110,40 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+class _Connections:
+    """As many connections as may be open at once, each a client of its own; the one used last is used first.
+
+    httpx would keep them in one pool, which looks at all that are idle before and after each request: of a small
+    answer's time that is nearly half. A transport that was given is `shared` by all of them, and closed once.
+    """
+
+    def __init__(self, opened: Callable[[], httpx.AsyncClient], most: int, *, shared: bool) -> None:
+        self._opened = opened
+        self._turns = anyio.Semaphore(most)
+        self._all: list[httpx.AsyncClient] = []
+        self._idle: list[httpx.AsyncClient] = []
+        self._shared = shared
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client nobody else uses meanwhile."""
+        async with self._turns:
+            http = self._idle.pop() if self._idle else self._another()
+            try:
+                yield http
+            finally:
+                self._idle.append(http)
+
+    def _another(self) -> httpx.AsyncClient:
+        if not (self._shared and self._all):
+            self._all.append(self._opened())
+        return self._all[-1]
+
+    async def aclose(self) -> None:
+        for http in self._all:
+            await http.aclose()
+
+
 class Client:
     """Speaks to one account, from one event loop. Share it: the pace is the account's, not the call's."""
 
@@ -132,19 +167,22 @@ class Client:
         self.decoding = anyio.CapacityLimiter(os.cpu_count() or 1)
         self._retry_attempts = retry_attempts
         self._retry_budget = retry_budget
-        self._http = httpx.AsyncClient(
-            auth=_Bearer(token),
-            base_url=base_url,
-            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT), pool=None),
-            limits=httpx.Limits(max_connections=max_concurrency, max_keepalive_connections=max_concurrency),
-            headers={"Accept": "application/json", "User-Agent": "metronome-analytics"},
-            verify=_certificates(),
-            transport=transport,
+        self._connections = _Connections(
+            lambda: httpx.AsyncClient(
+                auth=_Bearer(token),
+                base_url=base_url,
+                timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT), pool=None),
+                headers={"Accept": "application/json", "User-Agent": "metronome-analytics"},
+                verify=_certificates(),
+                transport=transport,
+            ),
+            max_concurrency,
+            shared=transport is not None,
         )
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
+        await self._connections.aclose()
 
     async def fetch(
         self, request: Request, parse: Callable[[bytes], Awaitable[T]], *, tally: Tally, page: int | None = None
@@ -192,14 +230,15 @@ class Client:
         await self._pace.turn()
         tally.requests += 1
         try:
-            response = await self._http.request(
-                endpoint.method,
-                endpoint.path.format_map({name: quote(value, safe="") for name, value in request.path.items()}),
-                params=_query(request.query),
-                json=dict(request.body) if endpoint.method == "POST" else None,
-                # What answers no JSON (a PDF, an empty body) is asked for as whatever it is.
-                headers={**({} if endpoint.wire is not None else {"Accept": "*/*"}), **request.headers},
-            )
+            async with self._connections.one() as http:
+                response = await http.request(
+                    endpoint.method,
+                    endpoint.path.format_map({name: quote(value, safe="") for name, value in request.path.items()}),
+                    params=_query(request.query),
+                    json=dict(request.body) if endpoint.method == "POST" else None,
+                    # What answers no JSON (a PDF, an empty body) is asked for as whatever it is.
+                    headers={**({} if endpoint.wire is not None else {"Accept": "*/*"}), **request.headers},
+                )
         except httpx.TransportError as error:
             lost = TransportError(f"No whole answer arrived: {type(error).__name__}: {error}".rstrip(": ") + ".")
             lost.sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
