@@ -139,7 +139,7 @@ def select(rows: Frame, table: type[dy.Schema]) -> Frame:
     # What is not kept whole is taken apart once: `struct.field` looks at every field of a struct to reach one.
     paths = {path for source in sources.values() for path in source}
     apart = {path.split(".")[0] for path in paths if "." in path} - paths
-    return rows.unnest(sorted(apart), separator=".").select(
+    return rows.unnest(sorted(apart), separator=".").select_seq(
         _first([_field(path, apart) for path in sources[name]], column.dtype).alias(name)
         for name, column in table.columns().items()
     )
