@@ -20,13 +20,16 @@ _LATENCY = 0.02
 
 def run(options: Options) -> list[Result]:
     """The time of a first sync over that of the load."""
-    customers = 50 if options.quick else 250
+    customers = 50 if options.quick else 500
     with TemporaryDirectory() as folder, running(with_customers, repeated, customers, 24, latency=_LATENCY) as server:
         place = Path(folder, "mirror")
 
         def loaded() -> None:
+            # A sync reads the customers too.
             with account(server.url) as opened:
-                opened.invoices(server.customers)
+                ids = opened.customers()["id"]
+                opened.customers(only_archived=True)
+                opened.invoices(ids)
 
         def synced() -> None:
             shutil.rmtree(place, ignore_errors=True)

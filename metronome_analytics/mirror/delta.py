@@ -45,7 +45,7 @@ _CONFIGURATION = {
 }
 
 # Of a row group, which is held in memory as a whole: an invoice may nest thousands of lines.
-_ROW_GROUP_BYTES = 8 * 1024 * 1024
+_ROW_GROUP_BYTES = 16 * 1024 * 1024
 _ROW_GROUP_ROWS = 32_768
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -117,6 +117,29 @@ class Visit:
         return sum(len(cell.table.requests(self.customer_id or "", span)) for cell, span in spans)
 
 
+class Batch(NamedTuple):
+    """Pages of one table and bucket on their way to disk, and whose they are."""
+
+    bucket: int
+    cells: Sequence[tuple[Visit, Cell]]
+    pages: Sequence[Chunk]
+
+
+def _batches(waiting: Mapping[int, Sequence[Visit]]) -> list[Batch]:
+    """The pages that `waiting` holds, which it does not hold any more."""
+    batches = []
+    for bucket, visits in waiting.items():
+        by_table: dict[str, list[tuple[Visit, Cell]]] = {}
+        for visit in visits:
+            for cell in visit.cells:
+                if cell.wire:
+                    by_table.setdefault(cell.table.name, []).append((visit, cell))
+        batches += [
+            Batch(bucket, cells, [page for _, cell in cells for page in cell.let_go()]) for cells in by_table.values()
+        ]
+    return batches
+
+
 class Limit:
     """When to stop: before a customer whose reading would not fit any more."""
 
@@ -146,6 +169,7 @@ class Reader:
         self._sync_id = sync_id
         self._fatal: MetronomeError | None = None
         self._can_write = True
+        self._turn = anyio.Semaphore(1, max_value=1)  # of those who write
         self.stopped = False  # by a limit, before the last visit
 
     async def run(self, visits: Iterable[Visit], customers: Counter[int]) -> None:
@@ -199,7 +223,8 @@ class Reader:
                         if cell.table.name == "balances":
                             units |= dict.fromkeys(credit_types(whole([page])))
                         if cell.held > _SPILL_CUSTOMER:
-                            cell.parts += await anyio.to_thread.run_sync(self._shape, visit.bucket, [(visit, cell)])
+                            batch = Batch(visit.bucket, [(visit, cell)], cell.let_go())
+                            cell.parts += await anyio.to_thread.run_sync(self._bring, batch)
                 self._load.finished += 1
         except _PERSONAL as error:
             visit.error = error
@@ -213,8 +238,8 @@ class Reader:
         """Rows of somebody else would take the place of nobody's, and be there twice."""
         if visit.customer_id is None or not rows.height:
             return
-        theirs = rows["customer_id"].unique().to_list() if "customer_id" in rows.columns else [None]
-        if theirs != [visit.customer_id]:
+        if "customer_id" not in rows.columns or not (rows["customer_id"] == visit.customer_id).all(ignore_nulls=False):
+            theirs = rows["customer_id"].unique().to_list() if "customer_id" in rows.columns else [None]
             raise MalformedResponse(
                 f"Asked for the rows of one customer, the API answered those of {theirs}.",
                 endpoint=str(ENDPOINTS[cell.table.name]),
@@ -227,30 +252,36 @@ class Reader:
         """Commit the buckets whose last visit is in, now and then; in the end whatever there is."""
         waiting: dict[int, list[Visit]] = {}
         last = anyio.current_time()
-        async with receive:
+        async with receive, anyio.create_task_group() as group:
             async for visit in receive:
                 waiting.setdefault(visit.bucket, []).append(visit)
                 left[visit.bucket] -= 1
                 if visit.error is not None:
+                    await self._turn.acquire()
                     await self._write(self._discard, visit)
                 if sum(cell.held for visits in waiting.values() for one in visits for cell in one.cells) > _SPILL_ALL:
-                    await self._write(self._flush, waiting)
+                    # What comes in meanwhile is held: so much more, and not what comes in after it.
+                    await self._turn.acquire()
+                    group.start_soon(self._write, self._bring, *_batches(waiting))
                 ready = [bucket for bucket in waiting if not left[bucket]]
                 if len(ready) >= _COMMIT_BUCKETS or (ready and anyio.current_time() - last > _COMMIT_SECONDS):
+                    await self._turn.acquire()
                     await self._write(self._commit, {bucket: waiting.pop(bucket) for bucket in ready})
                     last = anyio.current_time()
         if waiting:
+            await self._turn.acquire()
             await self._write(self._commit, waiting)
 
-    async def _write(self, work: Callable[..., None], *what: object) -> None:
-        """`work` in a thread; after the first time that it fails nothing is written any more."""
-        if not self._can_write:
-            return
+    async def _write(self, work: Callable[..., object], *what: object) -> None:
+        """`work` in a thread, whose turn it is; after the first time that it fails nothing is written any more."""
         try:
-            await anyio.to_thread.run_sync(work, *what)
+            if self._can_write:
+                await anyio.to_thread.run_sync(work, *what)
         except MetronomeError as error:
             self._can_write = False
             self._fatal = self._fatal or error
+        finally:
+            self._turn.release()
 
     def _discard(self, visit: Visit) -> None:
         """Let go of what was read of a customer that failed."""
@@ -259,36 +290,26 @@ class Reader:
             while cell.parts:
                 self._writer.discard(cell.parts.pop())
 
-    def _flush(self, waiting: Mapping[int, Sequence[Visit]]) -> None:
-        """Bring what is held to disk: one part for each table and bucket."""
-        for bucket, visits in waiting.items():
-            by_table: dict[str, list[tuple[Visit, Cell]]] = {}
-            for visit in visits:
-                for cell in visit.cells:
-                    by_table.setdefault(cell.table.name, []).append((visit, cell))
-            for cells in by_table.values():
-                self._shape(bucket, cells)
+    def _bring(self, *batches: Batch) -> list[Part]:
+        """Bring `batches` to disk, each as a part; what the mirror holds already is left out."""
+        return [part for batch in batches for part in self._shape(batch)]
 
-    def _shape(self, bucket: int, cells: Sequence[tuple[Visit, Cell]]) -> list[Part]:
-        """Bring the pages of `cells`, all of one table, to disk as that table; not those that the mirror holds."""
-        table = cells[0][1].table
-        pages = [page for _, cell in cells for page in cell.let_go()]
-        if not pages:
-            return []
-        rows = TABLES[table.name].shape(whole(pages))
-        of = {visit.customer_id: cell for visit, cell in cells}
-        for told_of in told(table, rows, min(visit.read_at for visit, _ in cells if visit.read_at)).to_dicts():
+    def _shape(self, batch: Batch) -> list[Part]:
+        table = batch.cells[0][1].table
+        rows = TABLES[table.name].shape(whole(batch.pages))
+        of = {visit.customer_id: cell for visit, cell in batch.cells}
+        for told_of in told(table, rows, min(visit.read_at for visit, _ in batch.cells if visit.read_at)).to_dicts():
             of[told_of["customer_id"]].note(told_of)
         if table.owner is not None:
             same = [id_ for id_, cell in of.items() if not cell.replaces]
             rows = rows.filter(~pl.col(table.owner).is_in(same)) if same else rows
-        elif not cells[0][1].replaces:
+        elif not batch.cells[0][1].replaces:
             rows = rows.clear()
-        return [self._writer.part(table.name, bucket, rows)] if rows.height else []
+        return [self._writer.part(table.name, batch.bucket, rows)] if rows.height else []
 
     def _commit(self, waiting: Mapping[int, Sequence[Visit]]) -> None:
         """Make whole customers visible, and tell of all."""
-        self._flush(waiting)
+        self._bring(*_batches(waiting))
         rows = [self._told(visit, cell) for visits in waiting.values() for visit in visits for cell in visit.cells]
         changed: dict[str, dict[int, list[tuple[str, Cell]]]] = {}
         for bucket, visits in waiting.items():

@@ -14,7 +14,7 @@ from metronome_analytics.mirror.layout import PROGRESS, PROGRESS_TABLE, Layout, 
 from metronome_analytics.mirror.lock import holding
 from metronome_analytics.mirror.merge import Fresh
 from metronome_analytics.mirror.snapshot import Snapshot, at_of
-from metronome_analytics.mirror.writer import Part, Writer, describe
+from metronome_analytics.mirror.writer import Part, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,13 +56,11 @@ class Store:
         buckets: int,
         storage_options: Mapping[str, str] | None = None,
     ) -> Store:
-        """A new mirror, or the one that is there: then it keeps its own number of buckets.
+        """A new mirror without a table, or the one that is there: then it keeps its own number of buckets.
 
         Raises MirrorMismatch where the one that is there has another identity.
         """
         place = Place(uri, storage_options)
-        for layout in layouts:
-            place.create(layout.name, layout.schema, describe(layout))
         facts = json.dumps({"format": FORMAT, "buckets": buckets, "identity": dict(identity)}, sort_keys=True)
         store = cls(place, layouts, place.create(PROGRESS_TABLE, PROGRESS, facts, bucketed=False))
         if store.identity != dict(identity):

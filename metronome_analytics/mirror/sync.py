@@ -39,7 +39,7 @@ CUSTOMERS_PER_BUCKET = 32
 
 # Customers read at once where no pace is set: a page in flight costs several times its size, and few keep the decoders
 # busy. A pace needs as many as the account allows, since each may wait long for its answer, and few pages are there.
-UNPACED_AT_ONCE = 6
+UNPACED_AT_ONCE = 8
 
 # What an account that may not read a signal answers.
 _NO_SIGNAL = (AuthenticationError, NotFoundError, RequestRejected)
@@ -258,12 +258,10 @@ class Sync:
         """Note the tables that belong to the mirror from now on, so that it knows what it lacks."""
         held = _known(store, "table", "customer_id")
         known = held.filter(pl.col("customer_id").is_null())["table"].to_list()
-        rows = [
-            {"table": name, "bucket": 0, "sync_id": self._sync_id, "status": WANTED}
-            for name in self._wish.tables
-            if name not in known
-        ]
-        if rows:
+        new = [name for name in self._wish.tables if name not in known]
+        if new:
+            writer.make(new)
+            rows = [{"table": name, "bucket": 0, "sync_id": self._sync_id, "status": WANTED} for name in new]
             writer.commit({}, pl.DataFrame(rows, schema=PROGRESS))
 
     def _write_customers(self, listing: pl.DataFrame, store: Store, writer: Writer) -> None:

@@ -15,7 +15,7 @@ from metronome_analytics.mirror.merge import Merge
 from metronome_analytics.mirror.snapshot import by_bucket, check, newest, progress_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from metronome_analytics.mirror.delta import Place, Table
@@ -66,6 +66,11 @@ class Writer:
         self._attempt: File | None = None
         self._named: set[str] = set()
         self._mutex = Lock()
+
+    def make(self, tables: Iterable[str]) -> None:
+        """Let `tables` be there, empty at least: other engines know no table that has no rows yet."""
+        for name in tables:
+            self._table(name)
 
     def part(self, table: str, bucket: int, rows: pl.DataFrame) -> Part:
         """Write `rows` now to a file that the next commit of this table and bucket shows."""

@@ -98,12 +98,16 @@ def test_where_there_is_no_mirror(tmp_path: Path) -> None:
 
 
 def test_a_crash_while_creating_is_healed(tmp_path: Path) -> None:
-    """Whatever tables are missing, creating again makes them."""
+    """Whatever tables are missing are made again."""
     for name in ("_progress", "invoices"):
-        make(tmp_path)
+        with make(tmp_path).writing() as writer:
+            writer.make(["invoices"])
         shutil.rmtree(tmp_path / name)
         store = make(tmp_path)
+        with store.writing() as writer:
+            writer.make(["invoices"])
         assert held(store.snapshot()).is_empty()
+        assert (tmp_path / "invoices" / "_delta_log").is_dir()
 
 
 def test_a_table_that_a_newer_version_added(tmp_path: Path) -> None:

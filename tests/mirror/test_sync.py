@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 import metronome_analytics as ma
@@ -39,6 +40,18 @@ def test_the_first_sync_holds_what_a_full_load_does(account: ma.Account, tmp_pat
     mirror = account.sync(tmp_path / "mirror")
     assert mirror.is_complete
     assert_mirrors(mirror, fresh(account))
+
+
+def test_tables_that_were_asked_for_are_there_for_every_engine(account: ma.Account, tmp_path: Path) -> None:
+    """Whether they have rows or not, and no others."""
+    account.sync(tmp_path, tables=("invoices", "rate_cards"), max_requests=0)
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {
+        "_progress",
+        "customers",
+        "invoices",
+        "rate_cards",
+    }
+    assert DeltaTable(str(tmp_path / "invoices")).count() == 0
 
 
 def test_an_unchanged_account_is_not_read_again(account: ma.Account, tmp_path: Path) -> None:
