@@ -34,16 +34,16 @@ def _floor(server: Server) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Amounts are floats and timestamps text here, and nothing is checked: it is the least anyone must do."""
     wire = ENDPOINTS["invoices"].wire
     schema: dict[str, Any] = {"data": pl.List(_physical(wire)), "next_page": pl.String}
-    bodies = asyncio.run(_fetch(server))
-    pages = [pl.read_json(body, schema=schema) for body in bodies]
+    bodies: dict[str, list[bytes]] = {customer_id: [] for customer_id in server.customers}
+    asyncio.run(_fetch(server, bodies))
+    pages = [pl.read_json(body, schema=schema) for of_customer in bodies.values() for body in of_customer]
     invoices = pl.concat(pages).select(pl.col("data").explode(empty_as_null=False)).unnest("data")
     lines = invoices.select(pl.col("id").alias("invoice_id"), pl.col("line_items").alias("line"))
     return invoices, lines.explode("line", empty_as_null=False, keep_nulls=False).unnest("line")
 
 
-async def _fetch(server: Server) -> list[bytes]:
-    """Every page of every customer, as many at once as we have."""
-    bodies: dict[str, list[bytes]] = {customer_id: [] for customer_id in server.customers}
+async def _fetch(server: Server, bodies: dict[str, list[bytes]]) -> None:
+    """Every page of every customer into `bodies`, as many at once as we: of what is returned asyncio writes a repr."""
     queue = iter(server.customers)
     limits = httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY)
     headers = {"Authorization": f"Bearer {TOKEN}"}
@@ -62,7 +62,6 @@ async def _fetch(server: Server) -> list[bytes]:
                     query["next_page"] = cursor
 
         await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
-    return [body for pages in bodies.values() for body in pages]
 
 
 def _physical(dtype: Any) -> Any:
