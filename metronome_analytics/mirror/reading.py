@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from metronome_analytics.loading import Chunk, Load
     from metronome_analytics.mirror.store import Part, Writer
 
-# What a customer's rows of one table may hold before they go to disk, and those of all that wait for their bucket.
+# What a customer's rows of one table may hold before they go to disk, and those of all that wait for their bucket;
+# as much again is on its way there meanwhile.
 _SPILL_CUSTOMER = 4 * 1024 * 1024
 _SPILL_ALL = 16 * 1024 * 1024
 # Whole buckets are committed when so many are ready, or so long after the last time.

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 
 import anyio
+import anyio.abc
 import httpcore
 import httpx
 import pytest
@@ -169,13 +172,19 @@ def test_a_wait_that_the_budget_cannot_hold_is_not_begun() -> None:
     assert len(calls) == 1
 
 
-def reading_client(handler: httpx.MockTransport, *, writes: bool = False) -> Client:
+def reading_client(
+    handler: httpx.MockTransport | None,
+    *,
+    writes: bool = False,
+    base_url: str = "https://api.metronome.com",
+    max_concurrency: int = 1,
+) -> Client:
     """A client as the loaders have it."""
     return Client(
         SecretStr(TOKEN),
-        "https://api.metronome.com",
+        base_url,
         max_requests_per_second=None,
-        max_concurrency=1,
+        max_concurrency=max_concurrency,
         timeout=1,
         transport=handler,
         writes=writes,
@@ -244,6 +253,43 @@ def test_a_throttled_account_holds_everyone_back() -> None:
     assert client._pace._held_until == 0.0
     client._refusal(httpx.Response(429, headers={"Retry-After": "30", "X-Metronome-Rate-Limit-Type": "client"}), b"")
     assert client._pace._held_until > 0.0
+
+
+@pytest.mark.anyio
+async def test_connections_are_few_kept_and_closed() -> None:
+    """No more than max_concurrency, one is enough for what comes one after the other, and none outlives the client."""
+    opened, left, gone = 0, 0, anyio.Event()
+
+    async def serve(stream: anyio.abc.SocketStream) -> None:
+        nonlocal opened, left
+        opened, left = opened + 1, left + 1
+        async with stream:
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                while await stream.receive():
+                    await stream.send(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"data":[]}')
+        left -= 1
+        if not left:
+            gone.set()
+
+    async def text(body: bytes) -> bytes:
+        return body
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  # no Django
+    async with listener, anyio.create_task_group() as serving:
+        serving.start_soon(listener.serve, serve)
+        client = reading_client(None, base_url=f"http://127.0.0.1:{port}", max_concurrency=3)
+        for _ in range(4):
+            await client.fetch(Request(ENDPOINTS["customers"]), text, tally=Tally())
+        assert opened == 1
+        async with anyio.create_task_group() as group:
+            for _ in range(12):
+                group.start_soon(partial(client.fetch, Request(ENDPOINTS["customers"]), text, tally=Tally()))
+        assert 1 <= opened <= 3
+        await client.aclose()
+        with anyio.fail_after(10):
+            await gone.wait()
+        serving.cancel_scope.cancel()
 
 
 def test_bodies_are_read_in_large_pieces() -> None:
