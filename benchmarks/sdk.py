@@ -21,8 +21,13 @@ def run(options: Options) -> list[Result]:
     build, args = standard(options)
     with running(build, *args, latency=_LATENCY) as server:
         frames: dict[str, tuple[pl.DataFrame, pl.DataFrame]] = {}
-        [theirs] = best_of(1, lambda: frames.update(theirs=_load(server)))
-        [ours] = best_of(5, lambda: frames.update(ours=load(server.url, server.customers)))
+        # Theirs takes as long as thirty of ours, so ours come in between, often enough to meet a quiet moment too.
+        theirs, *each = best_of(
+            2,
+            lambda: frames.update(theirs=_load(server)),
+            *5 * [lambda: frames.update(ours=load(server.url, server.customers))],
+        )
+        ours = min(each)
     assert [frame.height for frame in frames["ours"]] == [frame.height for frame in frames["theirs"]]
     ratio = theirs / ours
     size = f"{server.bytes / 1e6:.0f} MB, {_LATENCY * 1000:.0f} ms latency"
