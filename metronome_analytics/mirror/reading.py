@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from anyio.abc import TaskStatus
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from metronome_analytics.api.client import Tally
@@ -170,7 +171,7 @@ class Reader:
         self._sync_id = sync_id
         self._fatal: MetronomeError | None = None
         self._can_write = True
-        self._turn = anyio.Semaphore(1, max_value=1)  # of those who write
+        self._turn = anyio.Lock()  # of those who write
         self.stopped = False  # by a limit, before the last visit
 
     async def run(self, visits: Iterable[Visit], customers: Counter[int]) -> None:
@@ -225,7 +226,7 @@ class Reader:
                             units |= dict.fromkeys(credit_types(whole([page])))
                         if cell.held > _SPILL_CUSTOMER:
                             batch = Batch(visit.bucket, [(visit, cell)], cell.let_go())
-                            cell.parts += await anyio.to_thread.run_sync(self._bring, batch)
+                            cell.parts += await anyio.to_thread.run_sync(self._shape, batch)
                 self._load.finished += 1
         except _PERSONAL as error:
             visit.error = error
@@ -239,10 +240,10 @@ class Reader:
         """Rows of somebody else would take the place of nobody's, and be there twice."""
         if visit.customer_id is None or not rows.height:
             return
-        if "customer_id" not in rows.columns or not (rows["customer_id"] == visit.customer_id).all(ignore_nulls=False):
-            theirs = rows["customer_id"].unique().to_list() if "customer_id" in rows.columns else [None]
+        whose = rows["customer_id"] if "customer_id" in rows.columns else pl.Series([None], dtype=pl.String)
+        if not (whose == visit.customer_id).all(ignore_nulls=False):
             raise MalformedResponse(
-                f"Asked for the rows of one customer, the API answered those of {theirs}.",
+                f"Asked for the rows of one customer, the API answered those of {whose.unique().to_list()}.",
                 endpoint=str(ENDPOINTS[cell.table.name]),
                 customer_id=visit.customer_id,
             )
@@ -258,31 +259,30 @@ class Reader:
                 waiting.setdefault(visit.bucket, []).append(visit)
                 left[visit.bucket] -= 1
                 if visit.error is not None:
-                    await self._turn.acquire()
                     await self._write(self._discard, visit)
                 if sum(cell.held for visits in waiting.values() for one in visits for cell in one.cells) > _SPILL_ALL:
-                    # What comes in meanwhile is held: so much more, and not what comes in after it.
-                    await self._turn.acquire()
-                    group.start_soon(self._write, self._bring, *_batches(waiting))
+                    # Goes on once it is their turn: what comes in while they are written is held, and no more.
+                    await group.start(self._write, self._bring, _batches(waiting))
                 ready = [bucket for bucket in waiting if not left[bucket]]
                 if len(ready) >= _COMMIT_BUCKETS or (ready and anyio.current_time() - last > _COMMIT_SECONDS):
-                    await self._turn.acquire()
                     await self._write(self._commit, {bucket: waiting.pop(bucket) for bucket in ready})
                     last = anyio.current_time()
         if waiting:
-            await self._turn.acquire()
             await self._write(self._commit, waiting)
 
-    async def _write(self, work: Callable[..., object], *what: object) -> None:
-        """`work` in a thread, whose turn it is; after the first time that it fails nothing is written any more."""
-        try:
-            if self._can_write:
-                await anyio.to_thread.run_sync(work, *what)
-        except MetronomeError as error:
-            self._can_write = False
-            self._fatal = self._fatal or error
-        finally:
-            self._turn.release()
+    async def _write(
+        self, work: Callable[..., None], what: object, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """`work` in a thread, one at a time; after the first time that it fails nothing is written any more."""
+        async with self._turn:
+            task_status.started()
+            if not self._can_write:
+                return
+            try:
+                await anyio.to_thread.run_sync(work, what)
+            except MetronomeError as error:
+                self._can_write = False
+                self._fatal = self._fatal or error
 
     def _discard(self, visit: Visit) -> None:
         """Let go of what was read of a customer that failed."""
@@ -291,11 +291,13 @@ class Reader:
             while cell.parts:
                 self._writer.discard(cell.parts.pop())
 
-    def _bring(self, *batches: Batch) -> list[Part]:
-        """Bring `batches` to disk, each as a part; what the mirror holds already is left out."""
-        return [part for batch in batches for part in self._shape(batch)]
+    def _bring(self, batches: Sequence[Batch]) -> None:
+        """Bring `batches` to disk."""
+        for batch in batches:
+            self._shape(batch)
 
     def _shape(self, batch: Batch) -> list[Part]:
+        """Bring `batch` to disk as its table; not the rows of those whose are in the mirror as they are."""
         table = batch.cells[0][1].table
         rows = TABLES[table.name].shape(whole(batch.pages))
         of = {visit.customer_id: cell for visit, cell in batch.cells}
@@ -310,7 +312,7 @@ class Reader:
 
     def _commit(self, waiting: Mapping[int, Sequence[Visit]]) -> None:
         """Make whole customers visible, and tell of all."""
-        self._bring(*_batches(waiting))
+        self._bring(_batches(waiting))
         rows = [self._told(visit, cell) for visits in waiting.values() for visit in visits for cell in visit.cells]
         changed: dict[str, dict[int, list[tuple[str, Cell]]]] = {}
         for bucket, visits in waiting.items():

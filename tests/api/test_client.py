@@ -191,6 +191,11 @@ def reading_client(
     )
 
 
+async def as_it_came(body: bytes) -> bytes:
+    """No parsing."""
+    return body
+
+
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS.values() if e.effect is Effect.WRITE], ids=lambda e: e.name)
 @pytest.mark.anyio
 async def test_a_write_is_refused_before_a_byte_leaves(endpoint: Endpoint) -> None:
@@ -201,12 +206,9 @@ async def test_a_write_is_refused_before_a_byte_leaves(endpoint: Endpoint) -> No
         sent.append(request)
         return httpx.Response(200)
 
-    async def text(body: bytes) -> bytes:
-        return body
-
     client = reading_client(httpx.MockTransport(handler))
     with pytest.raises(ma.WritesDisabled):
-        await client.fetch(Request(endpoint, body={}), text, tally=Tally())
+        await client.fetch(Request(endpoint, body={}), as_it_came, tally=Tally())
     await client.aclose()
     assert sent == []
 
@@ -271,20 +273,17 @@ async def test_connections_are_few_kept_and_closed() -> None:
         if not left:
             gone.set()
 
-    async def text(body: bytes) -> bytes:
-        return body
-
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  # no Django
     async with listener, anyio.create_task_group() as serving:
         serving.start_soon(listener.serve, serve)
         client = reading_client(None, base_url=f"http://127.0.0.1:{port}", max_concurrency=3)
         for _ in range(4):
-            await client.fetch(Request(ENDPOINTS["customers"]), text, tally=Tally())
+            await client.fetch(Request(ENDPOINTS["customers"]), as_it_came, tally=Tally())
         assert opened == 1
         async with anyio.create_task_group() as group:
             for _ in range(12):
-                group.start_soon(partial(client.fetch, Request(ENDPOINTS["customers"]), text, tally=Tally()))
+                group.start_soon(partial(client.fetch, Request(ENDPOINTS["customers"]), as_it_came, tally=Tally()))
         assert 1 <= opened <= 3
         await client.aclose()
         with anyio.fail_after(10):
