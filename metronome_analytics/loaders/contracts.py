@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from metronome_analytics.api.client import Request
     from metronome_analytics.arguments import Customers, Instant, OnError
-    from metronome_analytics.loading import Load
+    from metronome_analytics.loaders.load import Load
 
 
 class ContractLoaders(Loaders):

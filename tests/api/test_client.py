@@ -216,7 +216,7 @@ async def test_a_write_is_refused_before_a_byte_leaves(endpoint: Endpoint) -> No
 def test_a_loader_of_an_account_that_may_write_still_reads_only() -> None:
     """allow_writes=True opens no WRITE to the loaders' client."""
     with account_of(lambda _: answer([]), allow_writes=True) as account:
-        assert account._client._writes is False
+        assert account.session.client._writes is False
 
 
 def test_the_request_carries_the_token_and_json() -> None:

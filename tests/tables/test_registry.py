@@ -7,7 +7,7 @@ import pytest
 
 import metronome_analytics as ma
 from metronome_analytics.api.endpoints import ENDPOINTS, Cursor
-from metronome_analytics.loading import _empty
+from metronome_analytics.loaders.load import _empty
 from metronome_analytics.tables.registry import TABLES
 from tests.fakes import account_of, asked
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,46 +11,23 @@ import anyio
 import anyio.to_thread
 import polars as pl
 
-from metronome_analytics.api.client import Client, Request, Tally
+from metronome_analytics.api.client import Request, Tally
 from metronome_analytics.api.decode import Page, Reading, decode, undeclared_fields
 from metronome_analytics.api.pages import pages
 from metronome_analytics.errors import MetronomeError
-from metronome_analytics.tables import Drift, Failures
+from metronome_analytics.tables import Failures
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from metronome_analytics.api.endpoints import Endpoint
-
-logger = logging.getLogger("metronome_analytics")
+    from metronome_analytics.session import Session
 
 # Every page is checked for wrong types; for fields nobody declared, the first megabytes of a load are.
 _DRIFT_BYTES = 4 * 1024 * 1024
 # Small answers are merged into larger frames as they become contiguous; large ones are left alone.
 _MERGE_FRAMES = 64
 _MERGE_ROWS = 10_000
-
-
-class DriftLog:
-    """Fields the API sent that no wire schema declares; each is reported once."""
-
-    def __init__(self) -> None:
-        self._seen: dict[tuple[str, str], datetime] = {}
-
-    def note(self, endpoint: Endpoint, fields: set[str]) -> None:
-        """Remember `fields` of `endpoint`; log the new ones."""
-        for name in sorted(fields):
-            if (endpoint.name, name) not in self._seen:
-                self._seen[endpoint.name, name] = datetime.now(UTC)
-                logger.warning("Metronome sends an undeclared field, which no table holds: %s %s", endpoint, name)
-
-    def frame(self) -> pl.DataFrame:
-        """The columns of `Drift`."""
-        return pl.DataFrame(
-            [(endpoint, name, at) for (endpoint, name), at in self._seen.items()],
-            schema=Drift.create_empty().schema,
-            orient="row",
-        )
 
 
 class Chunk(NamedTuple):
@@ -114,13 +89,13 @@ def whole(chunks: Sequence[Chunk]) -> pl.DataFrame:
 class Load:
     """One call of a loader, from its first request to its rows.
 
-    With `collect`, a request that fails leaves the others running; without, the first failure cancels them.
+    With `collect`, a request that fails leaves the others running; without, the first failure cancels them. At most
+    `concurrency` requests are under way at once.
     """
 
-    client: Client
-    drift: DriftLog
-    concurrency: int
+    session: Session
     collect: bool
+    concurrency: int
     tally: Tally = field(default_factory=Tally)
     failures: list[MetronomeError] = field(default_factory=list)
     unknown_fields: set[str] = field(default_factory=set)
@@ -171,14 +146,14 @@ class Load:
             yield Chunk(page.reading, _labelled(page.met, request))
 
     async def _pages(self, request: Request) -> AsyncIterator[Page]:
-        async for page in pages(self.client, request, tally=self.tally):
+        async for page in pages(self.session.client, request, tally=self.tally):
             self.tally.rows += page.met.height
             if self._drift_bytes > 0:
                 self._drift_bytes -= len(page.body)
                 look = partial(undeclared_fields, page.body, request.endpoint, seen=self.unknown_fields)
                 found = await anyio.to_thread.run_sync(look)
                 self.unknown_fields |= found
-                self.drift.note(request.endpoint, found)
+                self.session.drift.note(request.endpoint, found)
             yield page
 
     @property
