@@ -219,3 +219,9 @@ def objects(
     if isinstance(values, Mapping | str) or not isinstance(values, Iterable):
         raise ArgumentError(f"{argument} must be a list of objects, not {type(values).__name__}.")
     return [found for value in values if (found := an_object(argument, value, *fields)) is not None]
+
+
+def not_both(**instants: Instant | None) -> None:
+    """Refuse arguments, given by name, that exclude each other."""
+    if all(value is not None for value in instants.values()):
+        raise ArgumentError(f"{' and '.join(instants)} exclude each other.")

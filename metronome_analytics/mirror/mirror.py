@@ -16,7 +16,7 @@ from metronome_analytics.mirror.cluster import map_buckets
 from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED, WANTED
 from metronome_analytics.mirror.store import Store
 from metronome_analytics.tables import cost_lines, ledger, line_items, segments
-from metronome_analytics.tables.daily import daily_costs
+from metronome_analytics.tables.costs import daily_costs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Customers, invoices, costs, commits, credits and balances as the API answers them.
+"""Invoices with their lines, their breakdowns and their payments.
 
 Fields marked SDK are known to the official client and not to the OpenAPI file.
 """
@@ -12,42 +12,14 @@ from metronome_analytics.api.wire.kinds import (
     CREDIT_TYPE,
     FLAG,
     INSTANT,
+    JSON,
     MAP,
-    NAMED_REFERENCE,
     NUMBER,
     REFERENCE,
     TEXT,
     TEXTS,
 )
-
-CUSTOMER = pl.Struct(
-    {
-        "id": TEXT,
-        "external_id": TEXT,
-        "ingest_aliases": TEXTS,
-        "name": TEXT,
-        "customer_config": pl.Struct({"salesforce_account_id": TEXT}),
-        "custom_fields": MAP,
-        "created_at": INSTANT,
-        "updated_at": INSTANT,
-        "archived_at": INSTANT,
-        "current_billable_status": pl.Struct({"value": TEXT, "effective_at": INSTANT}),
-    }
-)
-
-RATE = pl.Struct(
-    {
-        "rate_type": TEXT,
-        "price": AMOUNT,
-        "quantity": NUMBER,
-        "is_prorated": FLAG,
-        "tiers": pl.List(pl.Struct({"size": NUMBER, "price": AMOUNT})),
-        "custom_rate": MAP,
-        "pricing_group_values": MAP,
-        "credit_type": CREDIT_TYPE,
-        "minimum_config": pl.Struct({"minimum": AMOUNT}),
-    }
-)
+from metronome_analytics.api.wire.rates import RATE
 
 SUB_LINE_ITEM = pl.Struct(  # SDK: Plans only
     {
@@ -208,114 +180,20 @@ INVOICE_BREAKDOWN = pl.Struct(
     {**dict(INVOICE), "breakdown_start_timestamp": INSTANT, "breakdown_end_timestamp": INSTANT}
 )
 
-COST_LINE = pl.Struct({"name": TEXT, "cost": AMOUNT, "group_key": TEXT, "group_value": TEXT})
-
-# Not in the OpenAPI file: the Plans reference and the official client declare it.
-COST = pl.Struct(
-    {
-        "start_timestamp": INSTANT,
-        "end_timestamp": INSTANT,
-        "credit_types": pl.Map(
-            TEXT, pl.Struct({"name": TEXT, "cost": AMOUNT, "line_item_breakdown": pl.List(COST_LINE)})
-        ),
-    }
-)
-
-LEDGER_ENTRY = pl.Struct(
-    {
-        "type": TEXT,
-        "timestamp": INSTANT,
-        "amount": AMOUNT,
-        "segment_id": TEXT,
-        "invoice_id": TEXT,
-        "contract_id": TEXT,
-        "new_contract_id": TEXT,
-        "reason": TEXT,
-    }
-)
-
-ACCESS_SCHEDULE = pl.Struct(
-    {
-        "credit_type": CREDIT_TYPE,
-        "schedule_items": pl.List(
-            pl.Struct({"id": TEXT, "amount": AMOUNT, "starting_at": INSTANT, "ending_before": INSTANT})
-        ),
-        "access_type": TEXT,  # SDK
-    }
-)
-
-INVOICE_SCHEDULE = pl.Struct(
-    {
-        "credit_type": CREDIT_TYPE,
-        "schedule_items": pl.List(
-            pl.Struct(
-                {
-                    "id": TEXT,
-                    "timestamp": INSTANT,
-                    "amount": AMOUNT,
-                    "unit_price": AMOUNT,
-                    "quantity": NUMBER,
-                    "invoice_id": TEXT,
-                }
-            )
-        ),
-        "do_not_invoice": FLAG,
-    }
-)
-
-SPECIFIER = pl.Struct(
-    {
-        "product_id": TEXT,
-        "product_tags": TEXTS,
-        "pricing_group_values": MAP,
-        "presentation_group_values": MAP,
-        "exclude": pl.List(pl.Struct({"product_tags": TEXTS})),
-    }
-)
-
-# Commits and credits come mixed from listBalances, so one schema holds the fields of both.
-BALANCE = pl.Struct(
+PAYMENT = pl.Struct(
     {
         "id": TEXT,
-        "type": TEXT,
-        "name": TEXT,
-        "description": TEXT,
-        "priority": NUMBER,
-        "product": NAMED_REFERENCE,
-        "contract": REFERENCE,
-        "invoice_contract": REFERENCE,
-        "rate_type": TEXT,
+        "invoice_id": TEXT,
+        "customer_id": TEXT,
+        "contract_id": TEXT,
+        "status": TEXT,
         "amount": AMOUNT,
-        "balance": AMOUNT,
-        "cost_basis": NUMBER,  # SDK
-        "rollover_fraction": NUMBER,
-        "rolled_over_from": pl.Struct({"commit_id": TEXT, "credit_id": TEXT, "contract_id": TEXT}),
-        "recurring_commit_id": TEXT,
-        "recurring_credit_id": TEXT,
-        "subscription_config": pl.Struct(
-            {
-                "subscription_id": TEXT,
-                "allocation": TEXT,
-                "apply_seat_increase_config": pl.Struct({"is_prorated": FLAG}),
-            }
-        ),
-        "applicable_product_ids": TEXTS,
-        "applicable_product_tags": TEXTS,
-        "applicable_contract_ids": TEXTS,
-        "specifiers": pl.List(SPECIFIER),
-        "hierarchy_configuration": pl.Struct({"child_access": pl.Struct({"type": TEXT, "contract_ids": TEXTS})}),
-        "spend_tracker_attributes": pl.Struct({"counts_as_discounted": FLAG}),  # SDK
-        "uniqueness_key": TEXT,
-        "netsuite_sales_order_id": TEXT,
-        "salesforce_opportunity_id": TEXT,
+        "amount_paid": AMOUNT,
+        "fiat_credit_type": CREDIT_TYPE,
+        "payment_gateway": JSON,
+        "revenue_system_payments": JSON,
+        "error_message": TEXT,
         "created_at": INSTANT,
-        "created_by": TEXT,  # SDK
-        "archived_at": INSTANT,
-        "custom_fields": MAP,
-        "access_schedule": ACCESS_SCHEDULE,
-        "invoice_schedule": INVOICE_SCHEDULE,
-        "ledger": pl.List(LEDGER_ENTRY),
+        "updated_at": INSTANT,
     }
 )
-
-NET_BALANCE = pl.Struct({"balance": AMOUNT, "credit_type_id": TEXT})
