@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import metronome_analytics as ma
 from metronome_analytics.simulator import Simulator
-from metronome_analytics.simulator.cast import JOINING, ROLES
-from metronome_analytics.simulator.deeds import _in_script
+from metronome_analytics.simulator.world.audit_trail import _in_script
+from metronome_analytics.simulator.world.roles import JOINING, ROLES
 from tests.mirror.histories import (
     AddCustomer,
     Advance,

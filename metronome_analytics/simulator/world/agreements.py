@@ -1,0 +1,268 @@
+"""What a customer has agreed to and done, independent of any clock: contracts, balances, usage, events.
+
+A script is data. `cast` writes scripts, `engine` runs one up to an instant and keeps the books.
+Days are proleptic ordinals; every contract, segment and period starts and ends at midnight UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from random import Random
+from typing import Literal
+
+from metronome_analytics.simulator.world.amounts import SCALE
+from metronome_analytics.simulator.world.days import instant, shift_month
+from metronome_analytics.simulator.world.ids import make_id
+from metronome_analytics.simulator.world.price_list import SEATS, CreditType, Group, Product, Rate, RateCard
+
+BalanceType = Literal["PREPAID", "POSTPAID", "CREDIT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One product in one pricing group (and one presentation value), used day by day."""
+
+    product: Product
+    group: Group
+    presentation: str | None
+    seed: int
+    base: int
+    """Units of a usual day; for a subscription, the quantity billed on the first day of each period."""
+    growth: float = 0.0
+    """Change of the base per month."""
+    activity: float = 1.0
+    """Share of days with any usage."""
+    listed_when_zero: bool = False
+
+
+Quantities = Callable[[Stream, int], list[int]]
+"""A function from a stream and a month's first day to one quantity per day of that month, in internal units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A one-off charge, billed on a SCHEDULED invoice of its own."""
+
+    id: str
+    product: Product
+    amount: int
+    day: int
+    invoice_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """Something that went wrong with the invoice of one period: it was voided and regenerated, or corrected."""
+
+    kind: Literal["void", "correction"]
+    period: int
+    """First day of the period."""
+    amount: int = 0
+    reason: str = ""
+    memo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A multiplier on the list price of one product, in hundredths, for as long as the contract runs."""
+
+    id: str
+    product: Product
+    percent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """A contract on one rate card, billed by calendar month; `plan` marks a customer on the deprecated Plans."""
+
+    id: str
+    name: str
+    start: int
+    end: int | None
+    created_at: datetime
+    card: RateCard
+    streams: tuple[Stream, ...]
+    net_terms: int = 30
+    billing_provider: str | None = "stripe"
+    renews: str | None = None
+    """The contract this one renews; balances of that contract may roll over into it."""
+    charges: tuple[Charge, ...] = ()
+    mishaps: tuple[Mishap, ...] = ()
+    custom_fields: tuple[tuple[str, str], ...] = ()
+    plan: str | None = None
+    overrides: tuple[Override, ...] = ()
+    package_id: str | None = None
+
+    def rate(self, product: Product, group: Group) -> Rate:
+        """What one unit costs under this contract."""
+        override = self.override(product)
+        rate = self.card.rates[product.key, group]
+        return rate if override is None else rate.times(override.percent)
+
+    def override(self, product: Product) -> Override | None:
+        """The override on a product's list price."""
+        return next((item for item in self.overrides if item.product is product), None)
+
+    def covers(self, when: datetime) -> bool:
+        """Whether the contract is in force at an instant."""
+        return instant(self.start) <= when and (self.end is None or when < instant(self.end))
+
+
+def subscription_id(contract: Contract) -> str:
+    """The id of a contract's one subscription, its seats."""
+    return make_id(contract.id, "subscription", SEATS.key)
+
+
+def plan_id(name: str) -> str:
+    """The id of a plan on the deprecated Plans."""
+    return make_id("plan", name)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One item of an access schedule."""
+
+    id: str
+    amount: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """One item of an invoice schedule, and the invoice that bills it."""
+
+    id: str
+    amount: int
+    day: int
+    invoice_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManualEntry:
+    """A correction by hand: in the ledger at `timestamp`, felt by usage from the hour of `posted_at` on."""
+
+    segment_id: str
+    amount: int
+    reason: str
+    timestamp: datetime
+    posted_at: datetime
+    by_seat: tuple[tuple[str, int], ...] = ()
+    """What each seat gets, for a balance that is shared among seats; equal parts when nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Specifier:
+    """A condition on usage: all that is given must hold."""
+
+    product_id: str | None = None
+    product_tags: tuple[str, ...] = ()
+    group: Group = ()
+
+    def covers(self, stream: Stream) -> bool:
+        """Whether usage of the stream meets the condition."""
+        if self.product_id is not None and self.product_id != stream.product.id:
+            return False
+        return set(self.product_tags) <= set(stream.product.tags) and set(self.group) <= set(stream.group)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """A commit or a credit."""
+
+    id: str
+    type: BalanceType
+    name: str
+    product: Product
+    credit_type: CreditType
+    segments: tuple[Segment, ...]
+    created_at: datetime
+    priority: int | None = 100
+    description: str | None = None
+    contract_id: str | None = None
+    applicable_contract_ids: tuple[str, ...] = ()
+    applicable_product_ids: tuple[str, ...] = ()
+    applicable_product_tags: tuple[str, ...] = ()
+    specifiers: tuple[Specifier, ...] = ()
+    rate_type: Literal["COMMIT_RATE", "LIST_RATE"] = "LIST_RATE"
+    purchases: tuple[Purchase, ...] = ()
+    purchase_credit_type: CreditType | None = None
+    do_not_invoice: bool = False
+    invoice_contract_id: str | None = None
+    true_up: bool = True
+    rollover_percent: int | None = None
+    rolled_over_from: str | None = None
+    """The balance whose rest this one carries on; its segment amount is known only at the transition."""
+    recurring_id: str | None = None
+    allocated_to: str | None = None
+    """The subscription among whose seats the balance is shared equally."""
+    archived_at: datetime | None = None
+    manual: tuple[ManualEntry, ...] = ()
+    custom_fields: tuple[tuple[str, str], ...] = ()
+    uniqueness_key: str | None = None
+
+    def covers(self, contract: Contract, stream: Stream) -> bool:
+        """Whether usage of the stream under the contract may draw on this balance."""
+        if self.archived_at is not None or self.credit_type != contract.card.unit:
+            return False
+        if self.contract_id not in (None, contract.id):
+            return False
+        if self.applicable_contract_ids and contract.id not in self.applicable_contract_ids:
+            return False
+        restricted = self.applicable_product_ids or self.applicable_product_tags
+        product = stream.product
+        if restricted and not (
+            product.id in self.applicable_product_ids or set(self.applicable_product_tags) & set(product.tags)
+        ):
+            return False
+        return not self.specifiers or any(specifier.covers(stream) for specifier in self.specifiers)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One customer's whole story."""
+
+    customer_id: str
+    contracts: tuple[Contract, ...] = ()
+    balances: tuple[Balance, ...] = ()
+    archived_at: datetime | None = None
+
+
+_WEEK = (1.0, 1.08, 1.1, 1.05, 0.95, 0.45, 0.4)
+"""Share of a usual day that falls on Monday, Tuesday, and so on."""
+
+_QUANTA = (SCALE, SCALE // 10, SCALE // 100)
+"""The smallest quantity, by the number of decimals a product is measured in."""
+
+_HOURS = (12, 8, 6, 5, 5, 8, 16, 34, 58, 74, 80, 76, 66, 72, 78, 74, 68, 60, 52, 44, 36, 30, 22, 16)
+_CUMULATED = tuple(sum(_HOURS[:hour]) for hour in range(25))
+
+
+def daily_quantities(stream: Stream, month: int) -> list[int]:
+    """The usage of each day of a month; it depends on the stream and the month only."""
+    first = date.fromordinal(month)
+    days = shift_month(month, 1) - month
+    if stream.product.line_type == "subscription":
+        return [stream.base * SCALE] + [0] * (days - 1)
+    if stream.base == 0:
+        return [0] * days
+    random = Random(stream.seed ^ month).random
+    quantum = _QUANTA[stream.product.decimals]
+    months = first.year * 12 + first.month - 24_300
+    base = stream.base * 10**stream.product.decimals * max(0.1, 1 + stream.growth * months)
+    activity = stream.activity
+    weekday = first.weekday()
+    return [
+        int(base * _WEEK[(weekday + day) % 7] * (0.5 + random())) * quantum if random() < activity else 0
+        for day in range(days)
+    ]
+
+
+def used_by(quantity: int, hour: int, stream: Stream) -> int:
+    """How much of a day's quantity is used before the hour (0 to 24); a subscription is billed at hour 0."""
+    if stream.product.line_type == "subscription":
+        return quantity if hour else 0
+    quantum = _QUANTA[stream.product.decimals]
+    return quantity // quantum * _CUMULATED[hour] // _CUMULATED[24] * quantum
