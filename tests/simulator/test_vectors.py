@@ -9,16 +9,16 @@ import pytest
 
 from metronome_analytics.simulator.rendering.scalars import number
 from metronome_analytics.simulator.world.agreements import (
+    Agreements,
     Balance,
     Contract,
     ManualEntry,
     Purchase,
-    Script,
     Segment,
     Stream,
 )
 from metronome_analytics.simulator.world.amounts import SCALE
-from metronome_analytics.simulator.world.bookkeeping import run
+from metronome_analytics.simulator.world.bookkeeping.run import run
 from metronome_analytics.simulator.world.books import Books
 from metronome_analytics.simulator.world.days import shift_month
 from metronome_analytics.simulator.world.price_list import AUDIT_EVENTS, COMMITMENT, STORAGE, USD, USD_CARD
@@ -69,7 +69,7 @@ def books(balances: Sequence[Balance], usage: dict[str, int], now: str, switches
                 found[offset] = cents * PRICE * SCALE
         return found
 
-    script = Script("customer", (contract(start),), tuple(balances))
+    script = Agreements("customer", (contract(start),), tuple(balances))
     return run(script, at(now), switches=switches, quantities=quantities)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.endpoints.customers import lookup
@@ -11,44 +9,15 @@ from metronome_analytics.simulator.endpoints.request import ApiError, Page, Para
 from metronome_analytics.simulator.rendering.scalars import Json, offset_text
 from metronome_analytics.simulator.rendering.subscriptions import share
 from metronome_analytics.simulator.world.agreements import subscription_id
+from metronome_analytics.simulator.world.alerts import ALERTS, UPDATED_AT, Alert
 from metronome_analytics.simulator.world.amounts import SCALE
-from metronome_analytics.simulator.world.ids import make_id
 from metronome_analytics.simulator.world.price_list import USD
 
 if TYPE_CHECKING:
     from metronome_analytics.simulator.world.account import Account
     from metronome_analytics.simulator.world.books import Books
 
-UPDATED_AT = datetime(2025, 8, 14, 7, 45, 12, tzinfo=UTC)
 _STATUSES = ("ENABLED", "DISABLED", "ARCHIVED")
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """A threshold somebody set; `amount` is in whole cents."""
-
-    key: str
-    name: str
-    type: str
-    threshold: int
-    status: str = "ENABLED"
-
-    @property
-    def id(self) -> str:
-        """The alert's id."""
-        return make_id("alert", self.key)
-
-
-ALERTS = (
-    Alert(
-        "low-balance", "Balance below 1,000 dollars",
-        "low_remaining_contract_credit_and_commit_balance_reached", 100_000,
-    ),
-    Alert("spend", "More than 5,000 dollars this month", "spend_threshold_reached", 500_000),
-    Alert("seat", "A seat has used its allowance", "low_remaining_seat_balance_reached", 50),
-    Alert("invoice", "Invoice over 20,000 dollars", "invoice_total_reached", 2_000_000, "DISABLED"),
-    Alert("old-balance", "Balance below 100 dollars", "low_remaining_commit_balance_reached", 10_000, "ARCHIVED"),
-)  # fmt: skip
 
 
 def list_alerts(account: Account, request: Request) -> Page:
@@ -117,7 +86,7 @@ def _status(books: Books, alert: Alert) -> str:
         return "in_alarm" if spent >= alert.threshold * SCALE else "ok"
     seats = {
         subscription_id(contract): stream.base
-        for contract in books.script.contracts
+        for contract in books.agreements.contracts
         for stream in contract.streams
         if stream.product.line_type == "subscription"
     }

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.alerts import ALERTS, UPDATED_AT
 from metronome_analytics.simulator.endpoints.customers import PAGE_MAXIMUM
-from metronome_analytics.simulator.endpoints.products import OPENED
 from metronome_analytics.simulator.endpoints.request import ApiError, Page, Request
 from metronome_analytics.simulator.rendering.scalars import Json, dump, offset_text
-from metronome_analytics.simulator.world import price_list
 from metronome_analytics.simulator.world.audit_trail import Deed, ticks
 from metronome_analytics.simulator.world.ids import digest, make_id
 
@@ -18,12 +15,6 @@ if TYPE_CHECKING:
 
     from metronome_analytics.simulator.world.account import Account
 
-_FIXED = (
-    *(Deed(OPENED, "create", "product", product.id) for product in price_list.PRODUCTS),
-    *(Deed(OPENED, "create", "rate_card", card.id) for card in price_list.RATE_CARDS),
-    *(Deed(UPDATED_AT, "create", "alert", alert.id) for alert in ALERTS),
-)
-"""What was done to no customer: the price list and the alerts."""
 _NONE = -1
 """In a cursor, a date that was not given."""
 
@@ -45,14 +36,14 @@ def list_audit_logs(account: Account, request: Request) -> Page:
     start, *span = (request.position or (0, _ticks(starting_on), _ticks(ending_before)))[:3]
     first, last = (None if tick == _NONE else tick for tick in span)
     if resource_type is not None and resource_id is not None:
-        deeds = account.log.about(account, _FIXED, resource_type, resource_id)
+        deeds = account.trail.about(resource_type, resource_id)
         deeds = [d for d in deeds if first is None or ticks(d.when) >= first]
         deeds = [d for d in deeds if last is None or ticks(d.when) < last]
         part = (deeds[::-1] if descending else deeds)[start : start + limit]
     else:
-        places, begin, end = account.log.places(account, _FIXED, first, last)
+        places, begin, end = account.trail.places(first, last)
         here = range(begin, end)[::-1] if descending else range(begin, end)
-        part = [account.log.deed(account, _FIXED, places[n]) for n in here[start : start + limit]]
+        part = [account.trail.deed(places[n]) for n in here[start : start + limit]]
     return Page([dump(_entry(deed)) for deed in part], (start + len(part), *span))
 
 

@@ -14,7 +14,7 @@ from metronome_analytics.simulator.world.ids import digest, make_id
 if TYPE_CHECKING:
     from metronome_analytics.simulator.world.account import Account
     from metronome_analytics.simulator.world.books import Invoice
-    from metronome_analytics.simulator.world.customers import Person
+    from metronome_analytics.simulator.world.customers import Customer
 
 PAYMENTS_PER_PAGE = 25
 PROVIDERS = (
@@ -34,8 +34,8 @@ def list_configurations(account: Account, request: Request) -> Reply:
     index = account.index(customer_id)
     if index is None:
         raise ApiError(400, f"Customer not found: {customer_id}")  # the one status documented here
-    who = account.person(index)
-    contracts = account.books(index).script.contracts
+    who = account.customer(index)
+    contracts = account.books(index).agreements.contracts
     providers = dict.fromkeys(
         item.billing_provider for item in contracts if item.plan is None and item.billing_provider
     )
@@ -45,7 +45,7 @@ def list_configurations(account: Account, request: Request) -> Reply:
     return data(rows)
 
 
-def _configuration(who: Person, provider: str) -> Json:
+def _configuration(who: Customer, provider: str) -> Json:
     """A CustomerBillingProviderConfiguration."""
     return {
         "id": provider_id(who.id, provider),
@@ -59,7 +59,7 @@ def _configuration(who: Person, provider: str) -> Json:
     }
 
 
-def _details(who: Person, provider: str) -> Json:
+def _details(who: Customer, provider: str) -> Json:
     account_id = f"{digest(who.id, provider):016x}"
     if provider == "stripe":
         return {"stripe_customer_id": f"cus_{account_id}", "stripe_collection_method": "send_invoice"}
@@ -75,10 +75,10 @@ def get_billing_config(account: Account, request: Request) -> Reply:
     request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
     if provider not in PROVIDERS:
         raise ApiError(400, f"billing_provider_type must be one of {', '.join(PROVIDERS)}")
-    plans = [item for item in account.books(index).script.contracts if item.plan is not None]
+    plans = [item for item in account.books(index).agreements.contracts if item.plan is not None]
     if not any((item.billing_provider or "stripe") == provider for item in plans):
         raise ApiError(404, f"No {provider} billing configuration")
-    details = _details(account.person(index), provider)
+    details = _details(account.customer(index), provider)
     payload: Json = {"billing_provider_customer_id": next(iter(details.values()))}
     if provider == "stripe":
         payload["stripe_collection_method"] = details["stripe_collection_method"]
@@ -100,11 +100,11 @@ def list_payments(account: Account, request: Request) -> Page:
     if item is None:
         raise ApiError(404, f"Invoice not found: {invoice_id}")
     sent = external(item, books.now) if item.status == "FINALIZED" else None
-    rows = [] if sent is None else _payments(account.person(index), item, sent)
+    rows = [] if sent is None else _payments(account.customer(index), item, sent)
     return page(request, [row for row in rows if statuses is None or row["status"] in statuses], limit, lambda row: row)
 
 
-def _payments(who: Person, item: Invoice, sent: Json) -> list[Json]:
+def _payments(who: Customer, item: Invoice, sent: Json) -> list[Json]:
     """The attempts to pay an invoice: a failed one is canceled and followed by another that needs help."""
     outcome = _OUTCOME.get(str(sent["external_status"]))
     if outcome is None or sent["billing_provider_type"] != "stripe":
@@ -113,7 +113,7 @@ def _payments(who: Person, item: Invoice, sent: Json) -> list[Json]:
     return [_payment(who, item, sent, attempt, status) for attempt, status in enumerate(attempts)]
 
 
-def _payment(who: Person, item: Invoice, sent: Json, attempt: int, status: str) -> Json:
+def _payment(who: Customer, item: Invoice, sent: Json, attempt: int, status: str) -> Json:
     amount = sent["invoiced_total"]
     key = digest(item.id, "payment", attempt)
     payload: Json = {

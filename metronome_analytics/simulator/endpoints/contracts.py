@@ -22,7 +22,7 @@ PAGE_MAXIMUM = 20
 
 def current_contracts(books: Books) -> list[Contract]:
     """The contracts there are; what a customer on Plans has is none."""
-    return [item for item in books.script.contracts if item.plan is None and item.created_at <= books.now]
+    return [item for item in books.agreements.contracts if item.plan is None and item.created_at <= books.now]
 
 
 def find_contract(books: Books, contract_id: str, *, code: str | None = None) -> Contract:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from metronome_analytics.simulator.world.account import Account
-    from metronome_analytics.simulator.world.customers import Person
+    from metronome_analytics.simulator.world.customers import Customer
     from metronome_analytics.simulator.world.switches import Switches
 
 PAGE_MAXIMUM = 100
@@ -57,7 +57,7 @@ def list_customers(account: Account, request: Request) -> Page:
 
     start = place_of(chosen, request)
     part = chosen[start : start + limit]
-    items = [dump(_customer(account.person(index), account.switches)) for index in part]
+    items = [dump(_customer(account.customer(index), account.switches)) for index in part]
     return Page(items, (chosen[start + limit],) if start + limit < len(chosen) else None)
 
 
@@ -77,26 +77,26 @@ def place_of(chosen: Sequence[int], request: Request) -> int:
 def get_customer(account: Account, request: Request) -> Reply:
     """GET /v1/customers/{customer_id}."""
     request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
-    who = account.person(find(account, request))
+    who = account.customer(find(account, request))
     return Reply(dump({"data": _customer(who, account.switches)}))
 
 
-def _customer(person: Person, switches: Switches) -> Json:
+def _customer(customer: Customer, switches: Switches) -> Json:
     """A CustomerDetail."""
     payload: Json = {
-        "id": person.id,
-        "external_id": person.aliases[0] if person.aliases else person.id,
-        "ingest_aliases": list(person.aliases),
-        "name": person.name,
-        "customer_config": {"salesforce_account_id": person.salesforce_id},
-        "custom_fields": dict(person.custom_fields),
-        "created_at": offset_text(person.created_at),
-        "updated_at": offset_text(person.updated_at),
-        "archived_at": person.archived_at and offset_text(person.archived_at),
+        "id": customer.id,
+        "external_id": customer.aliases[0] if customer.aliases else customer.id,
+        "ingest_aliases": list(customer.aliases),
+        "name": customer.name,
+        "customer_config": {"salesforce_account_id": customer.salesforce_id},
+        "custom_fields": dict(customer.custom_fields),
+        "created_at": offset_text(customer.created_at),
+        "updated_at": offset_text(customer.updated_at),
+        "archived_at": customer.archived_at and offset_text(customer.archived_at),
     }
     if switches.billable_status:
         payload["current_billable_status"] = {
-            "value": "billable" if person.billable else "unbillable",
+            "value": "billable" if customer.billable else "unbillable",
             "effective_at": None,
         }
     return payload

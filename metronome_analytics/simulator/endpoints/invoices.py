@@ -69,7 +69,7 @@ def _text(account: Account, books: Books, index: int, item: Invoice, *, skip_zer
     key = (item.id, skip_zero)
     text = books.rendered.get(key)
     if text is None:
-        payload = render.invoice(books, item, account.person(index), account.switches, skip_zero=skip_zero)
+        payload = render.invoice(books, item, account.customer(index), account.switches, skip_zero=skip_zero)
         text = books.rendered[key] = dump(payload)
     return text
 
@@ -122,7 +122,7 @@ def list_breakdowns(account: Account, request: Request) -> Page:
         reach = HOUR * HOURS_PER_RESPONSE if hourly else DAY * DAYS_PER_RESPONSE
         first = cells[start][0]
         end = next((n for n in range(start, end) if abs(cells[n][0] - first) >= reach), end)
-    who = account.person(index)
+    who = account.customer(index)
     items = []
     for begin, item in cells[start:end]:
         pieces = _pieces(books, item, begin, hourly=hourly)

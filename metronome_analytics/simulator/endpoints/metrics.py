@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.endpoints.customers import PAGE_MAXIMUM, find
-from metronome_analytics.simulator.endpoints.products import RETIRED_AT
 from metronome_analytics.simulator.endpoints.request import (
     ApiError,
     Page,
@@ -18,6 +17,7 @@ from metronome_analytics.simulator.endpoints.request import (
 )
 from metronome_analytics.simulator.rendering.scalars import Json, offset_text
 from metronome_analytics.simulator.world import price_list
+from metronome_analytics.simulator.world.price_list import RETIRED_AT
 
 if TYPE_CHECKING:
     from metronome_analytics.simulator.world.account import Account
@@ -39,7 +39,7 @@ def list_customer_metrics(account: Account, request: Request) -> Page:
     asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
     if current:
         books = account.books(index)
-        contracts = [contract for contract in books.script.contracts if contract.covers(books.now)]
+        contracts = [contract for contract in books.agreements.contracts if contract.covers(books.now)]
         used = {stream.product.metric for contract in contracts for stream in contract.streams}
         metrics = [metric for metric in metrics if metric in used]
     return page(request, metrics, limit, _customer_metric)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.endpoints.contracts import current_contracts, find_contract
 from metronome_analytics.simulator.endpoints.customers import PAGE_MAXIMUM, lookup
-from metronome_analytics.simulator.endpoints.products import OPENED, card_of
+from metronome_analytics.simulator.endpoints.products import card_of
 from metronome_analytics.simulator.endpoints.request import Page, Reply, Request, data, page
 from metronome_analytics.simulator.rendering.scalars import Json, offset_text
 from metronome_analytics.simulator.world.days import instant, shift_month
 from metronome_analytics.simulator.world.ids import digest
+from metronome_analytics.simulator.world.price_list import OPENED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

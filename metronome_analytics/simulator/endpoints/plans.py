@@ -31,7 +31,7 @@ AUTHOR = "grants@example.com"
 
 def _plans(books: Books) -> list[Contract]:
     """The plans of a customer, newest first."""
-    held = [item for item in books.script.contracts if item.plan is not None and item.created_at <= books.now]
+    held = [item for item in books.agreements.contracts if item.plan is not None and item.created_at <= books.now]
     return sorted(held, key=lambda item: item.start, reverse=True)
 
 
@@ -97,7 +97,7 @@ def _grants(books: Books) -> list[_Grant]:
             start, end = instant(shift_month(item.start, first)), instant(shift_month(item.start, last))
             grant_id = make_id(item.id, "grant", name)
             if start <= books.now:
-                found.append(_Grant(grant_id, books.script.customer_id, name, cents, start, end, next_period))
+                found.append(_Grant(grant_id, books.agreements.customer_id, name, cents, start, end, next_period))
     return found
 
 
@@ -184,7 +184,7 @@ def list_grant_entries(account: Account, request: Request) -> Page:
         grants = _grants(books) if types is None or price_list.USD.id in types else []
         bounds = starting_on, ending_before
         ledgers = [_ledger(grants, account.clock.now, bounds, descending=descending)] if grants else []
-        return {"customer_id": books.script.customer_id, "ledgers": ledgers}
+        return {"customer_id": books.agreements.customer_id, "ledgers": ledgers}
 
     return page(request, _indices(account, ids), account.switches.default_page_size, write)
 

@@ -1,4 +1,4 @@
-"""The endpoint of previews: the current draft with other usage, computed by the engine on a copy of the script."""
+"""The endpoint of previews: the current draft with other usage, computed by the engine on a copy of the agreements."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from metronome_analytics.simulator.endpoints.customers import find
 from metronome_analytics.simulator.endpoints.metrics import QUANTITY_KEY
 from metronome_analytics.simulator.endpoints.request import ApiError, Parameters, Reply, Request, data
 from metronome_analytics.simulator.rendering import invoices as render
-from metronome_analytics.simulator.world.agreements import Contract, Script, Stream, daily_quantities
+from metronome_analytics.simulator.world.agreements import Agreements, Contract, Stream, daily_quantities
 from metronome_analytics.simulator.world.amounts import SCALE, scaled
-from metronome_analytics.simulator.world.bookkeeping import run
+from metronome_analytics.simulator.world.bookkeeping.run import run
 from metronome_analytics.simulator.world.happenings import Arrived
 from metronome_analytics.simulator.world.price_list import PRODUCTS, Product
 
@@ -41,14 +41,14 @@ def preview_events(account: Account, request: Request) -> Reply:
     if len(given) > MOST_EVENTS or not (given or replacing):
         raise ApiError(400, f"events must hold between 1 and {MOST_EVENTS} events")
     usage = _read(account, given)
-    if account.person(index).archived_at is not None:
+    if account.customer(index).archived_at is not None:
         return data([])
-    script, events = _with_events(account.books(index), usage)
+    agreements, events = _with_events(account.books(index), usage)
     history = account.history(index)
     if replacing:
         history = [happening for happening in history if not isinstance(happening, Arrived)]
     books = run(
-        script,
+        agreements,
         account.clock.now,
         [*history, *events],
         switches=account.switches,
@@ -56,7 +56,7 @@ def preview_events(account: Account, request: Request) -> Reply:
     )
     today = books.now.toordinal()
     drafts = [item for item in books.invoices if item.start is not None and item.end is not None]
-    who = account.person(index)
+    who = account.customer(index)
     return data(
         [
             render.invoice(books, item, who, account.switches, skip_zero=skip_zero)
@@ -101,13 +101,13 @@ def _quantity(properties: Mapping[str, object]) -> int:
         return 0
 
 
-def _with_events(books: Books, usage: list[_Usage]) -> tuple[Script, list[Arrived]]:
-    """The script with a stream for every event, and the events as usage that arrives now."""
+def _with_events(books: Books, usage: list[_Usage]) -> tuple[Agreements, list[Arrived]]:
+    """The agreements with a stream for every event, and the events as usage that arrives now."""
     today = books.now.toordinal()
     contracts: list[Contract] = []
     events: list[Arrived] = []
-    in_force = [contract for contract in books.script.contracts if contract.covers(books.now)]
-    for contract in books.script.contracts:
+    in_force = [contract for contract in books.agreements.contracts if contract.covers(books.now)]
+    for contract in books.agreements.contracts:
         streams = list(contract.streams)
         for product, properties, when, quantity in usage if contract in in_force else ():
             using = [item for item in in_force if any(stream.product is product for stream in item.streams)]
@@ -122,7 +122,7 @@ def _with_events(books: Books, usage: list[_Usage]) -> tuple[Script, list[Arrive
             if month_start <= when and quantity:
                 events.append(Arrived(books.now, contract.id, place, min(when, today), 0, quantity))
         contracts.append(replace(contract, streams=tuple(streams)))
-    return replace(books.script, contracts=tuple(contracts)), events
+    return replace(books.agreements, contracts=tuple(contracts)), events
 
 
 def _stream(contract: Contract, product: Product, properties: Mapping[str, object]) -> Stream | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from metronome_analytics.simulator.endpoints.customers import PAGE_MAXIMUM
@@ -15,10 +14,8 @@ if TYPE_CHECKING:
     from metronome_analytics.simulator.world.account import Account
     from metronome_analytics.simulator.world.price_list import Product, RateCard
 
-OPENED = datetime(2020, 1, 1, tzinfo=UTC)
-"""When everything that is sold was written down, and when every rate begins."""
-RETIRED_AT = datetime(2021, 6, 30, 12, tzinfo=UTC)
-RENAMED_AT = datetime(2022, 3, 1, tzinfo=UTC)
+from metronome_analytics.simulator.world.price_list import OPENED, RENAMED_AT, RETIRED_AT
+
 AUTHOR = "billing-ops@example.com"
 
 _KINDS = {

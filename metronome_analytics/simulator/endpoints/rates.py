@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.endpoints.contracts import find_contract
 from metronome_analytics.simulator.endpoints.customers import PAGE_MAXIMUM, lookup
-from metronome_analytics.simulator.endpoints.products import OPENED, card_of
+from metronome_analytics.simulator.endpoints.products import card_of
 from metronome_analytics.simulator.endpoints.request import ApiError, Page, Parameters, Request, page
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number
-from metronome_analytics.simulator.world.price_list import PRODUCTS, Group, Product, Rate, RateCard
+from metronome_analytics.simulator.world.price_list import OPENED, PRODUCTS, Group, Product, Rate, RateCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -80,7 +80,7 @@ def _head(books: Books, item: Invoice, window: _Window) -> Json:
     """Everything but the lines; there is no total."""
     payload: Json = {
         "id": item.id,
-        "customer_id": books.script.customer_id,
+        "customer_id": books.agreements.customer_id,
         "contract_id": item.contract.id,
         "type": item.type,
         "status": item.status,

@@ -96,15 +96,15 @@ def _bounds(starting_on: datetime, ending_before: datetime) -> _Window:
 
 
 def _customer_rows(account: Account, index: int, metrics: list[_Asked], size: str, bounds: _Window) -> Iterator[Json]:
-    script, _ = account.story(index)
+    agreements, _ = account.agreed_until(index)
     if not metrics:
-        known = dict.fromkeys(stream.product.metric for contract in script.contracts for stream in contract.streams)
+        known = dict.fromkeys(stream.product.metric for contract in agreements.contracts for stream in contract.streams)
         metrics = [_Asked(metric) for metric in known if metric is not None]
     windows = list(_windows(account, index, size, bounds)) if metrics else []
     for wanted in metrics:
         for window, values in windows:
             row: Json = {
-                "customer_id": script.customer_id,
+                "customer_id": agreements.customer_id,
                 "billable_metric_id": wanted.metric.id,
                 "billable_metric_name": wanted.metric.name,
                 "start_timestamp": offset_text(window[0]),
@@ -145,9 +145,9 @@ def _grouped(wanted: _Asked, values: _Values) -> dict[tuple[str, ...], int]:
 
 def _windows(account: Account, index: int, size: str, bounds: _Window) -> Iterator[tuple[_Window, _Values]]:
     """The windows that lie within the bounds and have begun, each with its usage."""
-    script, now = account.story(index)
+    agreements, now = account.agreed_until(index)
     first, last = bounds[0].toordinal(), bounds[1].toordinal()
-    metered = list(meter(script, now, account.history(index), first, last))
+    metered = list(meter(agreements, now, account.history(index), first, last))
     if size == "NONE":
         yield bounds, [(item.stream, sum(item.days)) for item in metered]
         return

@@ -34,7 +34,7 @@ class Included:
 
 def archived_at(books: Books, contract: Contract) -> datetime | None:
     """When a contract was archived: with its customer, or never."""
-    when = books.script.archived_at
+    when = books.agreements.archived_at
     return when if when is not None and when <= books.now and contract.created_at <= when else None
 
 
@@ -67,7 +67,7 @@ def contract_v2(books: Books, item: Contract, switches: Switches, included: Incl
     payload = _terms(books, item)
     payload |= {
         "id": item.id,
-        "customer_id": books.script.customer_id,
+        "customer_id": books.agreements.customer_id,
         "commits": [_without(row, "uniqueness_key") for row in _balances(commits[:maximum], books, switches, included)],
         "credits": [
             _without(row, "uniqueness_key", "rate_type") | {"created_at": offset_text(book.balance.created_at)}
@@ -99,7 +99,7 @@ def contract(books: Books, item: Contract, switches: Switches, included: Include
 
     payload: Json = {
         "id": item.id,
-        "customer_id": books.script.customer_id,
+        "customer_id": books.agreements.customer_id,
         "initial": state(first=True),
         "current": state(first=False),
         "amendments": [],
@@ -150,7 +150,7 @@ def _transitions(books: Books, item: Contract) -> list[Json]:
     """The renewals that lead to a contract or away from it; both ends show them."""
     return [
         {"type": "RENEWAL", "from_contract_id": other.renews, "to_contract_id": other.id}
-        for other in books.script.contracts
+        for other in books.agreements.contracts
         if other.renews is not None and item.id in (other.id, other.renews) and other.created_at <= books.now
     ]
 
@@ -245,7 +245,7 @@ def _provider(books: Books, item: Contract) -> Json | None:
     if item.billing_provider is None:
         return None
     return {
-        "id": provider_id(books.script.customer_id, item.billing_provider),
+        "id": provider_id(books.agreements.customer_id, item.billing_provider),
         "billing_provider": item.billing_provider,
         "delivery_method": "direct_to_billing_provider",
     }

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from metronome_analytics.simulator.world.books import Books, FixedLine, Invoice, LineKey, Piece, SegmentBook
-    from metronome_analytics.simulator.world.customers import Person
+    from metronome_analytics.simulator.world.customers import Customer
     from metronome_analytics.simulator.world.switches import Switches
 
 _COMMIT_TYPE = {"PREPAID": "PrepaidCommit", "CREDIT": "PrepaidCommit", "POSTPAID": "PostpaidCommit"}
 
 
-def invoice(books: Books, item: Invoice, person: Person, switches: Switches, *, skip_zero: bool) -> Json:
+def invoice(books: Books, item: Invoice, customer: Customer, switches: Switches, *, skip_zero: bool) -> Json:
     """An Invoice with all its lines."""
     lines = usage_lines(books, item, item.pieces(), switches, skip_zero=skip_zero)
     lines.extend(_fixed_line(item, line) for line in item.fixed)
-    payload = _head(item, person, switches)
+    payload = _head(item, customer, switches)
     payload["line_items"] = lines
     payload["total"] = number(item.total)
     if item.type == "PLAN_ARREARS":
@@ -41,7 +41,7 @@ def invoice(books: Books, item: Invoice, person: Person, switches: Switches, *, 
 def window(
     books: Books,
     item: Invoice,
-    person: Person,
+    customer: Customer,
     switches: Switches,
     *,
     pieces: list[Piece],
@@ -49,7 +49,7 @@ def window(
     skip_zero: bool,
 ) -> Json:
     """A BreakdownInvoice: the part of an invoice that falls into one window."""
-    payload = _head(item, person, switches)
+    payload = _head(item, customer, switches)
     payload["breakdown_start_timestamp"] = offset_text(bounds[0])
     payload["breakdown_end_timestamp"] = offset_text(bounds[1])
     # The lines keep the period of the whole invoice; only the breakdown timestamps tell the window.
@@ -60,12 +60,12 @@ def window(
     return payload
 
 
-def _head(item: Invoice, person: Person, switches: Switches) -> Json:
+def _head(item: Invoice, customer: Customer, switches: Switches) -> Json:
     contract = item.contract
     payload: Json = {
         "id": item.id,
-        "customer_id": person.id,
-        "customer_custom_fields": dict(person.custom_fields),
+        "customer_id": customer.id,
+        "customer_custom_fields": dict(customer.custom_fields),
         "type": item.type,
         "status": item.status,
         "credit_type": item.credit_type.payload(),
@@ -83,7 +83,7 @@ def _head(item: Invoice, person: Person, switches: Switches) -> Json:
     if digest(item.id) % 3 == 0:
         payload["custom_fields"] = {"po_number": f"PO-{digest(item.id) % 100_000:05d}"}
     if switches.billable_status:
-        payload["billable_status"] = "billable" if person.billable else "unbillable"
+        payload["billable_status"] = "billable" if customer.billable else "unbillable"
     if item.regenerated_from is not None and switches.sdk_fields:
         payload["regenerated_from_invoice_id"] = item.regenerated_from
     if item.corrects is not None and item.correction is not None and item.created_at is not None:

@@ -10,7 +10,7 @@ from metronome_analytics.simulator.server.faults import Faults
 from metronome_analytics.simulator.world.account import Account
 from metronome_analytics.simulator.world.agreements import ManualEntry
 from metronome_analytics.simulator.world.amounts import scaled
-from metronome_analytics.simulator.world.bookkeeping import twin_of
+from metronome_analytics.simulator.world.bookkeeping.voids import twin_of
 from metronome_analytics.simulator.world.clock import Clock
 from metronome_analytics.simulator.world.days import instant
 from metronome_analytics.simulator.world.happenings import Archived, Arrived, Regenerated, Updated, Voided
@@ -81,7 +81,7 @@ class Simulator:
         index = self._index(customer_id)
         fields = None if custom_fields is None else tuple(custom_fields.items())
         if name is None and fields is None:
-            name = f"{self.account.person(index).name} (renamed)"
+            name = f"{self.account.customer(index).name} (renamed)"
         self.account.happen(index, Updated(self.clock.now, name, fields))
 
     def streams(self, customer_id: str, when: datetime) -> list[tuple[str, int]]:
@@ -89,7 +89,7 @@ class Simulator:
         books = self._books(customer_id)
         return [
             (contract.id, number)
-            for contract in books.script.contracts
+            for contract in books.agreements.contracts
             if contract.covers(when) and contract.created_at <= books.now
             for number, stream in enumerate(contract.streams)
             if stream.product.metric is not None
@@ -168,7 +168,7 @@ class Simulator:
         index = self.account.index(customer_id)
         if index is None:
             raise ValueError(f"no such customer: {customer_id}")
-        if self.account.person(index).archived_at is not None:
+        if self.account.customer(index).archived_at is not None:
             raise ValueError(f"the customer is archived: {customer_id}")
         return index
 

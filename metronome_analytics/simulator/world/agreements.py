@@ -1,6 +1,6 @@
 """What a customer has agreed to and done, independent of any clock: contracts, balances, usage, events.
 
-A script is data. `cast` writes scripts, `engine` runs one up to an instant and keeps the books.
+Agreements are data. `roles` writes them, `bookkeeping` runs them up to an instant and keeps the books.
 Days are proleptic ordinals; every contract, segment and period starts and ends at midnight UTC.
 """
 
@@ -221,7 +221,7 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class Agreements:
     """One customer's whole story."""
 
     customer_id: str

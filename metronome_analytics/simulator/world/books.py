@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from metronome_analytics.simulator.world.amounts import SCALE
 from metronome_analytics.simulator.world.days import DAY, instant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import Balance, Contract, ManualEntry, Script, Segment
+    from metronome_analytics.simulator.world.agreements import Agreements, Balance, Contract, ManualEntry, Segment
     from metronome_analytics.simulator.world.price_list import CreditType, Product
 
 GRACE = DAY
@@ -54,6 +56,12 @@ class Line:
 
     def add(self, day: int, serial: int, quantity: int, amount: int) -> None:
         """Add a part behind all others of its day: usage that comes late is of an earlier day than the last one."""
+        if not self.days or day >= self.days[-1]:
+            self.days.append(day)
+            self.serials.append(serial)
+            self.quantities.append(quantity)
+            self.amounts.append(amount)
+            return
         place = bisect_right(self.days, day)
         self.days.insert(place, day)
         self.serials.insert(place, serial)
@@ -67,6 +75,17 @@ class Line:
     def total(self) -> Piece:
         """All of the line."""
         return self.piece(sum(self.quantities), sum(self.amounts))
+
+
+def payable(pieces: Iterable[Piece]) -> int:
+    """What is to be paid for usage, in the unit of its prices: what nothing covers, and what is paid later anyway."""
+    return sum(p.amount for p in pieces if p.segment is None or p.segment.balance.type == "POSTPAID")
+
+
+def with_conversion(amount: int, contract: Contract) -> int:
+    """An amount in the unit of a contract's prices as what the invoice is paid in."""
+    conversion = contract.card.conversion
+    return amount if conversion is None else amount * conversion // SCALE
 
 
 LineKey = tuple[int, int, "SegmentBook | None", int]
@@ -223,7 +242,7 @@ class BalanceBook:
 class Books:
     """Everything one customer's account shows at one instant."""
 
-    script: Script
+    agreements: Agreements
     now: datetime
     invoices: list[Invoice]
     balances: list[BalanceBook]

@@ -37,7 +37,7 @@ _UNUSUAL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Customer:
     """What GET /v1/customers tells about one customer."""
 
     index: int
@@ -70,7 +70,7 @@ def _mask(seed: int) -> int:
     return digest(seed, "mask") & 0x7FFF_FFFF
 
 
-def person(seed: int, index: int, *, opened: datetime, archived_at: datetime | None) -> Person:
+def make_customer(seed: int, index: int, *, opened: datetime, archived_at: datetime | None) -> Customer:
     """Customer `index`; `opened` is the day the account's first month begins."""
     random = Random(digest(seed, "person", index))
     unusual = index % 9 == 4
@@ -83,7 +83,7 @@ def person(seed: int, index: int, *, opened: datetime, archived_at: datetime | N
     fields: tuple[tuple[str, str], ...] = ()
     if random.random() < 0.7:
         fields = (("tier", random.choice(("startup", "growth", "enterprise"))), ("crm_owner", f"owner-{index % 7}"))
-    return Person(
+    return Customer(
         index=index,
         id=customer_id(seed, index),
         name=name,

@@ -1,4 +1,4 @@
-"""Where a customer's script is written: draws random facts and files contracts and balances."""
+"""Where a customer's agreements are written: draws random facts and files contracts and balances."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _USUAL_DAY = {
 }
 
 
-class Desk:
-    """Where one script is written: draws random facts and files contracts and balances."""
+class Deals:
+    """Where one customer's agreements are written: draws random facts and files contracts and balances."""
 
     def __init__(self, seed: int, index: int, customer_id: str, opened: int, months: int) -> None:
         self.random = Random(digest(seed, "script", index))

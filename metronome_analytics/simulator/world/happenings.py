@@ -1,7 +1,7 @@
 """What has happened to a customer since the simulator was made: data, each with the instant from which it is true.
 
-A script tells what was going to happen anyway; these come on top, through the API or a method of `Simulator`. Whoever
-reads them leaves out what lies after the clock, so the account follows the clock in both directions.
+The agreements tell what was going to happen anyway; these come on top, through the API or a method of `Simulator`.
+Whoever reads them leaves out what lies after the clock, so the account follows the clock in both directions.
 """
 
 from __future__ import annotations

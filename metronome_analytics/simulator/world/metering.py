@@ -1,4 +1,4 @@
-"""What a customer used, read off the meter: cheap, for it needs the script and late usage, but no books.
+"""What a customer used, read off the meter: cheap, for it needs the agreements and late usage, but no books.
 
 Usage that came too late for its invoice is here all the same. What is billed and not metered, seats, is not.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.world.agreements import Contract, Script, Stream, daily_quantities, used_by
+from metronome_analytics.simulator.world.agreements import Agreements, Contract, Stream, daily_quantities, used_by
 from metronome_analytics.simulator.world.days import first_of_month, shift_month
 from metronome_analytics.simulator.world.happenings import Arrived, Happening
 
@@ -42,10 +42,12 @@ class Metered:
         return hours
 
 
-def meter(script: Script, now: datetime, history: Sequence[Happening], first: int, last: int) -> Iterator[Metered]:
+def meter(
+    agreements: Agreements, now: datetime, history: Sequence[Happening], first: int, last: int
+) -> Iterator[Metered]:
     """What each metered stream used from day `first` until before day `last`, as far as that is past."""
     today = now.toordinal()
-    for contract in script.contracts:
+    for contract in agreements.contracts:
         begin = max(first, contract.start)
         end = min(last, today + 1, last if contract.end is None else contract.end)
         if contract.created_at > now or begin >= end:

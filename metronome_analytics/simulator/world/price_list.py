@@ -8,6 +8,7 @@ and a line that a commit covers in part splits without rounding.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import product as combinations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -71,6 +72,10 @@ class Rate:
     commit_price: int
     tiers: tuple[tuple[int, int], ...] = ()
 
+    def of_tier(self, tier: int) -> int:
+        """The price of one tier; without tiers there is one price."""
+        return self.tiers[tier][1] if self.tiers else self.price
+
     def times(self, percent: int) -> Rate:
         """The rate with its list prices multiplied; the commit rate stays."""
         tiers = tuple((start, price * percent // 100) for start, price in self.tiers)
@@ -90,6 +95,13 @@ class RateCard:
     conversion: int | None = None
     """Fiat per custom credit, when `unit` is a custom pricing unit."""
 
+
+OPENED = datetime(2020, 1, 1, tzinfo=UTC)
+"""When everything that is sold was written down, and when every rate begins."""
+RETIRED_AT = datetime(2021, 6, 30, 12, tzinfo=UTC)
+"""When the retired product, its metric and the retired package were archived."""
+RENAMED_AT = datetime(2022, 3, 1, tzinfo=UTC)
+"""When the storage product got its present name."""
 
 USD = CreditType("2714e483-4ff1-48e4-9e25-ac732e8f24f2", "USD (cents)", is_currency=True)
 EUR = CreditType(make_id("credit-type", "EUR"), "EUR", is_currency=True)
