@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.customers import PAGE_MAXIMUM
-from metronome_analytics.simulator.endpoints.request import ApiError, Page, Request
-from metronome_analytics.simulator.rendering.scalars import Json, dump, offset_text
-from metronome_analytics.simulator.world.audit_trail import Deed, ticks
-from metronome_analytics.simulator.world.ids import digest, make_id
+from metronome_analytics.simulator.endpoints.answers import ApiError, Page
+from metronome_analytics.simulator.endpoints.lookups import PAGE_MAXIMUM
+from metronome_analytics.simulator.rendering.audit_logs import audit_log
+from metronome_analytics.simulator.rendering.scalars import dump
+from metronome_analytics.simulator.world.audit_trail import ticks
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.world.account import Account
 
 _NONE = -1
@@ -30,7 +31,7 @@ def list_audit_logs(account: Account, request: Request) -> Page:
         raise ApiError(400, "resource_id and resource_type go together")
     if request.cursor is not None and (starting_on is not None or ending_before is not None):
         raise ApiError(400, "starting_on and ending_before cannot be used with next_page")
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
 
     # The dates are not sent again, so the cursor carries them.
     start, *span = (request.position or (0, _ticks(starting_on), _ticks(ending_before)))[:3]
@@ -44,28 +45,9 @@ def list_audit_logs(account: Account, request: Request) -> Page:
         places, begin, end = account.trail.places(first, last)
         here = range(begin, end)[::-1] if descending else range(begin, end)
         part = [account.trail.deed(places[n]) for n in here[start : start + limit]]
-    return Page([dump(_entry(deed)) for deed in part], (start + len(part), *span))
+    return Page([dump(audit_log(deed)) for deed in part], (start + len(part), *span))
 
 
 def _ticks(when: datetime | None) -> int:
     """An instant as a whole number for a cursor."""
     return _NONE if when is None else ticks(when)
-
-
-def _entry(deed: Deed) -> Json:
-    """An AuditLog."""
-    key = f"{digest(deed):016x}"
-    actor: Json = {"id": make_id("actor", deed.by_token), "name": "Provisioning token"}
-    if not deed.by_token:
-        actor |= {"name": "Billing Ops", "email": "billing-ops@example.com"}
-    return {
-        "id": make_id("audit", deed),
-        "timestamp": offset_text(deed.when),
-        "request": {"id": f"req_{key}", "ip": "203.0.113.7", "user_agent": "simulated/1.0"},
-        "actor": actor,
-        "action": deed.action,
-        "resource_type": deed.resource_type,
-        "resource_id": deed.resource_id,
-        "status": "success",
-        "description": f"{deed.action.replace('_', ' ').capitalize()}: {deed.resource_type}",
-    }

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.customers import lookup
-from metronome_analytics.simulator.endpoints.request import ApiError, Page, Parameters, Reply, Request, canonical_uuid
+from metronome_analytics.simulator.endpoints.answers import ApiError, Page, Reply
+from metronome_analytics.simulator.endpoints.lookups import lookup
+from metronome_analytics.simulator.endpoints.pages import page
+from metronome_analytics.simulator.endpoints.parameters import Parameters, canonical_uuid
 from metronome_analytics.simulator.rendering import balances as render
-from metronome_analytics.simulator.rendering.scalars import dump, number
+from metronome_analytics.simulator.rendering.scalars import Json, dump, number
 from metronome_analytics.simulator.world.days import instant
 from metronome_analytics.simulator.world.price_list import USD
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.world.account import Account
     from metronome_analytics.simulator.world.books import BalanceBook, Mode
 
@@ -49,7 +52,7 @@ def _list(
     skip_zero: bool = False,
 ) -> Page:
     asked = request.parameters
-    index = lookup(account, canonical_uuid(asked.required("customer_id"), "customer_id"))
+    index = lookup(account, asked.required_uuid("customer_id"))
     limit = asked.limit(PAGE_MAXIMUM, PAGE_MAXIMUM)
     wanted = asked.uuid(id_name)
     with_contracts = asked.flag(contracts_name)
@@ -59,7 +62,7 @@ def _list(
     covering = asked.instant("covering_date")
     starting_at = asked.instant("starting_at")
     effective_before = asked.instant("effective_before")
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
 
     books = account.books(index)
     chosen = [
@@ -74,14 +77,13 @@ def _list(
     ]
     if account.switches.newest_first:
         chosen.reverse()
-    start = (request.position or (0,))[0]
-    items = [
-        dump(
-            render.balance(book, books.now, account.switches, include_ledger=with_ledgers, include_balance=with_balance)
+
+    def write(book: BalanceBook) -> Json:
+        return render.balance(
+            book, books.now, account.switches, include_ledger=with_ledgers, include_balance=with_balance
         )
-        for book in chosen[start : start + limit]
-    ]
-    return Page(items, (start + limit,) if start + limit < len(chosen) else None)
+
+    return page(request, chosen, limit, write)
 
 
 def _has_access(
@@ -99,12 +101,12 @@ def _has_access(
 def net_balance(account: Account, request: Request) -> Reply:
     """POST /v1/contracts/customerBalances/getNetBalance."""
     asked = request.parameters
-    index = lookup(account, canonical_uuid(asked.required("customer_id"), "customer_id"))
+    index = lookup(account, asked.required_uuid("customer_id"))
     credit_type_id = asked.uuid("credit_type_id") or USD.id
     finalized = asked.choice("invoice_inclusion_mode", ("FINALIZED_AND_DRAFT", "FINALIZED"), "FINALIZED_AND_DRAFT")
     mode: Mode = "FINALIZED" if finalized == "FINALIZED" else "FINALIZED_AND_DRAFT"
     filters = asked.raw("filters")
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
     conditions = _conditions(filters)
 
     books = account.books(index)
@@ -129,24 +131,15 @@ def _conditions(filters: object) -> list[_Condition] | None:
     conditions: list[_Condition] = []
     for item in filters:
         asked = Parameters(item)
-        types = _texts(asked, "balance_types")
+        types = asked.strings("balance_types")
         if types is not None and not set(types) <= set(_FILTER_NAMES.values()):
             raise ApiError(400, f"balance_types must be of {', '.join(_FILTER_NAMES.values())}")
-        ids = _texts(asked, "ids")
+        ids = asked.strings("ids")
         fields = asked.raw("custom_fields") or {}
         if not isinstance(fields, dict):
             raise ApiError(400, "custom_fields must be an object")
         conditions.append((types, ids and [canonical_uuid(value, "ids") for value in ids], fields))
     return conditions
-
-
-def _texts(asked: Parameters, name: str) -> list[str] | None:
-    value = asked.raw(name)
-    if value is None:
-        return None
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ApiError(400, f"{name} must be an array of strings")
-    return value
 
 
 def _meets(book: BalanceBook, condition: _Condition) -> bool:

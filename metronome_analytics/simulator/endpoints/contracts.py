@@ -4,41 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.customers import lookup
-from metronome_analytics.simulator.endpoints.request import Answer, ApiError, Parameters, Reply, Request, data, page
+from metronome_analytics.simulator.endpoints.answers import Answer, ApiError, Reply, data
+from metronome_analytics.simulator.endpoints.lookups import find_contract, lookup, lookup_by_code
+from metronome_analytics.simulator.endpoints.pages import page
 from metronome_analytics.simulator.rendering import contracts as render
 from metronome_analytics.simulator.rendering.contracts import Included
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from metronome_analytics.simulator.endpoints.parameters import Parameters
+    from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.rendering.scalars import Json
     from metronome_analytics.simulator.world.account import Account
     from metronome_analytics.simulator.world.agreements import Contract
     from metronome_analytics.simulator.world.books import Books
 
 PAGE_MAXIMUM = 20
-
-
-def current_contracts(books: Books) -> list[Contract]:
-    """The contracts there are; what a customer on Plans has is none."""
-    return [item for item in books.agreements.contracts if item.plan is None and item.created_at <= books.now]
-
-
-def find_contract(books: Books, contract_id: str, *, code: str | None = None) -> Contract:
-    """A contract. Raises ApiError 404, or 400 with a code where the endpoint has codes."""
-    for contract in current_contracts(books):
-        if contract.id == contract_id:
-            return contract
-    raise ApiError(400 if code else 404, f"Contract not found: {contract_id}", code)
-
-
-def lookup_by_code(account: Account, customer_id: str) -> int:
-    """The index of a customer for the endpoints that answer 400 with a code. Raises ApiError."""
-    index = account.index(customer_id)
-    if index is None:
-        raise ApiError(400, f"Customer not found: {customer_id}", "CustomerNotFound")
-    return index
 
 
 def list_contracts(account: Account, request: Request) -> Answer:
@@ -61,14 +43,14 @@ def _list(account: Account, request: Request, *, version: int) -> Answer:
     if covering is not None and starting_at is not None:
         raise ApiError(400, "covering_date and starting_at exclude each other")
     included = _included(account, asked, archived=asked.flag("include_archived"))
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
     index = lookup(account, customer_id) if version == 1 else lookup_by_code(account, customer_id)
 
     books = account.books(index)
     chosen = [
         contract
-        for contract in current_contracts(books)
-        if (included.archived or render.archived_at(books, contract) is None)
+        for contract in books.contracts()
+        if (included.archived or books.archived_at(contract) is None)
         and (covering is None or contract.covers(covering))
         and (starting_at is None or contract.start >= _first_day(starting_at))
     ]
@@ -105,7 +87,7 @@ def get_contract(account: Account, request: Request) -> Reply:
     asked = request.parameters
     customer_id, contract_id = asked.required_uuid("customer_id"), asked.required_uuid("contract_id")
     included = _included(account, asked)
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
     books = account.books(lookup(account, customer_id))
     return data(_write(account, books, find_contract(books, contract_id), included, 1))
 
@@ -118,7 +100,7 @@ def get_contract_v2(account: Account, request: Request) -> Reply:
     included = _included(account, asked, as_of=as_of)
     if as_of is not None and included.ledgers:
         raise ApiError(400, "as_of_date and include_ledgers exclude each other")
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
     books = account.books(lookup_by_code(account, customer_id))
     contract = find_contract(books, contract_id, code="ContractNotFound")
     return data(_write(account, books, contract, included, 2))
@@ -128,7 +110,7 @@ def get_edit_history(account: Account, request: Request) -> Reply:
     """POST /v2/contracts/getEditHistory: one edit for each commit or credit that was added later."""
     asked = request.parameters
     customer_id, contract_id = asked.required_uuid("customer_id"), asked.required_uuid("contract_id")
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
     books = account.books(lookup_by_code(account, customer_id))
     contract = find_contract(books, contract_id, code="ContractNotFound")
     return data(render.edits(books, contract))

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.request import ApiError, Page, Reply, Request, canonical_uuid
-from metronome_analytics.simulator.rendering.scalars import Json, dump, offset_text
+from metronome_analytics.simulator.endpoints.answers import Page, Reply
+from metronome_analytics.simulator.endpoints.lookups import PAGE_MAXIMUM, find, place_of
+from metronome_analytics.simulator.endpoints.parameters import canonical_uuid
+from metronome_analytics.simulator.rendering.customers import customer_detail
+from metronome_analytics.simulator.rendering.scalars import dump
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.world.account import Account
-    from metronome_analytics.simulator.world.customers import Customer
-    from metronome_analytics.simulator.world.switches import Switches
-
-PAGE_MAXIMUM = 100
-
-
-def find(account: Account, request: Request) -> int:
-    """The index of the customer in the path. Raises ApiError 400 or 404."""
-    return lookup(account, canonical_uuid(request.path_parameters["customer_id"], "customer_id"))
-
-
-def lookup(account: Account, customer_id: str) -> int:
-    """The index of a customer. Raises ApiError 404."""
-    index = account.index(customer_id)
-    if index is None:
-        raise ApiError(404, f"Customer not found: {customer_id}")
-    return index
 
 
 def list_customers(account: Account, request: Request) -> Page:
@@ -39,7 +25,7 @@ def list_customers(account: Account, request: Request) -> Page:
     ids = asked.words("customer_ids", 100)
     salesforce_ids = asked.words("salesforce_account_ids", 100)
     pool = account.archived if asked.flag("only_archived") else account.active
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
 
     chosen: Sequence[int] = pool
     narrowed: list[set[int | None]] = []
@@ -57,46 +43,12 @@ def list_customers(account: Account, request: Request) -> Page:
 
     start = place_of(chosen, request)
     part = chosen[start : start + limit]
-    items = [dump(_customer(account.customer(index), account.switches)) for index in part]
+    items = [dump(customer_detail(account.customer(index), account.switches)) for index in part]
     return Page(items, (chosen[start + limit],) if start + limit < len(chosen) else None)
-
-
-def place_of(chosen: Sequence[int], request: Request) -> int:
-    """Where a list of customers goes on; the cursor names the customer, so that none is skipped or told twice.
-
-    Others may have joined or have been archived since the page before, even the one it names.
-    """
-    if request.position is None:
-        return 0
-    following = request.position[0]
-    if len(chosen) > 1 and chosen[0] > chosen[-1]:
-        return bisect_left(chosen, -following, key=lambda index: -index)
-    return bisect_left(chosen, following)
 
 
 def get_customer(account: Account, request: Request) -> Reply:
     """GET /v1/customers/{customer_id}."""
-    request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    request.parameters.finish()
     who = account.customer(find(account, request))
-    return Reply(dump({"data": _customer(who, account.switches)}))
-
-
-def _customer(customer: Customer, switches: Switches) -> Json:
-    """A CustomerDetail."""
-    payload: Json = {
-        "id": customer.id,
-        "external_id": customer.aliases[0] if customer.aliases else customer.id,
-        "ingest_aliases": list(customer.aliases),
-        "name": customer.name,
-        "customer_config": {"salesforce_account_id": customer.salesforce_id},
-        "custom_fields": dict(customer.custom_fields),
-        "created_at": offset_text(customer.created_at),
-        "updated_at": offset_text(customer.updated_at),
-        "archived_at": customer.archived_at and offset_text(customer.archived_at),
-    }
-    if switches.billable_status:
-        payload["current_billable_status"] = {
-            "value": "billable" if customer.billable else "unbillable",
-            "effective_at": None,
-        }
-    return payload
+    return Reply(dump({"data": customer_detail(who, account.switches)}))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.customers import lookup
-from metronome_analytics.simulator.endpoints.request import ApiError, Parameters, Reply, Request, canonical_uuid
+from metronome_analytics.simulator.endpoints.answers import ApiError, Reply
+from metronome_analytics.simulator.endpoints.lookups import lookup
 from metronome_analytics.simulator.world.agreements import ManualEntry
 from metronome_analytics.simulator.world.amounts import scaled
 from metronome_analytics.simulator.world.days import instant
 
 if TYPE_CHECKING:
+    from metronome_analytics.simulator.endpoints.parameters import Parameters
+    from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.world.account import Account
     from metronome_analytics.simulator.world.books import BalanceBook
 
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
 def add_entry(account: Account, request: Request) -> Reply:
     """POST /v1/contracts/addManualBalanceLedgerEntry: an empty 200; an overdraw is accepted."""
     asked = request.parameters
-    customer_id = canonical_uuid(asked.required("customer_id"), "customer_id")
-    balance_id = canonical_uuid(asked.required("id"), "id")
-    segment_id = canonical_uuid(asked.required("segment_id"), "segment_id")
+    customer_id = asked.required_uuid("customer_id")
+    balance_id = asked.required_uuid("id")
+    segment_id = asked.required_uuid("segment_id")
     contract_id = asked.uuid("contract_id")
     amount = _amount(asked.raw("amount"), "amount")
     reason = asked.required("reason")
     timestamp = asked.instant("timestamp")
     by_seat = _by_seat(asked, amount)
     uniqueness_key = _uniqueness_key(account, asked)
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
 
     index = lookup(account, customer_id)
     book = _balance(account, index, balance_id)
@@ -80,28 +81,3 @@ def _uniqueness_key(account: Account, asked: Parameters) -> str | None:
     if key is not None and not 1 <= len(key) <= 128:
         raise ApiError(400, "uniqueness_key must have between 1 and 128 characters")
     return key
-
-
-class Idempotency:
-    """First results of writes by `Idempotency-Key`, errors included; kept as long as the simulator lives."""
-
-    def __init__(self) -> None:
-        self._stored: dict[str, tuple[str, Reply]] = {}
-
-    def recall(self, key: str, request: Request) -> Reply | None:
-        """The stored result of the same request. Raises ApiError 409 when the request was another."""
-        stored = self._stored.get(key)
-        if stored is None:
-            return None
-        if stored[0] != _digest(request):
-            raise ApiError(409, "This idempotency key was used with other parameters.")
-        return stored[1]
-
-    def store(self, key: str, request: Request, reply: Reply) -> None:
-        """Keep the first result."""
-        self._stored.setdefault(key, (_digest(request), reply))
-
-
-def _digest(request: Request) -> str:
-    parts = (request.method, request.path, sorted(request.query.items()), sorted(request.body.items(), key=str))
-    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

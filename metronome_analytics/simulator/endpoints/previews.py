@@ -7,17 +7,18 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.customers import find
-from metronome_analytics.simulator.endpoints.metrics import QUANTITY_KEY
-from metronome_analytics.simulator.endpoints.request import ApiError, Parameters, Reply, Request, data
+from metronome_analytics.simulator.endpoints.answers import ApiError, Reply, data
+from metronome_analytics.simulator.endpoints.lookups import find
+from metronome_analytics.simulator.endpoints.parameters import Parameters
 from metronome_analytics.simulator.rendering import invoices as render
 from metronome_analytics.simulator.world.agreements import Agreements, Contract, Stream, daily_quantities
 from metronome_analytics.simulator.world.amounts import SCALE, scaled
 from metronome_analytics.simulator.world.bookkeeping.run import run
 from metronome_analytics.simulator.world.happenings import Arrived
-from metronome_analytics.simulator.world.price_list import PRODUCTS, Product
+from metronome_analytics.simulator.world.price_list import PRODUCTS, QUANTITY_KEY, Product
 
 if TYPE_CHECKING:
+    from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.rendering.scalars import Json
     from metronome_analytics.simulator.world.account import Account
     from metronome_analytics.simulator.world.books import Books
@@ -35,7 +36,7 @@ def preview_events(account: Account, request: Request) -> Reply:
     replacing = asked.choice("mode", ("replace", "merge"), "replace") == "replace"
     skip_zero = asked.flag("skip_zero_qty_line_items")
     given = asked.objects("events")
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
     if given is None:
         raise ApiError(400, "events is required")
     if len(given) > MOST_EVENTS or not (given or replacing):
@@ -55,13 +56,12 @@ def preview_events(account: Account, request: Request) -> Reply:
         quantities=_subscriptions_only if replacing else daily_quantities,
     )
     today = books.now.toordinal()
-    drafts = [item for item in books.invoices if item.start is not None and item.end is not None]
     who = account.customer(index)
     return data(
         [
             render.invoice(books, item, who, account.switches, skip_zero=skip_zero)
-            for item in drafts
-            if item.start is not None and item.end is not None and item.start <= today < item.end
+            for item in books.invoices
+            if item.covers(today)
         ]
     )
 

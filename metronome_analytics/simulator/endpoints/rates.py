@@ -1,23 +1,36 @@
-"""Endpoints about prices: the rates of a rate card, and the rates of a contract with its overrides."""
+"""Endpoints about prices: rate cards, the rates of a rate card, and the rates of a contract with its overrides."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.contracts import find_contract
-from metronome_analytics.simulator.endpoints.customers import PAGE_MAXIMUM, lookup
-from metronome_analytics.simulator.endpoints.products import card_of
-from metronome_analytics.simulator.endpoints.request import ApiError, Page, Parameters, Request, page
-from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number
-from metronome_analytics.simulator.world.price_list import OPENED, PRODUCTS, Group, Product, Rate, RateCard
+from metronome_analytics.simulator.endpoints.answers import ApiError, Page, Reply, data
+from metronome_analytics.simulator.endpoints.lookups import PAGE_MAXIMUM, card_of, find_contract, lookup
+from metronome_analytics.simulator.endpoints.pages import page
+from metronome_analytics.simulator.endpoints.parameters import Parameters
+from metronome_analytics.simulator.rendering.rates import RateRow, card_rate, contract_rate, rate_card
+from metronome_analytics.simulator.world import price_list
+from metronome_analytics.simulator.world.price_list import OPENED, PRODUCTS, RateCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.world.account import Account
-    from metronome_analytics.simulator.world.agreements import Contract
 
-_Row = tuple[Product, Group, Rate]
+
+def list_rate_cards(account: Account, request: Request) -> Page:
+    """POST /v1/contract-pricing/rate-cards/list."""
+    limit = request.parameters.limit(PAGE_MAXIMUM, account.switches.default_page_size)
+    request.parameters.finish()
+    return page(request, price_list.RATE_CARDS, limit, rate_card)
+
+
+def get_rate_card(_: Account, request: Request) -> Reply:
+    """POST /v1/contract-pricing/rate-cards/get."""
+    card_id = request.parameters.required_uuid("id")
+    request.parameters.finish()
+    return data(rate_card(card_of(card_id)))
 
 
 def get_rates(account: Account, request: Request) -> Page:
@@ -39,13 +52,13 @@ def get_rate_schedule(account: Account, request: Request) -> Page:
     return _card_page(account, request, card_id, limit, in_force=ending_before is None or ending_before > OPENED)
 
 
-def _card_page(account: Account, request: Request, card_id: str, limit: int, *, in_force: bool) -> Page:
+def _card_page(_: Account, request: Request, card_id: str, limit: int, *, in_force: bool) -> Page:
     """Rates of a card; each has been the same since the card was written."""
     selected = _Selectors(request.parameters)
-    request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    request.parameters.finish()
     card = card_of(card_id)
     rows = [row for row in _rows(card) if in_force and selected.fits(row)]
-    return page(request, rows, limit, lambda row: _head(row) | {"rate": _rate(card, row)})
+    return page(request, rows, limit, lambda row: card_rate(card, row))
 
 
 def get_contract_rate_schedule(account: Account, request: Request) -> Page:
@@ -56,64 +69,17 @@ def get_contract_rate_schedule(account: Account, request: Request) -> Page:
     contract_id = asked.required_uuid("contract_id")
     at = asked.instant("at") or account.clock.now
     selected = _Selectors(asked)
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
     contract = find_contract(account.books(index), contract_id)
     # Before its start and after its end a contract has no rates.
     rows = [row for row in _rows(contract.card) if contract.covers(at) and selected.fits(row)]
-    return page(request, rows, limit, lambda row: _contract_rate(contract, row))
+    return page(request, rows, limit, lambda row: contract_rate(contract, row))
 
 
-def _contract_rate(contract: Contract, row: _Row) -> Json:
-    product, group, _ = row
-    payload = _head(row) | {"rate_card_id": contract.card.id, "list_rate": _rate(contract.card, row)}
-    if contract.override(product) is not None:
-        payload["override_rate"] = _rate(contract.card, (product, group, contract.rate(product, group)))
-    return payload
-
-
-def _rows(card: RateCard) -> Iterator[_Row]:
+def _rows(card: RateCard) -> Iterator[RateRow]:
     products = {product.key: product for product in PRODUCTS}
     for (key, group), rate in card.rates.items():
         yield products[key], group, rate
-
-
-def _head(row: _Row) -> Json:
-    """What the rates of a card and of a contract have in common."""
-    product, group, rate = row
-    payload: Json = {
-        "product_id": product.id,
-        "product_name": product.name,
-        "product_tags": list(product.tags),
-        "product_custom_fields": {},
-        "starting_at": millis_text(OPENED),
-        "entitled": True,
-    }
-    if group:
-        payload["pricing_group_values"] = dict(group)
-    if product.line_type == "subscription":
-        payload["billing_frequency"] = "MONTHLY"
-    else:
-        payload["commit_rate"] = {"rate_type": "FLAT", "price": number(rate.commit_price)}
-    return payload
-
-
-def _rate(card: RateCard, row: _Row) -> Json:
-    """A Rate."""
-    product, group, rate = row
-    payload: Json = {"credit_type": card.unit.payload()}
-    if group:
-        payload["pricing_group_values"] = dict(group)
-    if product.line_type == "subscription":
-        return payload | {"rate_type": "SUBSCRIPTION", "price": number(rate.price), "quantity": 1, "is_prorated": False}
-    if not rate.tiers:
-        return payload | {"rate_type": "FLAT", "price": number(rate.price)}
-    tiers: list[Json] = []
-    for level, (start, price) in enumerate(rate.tiers):
-        tier: Json = {"price": number(price)}
-        if level + 1 < len(rate.tiers):  # the last tier has no end
-            tier["size"] = number(rate.tiers[level + 1][0] - start)
-        tiers.append(tier)
-    return payload | {"rate_type": "TIERED", "tiers": tiers}
 
 
 class _Selectors:
@@ -122,7 +88,7 @@ class _Selectors:
     def __init__(self, asked: Parameters) -> None:
         self._selectors = [_Selector(Parameters(item)) for item in asked.objects("selectors") or []]
 
-    def fits(self, row: _Row) -> bool:
+    def fits(self, row: RateRow) -> bool:
         """Whether a rate is asked for."""
         return not self._selectors or any(selector.fits(row) for selector in self._selectors)
 
@@ -139,7 +105,7 @@ class _Selector:
         if self.exact is not None and self.partial is not None:
             raise ApiError(400, "pricing_group_values and partial_pricing_group_values exclude each other")
 
-    def fits(self, row: _Row) -> bool:
+    def fits(self, row: RateRow) -> bool:
         """Whether everything the selector names is true of a rate."""
         product, group, _ = row
         frequency = "MONTHLY" if product.line_type == "subscription" else ""

@@ -8,26 +8,30 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from metronome_analytics.simulator.endpoints import (
+    account,
     alerts,
+    audit_logs,
     balances,
+    billing_providers,
+    breakdowns,
     contracts,
+    credit_grants,
     customers,
     invoices,
+    manual_entries,
     metrics,
+    named_schedules,
+    packages,
     plans,
+    previews,
+    products,
     rates,
+    spend_breakdowns,
     subscriptions,
     usage,
 )
-from metronome_analytics.simulator.endpoints import audit_logs as audit
-from metronome_analytics.simulator.endpoints import billing_providers as billing
-from metronome_analytics.simulator.endpoints import invoice_pdf as pdf
-from metronome_analytics.simulator.endpoints import manual_entries as manual
-from metronome_analytics.simulator.endpoints import named_schedules as schedules
-from metronome_analytics.simulator.endpoints import previews as preview
-from metronome_analytics.simulator.endpoints import products as catalogue
-from metronome_analytics.simulator.endpoints import spend_breakdowns as spend
-from metronome_analytics.simulator.endpoints.request import Answer, ApiError, Request
+from metronome_analytics.simulator.endpoints.answers import Answer, ApiError
+from metronome_analytics.simulator.endpoints.request import Request
 from metronome_analytics.simulator.world.account import Account
 
 Handler = Callable[[Account, Request], Answer]
@@ -63,26 +67,29 @@ ROUTES = (
     Route("GET", "/v1/customers", customers.list_customers),
     Route("GET", "/v1/customers/{customer_id}", customers.get_customer),
     Route("GET", "/v1/customers/{customer_id}/billable-metrics", metrics.list_customer_metrics),
-    Route("GET", "/v1/customers/{customer_id}/billing-config/{billing_provider_type}", billing.get_billing_config),
-    Route("GET", "/v1/customers/{customer_id}/costs", invoices.list_costs),
-    Route("GET", "/v1/customers/{customer_id}/invoices", invoices.list_invoices),
-    Route("GET", "/v1/customers/{customer_id}/invoices/breakdowns", invoices.list_breakdowns),
     Route(
-        "POST", "/v1/customers/{customer_id}/invoices/spend-breakdowns", spend.list_spend_breakdowns, "body",
+        "GET", "/v1/customers/{customer_id}/billing-config/{billing_provider_type}",
+        billing_providers.get_billing_config,
+    ),
+    Route("GET", "/v1/customers/{customer_id}/costs", plans.list_costs),
+    Route("GET", "/v1/customers/{customer_id}/invoices", invoices.list_invoices),
+    Route("GET", "/v1/customers/{customer_id}/invoices/breakdowns", breakdowns.list_breakdowns),
+    Route(
+        "POST", "/v1/customers/{customer_id}/invoices/spend-breakdowns", spend_breakdowns.list_spend_breakdowns, "body",
         in_query=("include_list_prices",),
     ),
     Route("GET", "/v1/customers/{customer_id}/invoices/{invoice_id}", invoices.get_invoice),
-    Route("GET", "/v1/customers/{customer_id}/invoices/{invoice_id}/pdf", pdf.get_pdf),
+    Route("GET", "/v1/customers/{customer_id}/invoices/{invoice_id}/pdf", invoices.get_pdf),
     Route("GET", "/v1/customers/{customer_id}/plans", plans.list_plans),
     Route(
         "GET", "/v1/customers/{customer_id}/plans/{customer_plan_id}/priceAdjustments", plans.list_price_adjustments,
     ),
-    Route("POST", "/v1/customers/{customer_id}/previewEvents", preview.preview_events, "body"),
-    Route("POST", "/v1/customers/getNamedSchedule", schedules.get_customer_schedule, "body"),
+    Route("POST", "/v1/customers/{customer_id}/previewEvents", previews.preview_events, "body"),
+    Route("POST", "/v1/customers/getNamedSchedule", named_schedules.get_customer_schedule, "body"),
     Route("POST", "/v1/customer-alerts/list", alerts.list_alerts, "body", in_query=_CURSOR),
     Route("POST", "/v1/customer-alerts/get", alerts.get_alert, "body"),
-    Route("POST", "/v1/getCustomerBillingProviderConfigurations", billing.list_configurations, "body"),
-    Route("POST", "/v1/payments/list", billing.list_payments, "body"),
+    Route("POST", "/v1/getCustomerBillingProviderConfigurations", billing_providers.list_configurations, "body"),
+    Route("POST", "/v1/payments/list", billing_providers.list_payments, "body"),
     Route("POST", "/v1/contracts/list", contracts.list_contracts, "body", cursor="cursor"),
     Route("POST", "/v1/contracts/get", contracts.get_contract, "body"),
     Route("POST", "/v2/contracts/list", contracts.list_contracts_v2, "body", cursor="cursor"),
@@ -92,33 +99,33 @@ ROUTES = (
     Route("POST", "/v1/contracts/customerCredits/list", balances.list_credits, "body"),
     Route("POST", "/v1/contracts/customerBalances/list", balances.list_balances, "body"),
     Route("POST", "/v1/contracts/customerBalances/getNetBalance", balances.net_balance, "body"),
-    Route("POST", "/v1/contracts/addManualBalanceLedgerEntry", manual.add_entry, "body", writes=True),
+    Route("POST", "/v1/contracts/addManualBalanceLedgerEntry", manual_entries.add_entry, "body", writes=True),
     Route("POST", "/v1/contracts/getContractRateSchedule", rates.get_contract_rate_schedule, "body", in_query=_PAGE),
     Route("POST", "/v1/contracts/getSubscriptionQuantityHistory", subscriptions.get_quantity_history, "body"),
     Route(
         "POST", "/v1/contracts/getSubscriptionSeatsHistory", subscriptions.get_seats_history, "body", cursor="cursor",
     ),
     Route("POST", "/v1/contracts/seatBalances/list", subscriptions.list_seat_balances, "body", cursor="cursor"),
-    Route("POST", "/v1/contracts/getNamedSchedule", schedules.get_contract_schedule, "body"),
-    Route("POST", "/v1/contracts/listNamedSchedules", schedules.list_contract_schedules, "body"),
-    Route("POST", "/v1/contract-pricing/products/list", catalogue.list_products, "body", in_query=_PAGE),
-    Route("POST", "/v1/contract-pricing/products/get", catalogue.get_product, "body"),
-    Route("POST", "/v1/contract-pricing/rate-cards/list", catalogue.list_rate_cards, "body", in_query=_PAGE),
-    Route("POST", "/v1/contract-pricing/rate-cards/get", catalogue.get_rate_card, "body"),
+    Route("POST", "/v1/contracts/getNamedSchedule", named_schedules.get_contract_schedule, "body"),
+    Route("POST", "/v1/contracts/listNamedSchedules", named_schedules.list_contract_schedules, "body"),
+    Route("POST", "/v1/contract-pricing/products/list", products.list_products, "body", in_query=_PAGE),
+    Route("POST", "/v1/contract-pricing/products/get", products.get_product, "body"),
+    Route("POST", "/v1/contract-pricing/rate-cards/list", rates.list_rate_cards, "body", in_query=_PAGE),
+    Route("POST", "/v1/contract-pricing/rate-cards/get", rates.get_rate_card, "body"),
     Route("POST", "/v1/contract-pricing/rate-cards/getRates", rates.get_rates, "body", in_query=_PAGE),
     Route("POST", "/v1/contract-pricing/rate-cards/getRateSchedule", rates.get_rate_schedule, "body", in_query=_PAGE),
-    Route("POST", "/v1/contract-pricing/rate-cards/getNamedSchedule", schedules.get_rate_card_schedule, "body"),
+    Route("POST", "/v1/contract-pricing/rate-cards/getNamedSchedule", named_schedules.get_rate_card_schedule, "body"),
     Route("GET", "/v1/billable-metrics", metrics.list_metrics),
     Route("GET", "/v1/billable-metrics/{billable_metric_id}", metrics.get_metric),
-    Route("GET", "/v1/credit-types/list", catalogue.list_credit_types),
-    Route("POST", "/v1/packages/list", catalogue.list_packages, "body", in_query=_PAGE),
-    Route("POST", "/v1/packages/get", catalogue.get_package, "body"),
-    Route("POST", "/v1/customFields/listKeys", catalogue.list_field_keys, "body", in_query=_CURSOR),
+    Route("GET", "/v1/credit-types/list", account.list_credit_types),
+    Route("POST", "/v1/packages/list", packages.list_packages, "body", in_query=_PAGE),
+    Route("POST", "/v1/packages/get", packages.get_package, "body"),
+    Route("POST", "/v1/customFields/listKeys", account.list_field_keys, "body", in_query=_CURSOR),
     Route("POST", "/v1/usage", usage.list_usage, "body", in_query=_CURSOR),
     Route("POST", "/v1/usage/groups", usage.list_usage_groups, "body", in_query=_PAGE),
-    Route("POST", "/v1/credits/listGrants", plans.list_grants, "body", in_query=_PAGE),
-    Route("POST", "/v1/credits/listEntries", plans.list_grant_entries, "body", in_query=("next_page", "sort")),
-    Route("GET", "/v1/auditLogs", audit.list_audit_logs, in_cursor=("starting_on", "ending_before")),
+    Route("POST", "/v1/credits/listGrants", credit_grants.list_grants, "body", in_query=_PAGE),
+    Route("POST", "/v1/credits/listEntries", credit_grants.list_grant_entries, "body", in_query=("next_page", "sort")),
+    Route("GET", "/v1/auditLogs", audit_logs.list_audit_logs, in_cursor=("starting_on", "ending_before")),
 )
 """The first row that fits wins."""
 # fmt: on

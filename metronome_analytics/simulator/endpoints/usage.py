@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.customers import PAGE_MAXIMUM, lookup, place_of
-from metronome_analytics.simulator.endpoints.metrics import group_definitions, metric_of
-from metronome_analytics.simulator.endpoints.request import ApiError, Page, Parameters, Request, page
+from metronome_analytics.simulator.endpoints.answers import ApiError, Page
+from metronome_analytics.simulator.endpoints.lookups import PAGE_MAXIMUM, lookup, metric_of, place_of
+from metronome_analytics.simulator.endpoints.pages import page
+from metronome_analytics.simulator.endpoints.parameters import Parameters
 from metronome_analytics.simulator.rendering.scalars import Json, dump, number, offset_text
 from metronome_analytics.simulator.world.agreements import Stream
 from metronome_analytics.simulator.world.days import DAY, HOUR, first_of_month, instant, shift_month
@@ -20,6 +21,7 @@ from metronome_analytics.simulator.world.metering import meter
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.world.account import Account
     from metronome_analytics.simulator.world.price_list import Metric
 
@@ -48,7 +50,7 @@ def list_usage(account: Account, request: Request) -> Page:
     bounds = _bounds(asked.required_instant("starting_on"), asked.required_instant("ending_before"))
     ids = asked.uuids("customer_ids")
     metrics = [_metric(Parameters(item)) for item in asked.objects("billable_metrics") or []]
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
     limit = account.switches.default_page_size * _ROWS_PER_UNIT
     # A position is a customer and a row of theirs: only the customers of one page are read.
     indices = [lookup(account, customer_id) for customer_id in ids] if ids else account.active
@@ -81,7 +83,7 @@ def _metric(asked: Parameters) -> _Asked:
 
 
 def _check_keys(metric: Metric, keys: Sequence[str]) -> None:
-    if not any(set(keys) == set(known) for known in group_definitions(metric)):
+    if not any(set(keys) == set(known) for known in metric.group_definitions()):
         raise ApiError(400, f"{metric.name} cannot be grouped by {', '.join(keys)}")
 
 
@@ -129,9 +131,7 @@ def _grouped(wanted: _Asked, values: _Values) -> dict[tuple[str, ...], int]:
     for stream, value in values:
         if stream.product.metric is not wanted.metric or not value:
             continue
-        properties: dict[str, str | None] = dict(stream.group)
-        if stream.product.presentation is not None:
-            properties[stream.product.presentation[0]] = stream.presentation
+        properties = stream.properties()
         group = [properties[key] for key in wanted.keys]
         known = tuple(item for item in group if item is not None)
         allowed = all(
@@ -174,7 +174,7 @@ def list_usage_groups(account: Account, request: Request) -> Page:
     size = asked.choice("window_size", _SIZES, asked.required("window_size"))
     wanted = _groups_asked(asked, metric)
     bounds = _period(account, asked)
-    asked.finish(reject_unknown=account.switches.reject_unknown_parameters)
+    asked.finish()
     rows = list(_group_rows(account, index, wanted, size, bounds))
     return page(request, rows, limit, lambda row: row)
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.rendering import balances as render_balances
+from metronome_analytics.simulator.rendering.billing_providers import provider_id
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number, offset_text
-from metronome_analytics.simulator.rendering.subscriptions import subscription_stream, subscriptions
+from metronome_analytics.simulator.rendering.subscriptions import subscriptions
+from metronome_analytics.simulator.world.agreements import subscription_stream
 from metronome_analytics.simulator.world.days import instant
 from metronome_analytics.simulator.world.ids import make_id
 
@@ -30,12 +32,6 @@ class Included:
     archived: bool
     as_of: datetime | None
     maximum: int
-
-
-def archived_at(books: Books, contract: Contract) -> datetime | None:
-    """When a contract was archived: with its customer, or never."""
-    when = books.agreements.archived_at
-    return when if when is not None and when <= books.now and contract.created_at <= when else None
 
 
 def _embedded(books: Books, contract: Contract, included: Included) -> tuple[list[BalanceBook], list[BalanceBook]]:
@@ -93,7 +89,7 @@ def contract(books: Books, item: Contract, switches: Switches, included: Include
     terms = _terms(books, item) | {"overrides": [_v1_override(row) for row in _overrides(item)]}
 
     def state(*, first: bool) -> Json:
-        kept = [[book for book in found if not (first and added_later(book, item))] for found in (commits, free)]
+        kept = [[book for book in found if not (first and book.balance.added_to(item))] for found in (commits, free)]
         own = [_balances(found, books, switches, included) for found in kept]
         return terms | {"commits": own[0], "credits": own[1]}
 
@@ -119,7 +115,7 @@ def _without(payload: Json, *names: str) -> Json:
 
 def _shared(books: Books, item: Contract) -> Json:
     """What stands at the top of both versions, where it is known."""
-    archived = archived_at(books, item)
+    archived = books.archived_at(item)
     payload: Json = {} if archived is None else {"archived_at": offset_text(archived)}
     return payload if item.package_id is None else payload | {"package_id": item.package_id}
 
@@ -236,11 +232,6 @@ def _recurring(books: Books, item: Contract) -> list[Json]:
     return rows
 
 
-def provider_id(customer_id: str, provider: str) -> str:
-    """The id of a customer's configuration of a billing provider."""
-    return make_id(customer_id, "billing", provider)
-
-
 def _provider(books: Books, item: Contract) -> Json | None:
     if item.billing_provider is None:
         return None
@@ -251,15 +242,9 @@ def _provider(books: Books, item: Contract) -> Json | None:
     }
 
 
-def added_later(book: BalanceBook, item: Contract) -> bool:
-    """Whether a balance came by an edit: not with the contract, nor by its renewal, nor by recurring."""
-    balance = book.balance
-    return balance.created_at > item.created_at and not (balance.rolled_over_from or balance.recurring_id)
-
-
 def edits(books: Books, item: Contract) -> list[Json]:
     """The edits of a contract in order of time."""
-    later = [book for book in books.balances if book.balance.contract_id == item.id and added_later(book, item)]
+    later = [book for book in books.balances if book.balance.contract_id == item.id and book.balance.added_to(item)]
     later.sort(key=lambda book: book.balance.created_at)
     rows: list[Json] = []
     for book in later:

@@ -5,9 +5,9 @@ Serialisations of timestamps differ between object kinds on purpose, as they do 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.rendering.billing_providers import external_invoice
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number, offset_text, text
 from metronome_analytics.simulator.world.agreements import Stream, plan_id, subscription_id
 from metronome_analytics.simulator.world.amounts import SCALE
@@ -16,6 +16,7 @@ from metronome_analytics.simulator.world.ids import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from metronome_analytics.simulator.world.books import Books, FixedLine, Invoice, LineKey, Piece, SegmentBook
     from metronome_analytics.simulator.world.customers import Customer
@@ -34,7 +35,7 @@ def invoice(books: Books, item: Invoice, customer: Customer, switches: Switches,
     if item.type == "PLAN_ARREARS":
         payload["subtotal"] = number(item.total)
     if item.status != "DRAFT":
-        payload["external_invoice"] = external(item, books.now)
+        payload["external_invoice"] = external_invoice(item, books.now)
     return payload
 
 
@@ -94,32 +95,6 @@ def _head(item: Invoice, customer: Customer, switches: Switches) -> Json:
             "corrected_invoice_id": item.corrects.id,
         }
     return payload
-
-
-def external(item: Invoice, now: datetime) -> Json | None:
-    """The ExternalInvoice of an invoice that was sent to a billing provider."""
-    provider = item.contract.billing_provider
-    if provider is None:
-        return None
-    chance = digest(item.id, "external")
-    if item.total == 0:
-        status = "SKIPPED"
-    elif chance % 23 == 0:
-        status = "PAYMENT_FAILED"
-    else:
-        due = item.issued_at + timedelta(days=item.contract.net_terms)
-        status = "PAID" if due <= now and item.status == "FINALIZED" else "SENT"
-    # A provider bills whole minor units: cents for dollars, hundredths for other currencies.
-    minor = SCALE if "(cents)" in item.credit_type.name else SCALE // 100
-    billed = (item.total + minor // 2) // minor * minor
-    return {
-        "billing_provider_type": provider,
-        "invoice_id": f"in_{chance:016x}",
-        "issued_at_timestamp": millis_text(item.issued_at + timedelta(minutes=chance % 50)),
-        "external_status": status,
-        "invoiced_total": number(billed),
-        "invoiced_sub_total": number(billed),
-    }
 
 
 def usage_lines(
@@ -254,33 +229,3 @@ def _fixed_line(item: Invoice, line: FixedLine) -> Json:
     if line.charge_id is not None:
         payload["scheduled_charge_id"] = line.charge_id
     return payload
-
-
-def day_costs(books: Books, day: int) -> Json:
-    """The costs of one day of a customer on Plans."""
-    payload: dict[str, Json] = {}
-    for item in books.invoices:
-        if item.type != "PLAN_ARREARS" or item.start is None or item.end is None or not item.start <= day < item.end:
-            continue
-        credit_type = item.contract.card.unit
-        lines: dict[tuple[str, str | None, str | None], int] = {}
-        for piece in item.pieces_of(day):
-            stream = item.contract.streams[piece.stream]
-            key, value = stream.group[0] if stream.group else (None, None)
-            name = stream.product.name
-            lines[name, key, value] = lines.get((name, key, value), 0) + piece.amount
-        payload[credit_type.id] = {
-            "name": credit_type.name,
-            "cost": number(sum(lines.values())),
-            "line_item_breakdown": [_cost_line(*key, cost) for key, cost in lines.items()],
-        }
-    return {
-        "start_timestamp": offset_text(instant(day)),
-        "end_timestamp": offset_text(instant(day + 1)),
-        "credit_types": payload,
-    }
-
-
-def _cost_line(name: str, group_key: str | None, group_value: str | None, cost: int) -> Json:
-    line: Json = {"name": name, "cost": number(cost)}
-    return line if group_key is None else line | {"group_key": group_key, "group_value": group_value}

@@ -1,32 +1,20 @@
 """Writes subscriptions, their quantities and their seats; a contract has at most one, the platform seats.
 
-The quantity is what each period's invoice bills on its first day. Seats are handed out month by month until all are:
-what is billed is the quantity, whoever sits there.
+The quantity is what each period's invoice bills on its first day. What is billed is the
+quantity, whoever sits there.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number
-from metronome_analytics.simulator.world.agreements import Contract, Stream, subscription_id
+from metronome_analytics.simulator.world.agreements import Contract, Stream, subscription_id, subscription_stream
 from metronome_analytics.simulator.world.days import first_of_month, instant, shift_month
+from metronome_analytics.simulator.world.seats import seat_based
 
 if TYPE_CHECKING:
     from metronome_analytics.simulator.world.books import Books
-
-_MONTHS_TO_FILL = 4
-
-
-def subscription_stream(item: Contract) -> Stream | None:
-    """The stream that a contract's subscription bills, or None."""
-    return next((stream for stream in item.streams if stream.product.line_type == "subscription"), None)
-
-
-def seat_based(item: Contract) -> bool:
-    """Whether seats are assigned to someone: in dollars they are, in euros only their number counts."""
-    return subscription_stream(item) is not None and item.card.unit.name.startswith("USD")
 
 
 def subscriptions(books: Books, item: Contract) -> list[Json]:
@@ -86,21 +74,12 @@ def quantity_history(books: Books, item: Contract, stream: Stream) -> Json:
     }
 
 
-def seat_ids(stream: Stream) -> list[str]:
-    """The names of all seats a subscription has."""
-    return [f"seat-{number:04d}" for number in range(1, stream.base + 1)]
-
-
-def seat_schedule(item: Contract, stream: Stream) -> list[tuple[int, int | None, list[str]]]:
-    """Who sits where: first day, day after the last one, seats in use; more each month until all are."""
-    seats = seat_ids(stream)
-    starts = [shift_month(item.start, offset) for offset in range(_MONTHS_TO_FILL)]
-    starts[0] = item.start
-    ends: list[int | None] = [end for _, end in pairwise(starts)]
-    in_use = [len(seats) * (step + 1) // _MONTHS_TO_FILL for step in range(_MONTHS_TO_FILL)]
-    return [(start, end, seats[:used]) for start, end, used in zip(starts, [*ends, item.end], in_use, strict=True)]
-
-
-def share(amount: int, seat: int, seats: int) -> int:
-    """The part of an amount that one of the seats has; the parts of all add up to it exactly."""
-    return amount * (seat + 1) // seats - amount * seat // seats
+def seat_schedule_entry(stream: Stream, entry: tuple[int, int | None, list[str]]) -> Json:
+    """Who had a seat for some time."""
+    start, end, seats = entry
+    return {
+        "starting_at": millis_text(instant(start)),
+        "ending_before": None if end is None else millis_text(instant(end)),
+        "total_quantity": stream.base,
+        "assigned_seat_ids": seats,
+    }

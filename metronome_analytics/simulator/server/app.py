@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from metronome_analytics.simulator.endpoints import routes
-from metronome_analytics.simulator.endpoints.manual_entries import Idempotency
-from metronome_analytics.simulator.endpoints.request import Answer, ApiError, Page, Reply, Request, error
+from metronome_analytics.simulator.endpoints.answers import Answer, ApiError, Page, Reply, error
+from metronome_analytics.simulator.endpoints.request import Request
 from metronome_analytics.simulator.rendering.scalars import Json, dump
+from metronome_analytics.simulator.server.idempotency import Idempotency
+from metronome_analytics.simulator.server.request_log import Received, RequestLog
 
 if TYPE_CHECKING:
     from metronome_analytics.simulator.server.faults import Fault, Faults
@@ -31,45 +31,6 @@ CLOSE_EXTENSION = "metronome_analytics.close"
 
 class ConnectionLostError(ConnectionResetError):
     """Raised inside the application when a fault drops the connection and the server has no way to be told."""
-
-
-@dataclass(slots=True)
-class Received:
-    """One request that arrived; `status` stays None when no answer was sent."""
-
-    method: str
-    path: str
-    query: str
-    at: float
-    status: int | None = None
-
-
-class RequestLog:
-    """The latest requests, without bodies, and a count of all."""
-
-    def __init__(self, kept: int = 10_000) -> None:
-        self._kept: deque[Received] = deque(maxlen=kept)
-        self.total = 0
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def __iter__(self) -> Iterator[Received]:
-        return iter(list(self._kept))
-
-    def add(self, received: Received) -> None:
-        """Keep a request, dropping the oldest when there are too many."""
-        self.total += 1
-        self._kept.append(received)
-
-    def count(self, path: str = "", *, status: int | None = None) -> int:
-        """How many kept requests have this in their path, and this status."""
-        return sum(path in item.path and status in (None, item.status) for item in self)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._kept.clear()
-        self.total = 0
 
 
 class Application:
@@ -102,6 +63,7 @@ class Application:
             query=_query(query),
             headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
             content=await _content(receive),
+            reject_unknown=self.account.switches.reject_unknown_parameters,
         )
         if self.latency:
             await asyncio.sleep(self.latency)

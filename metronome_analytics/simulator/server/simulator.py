@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.server.app import Application, RequestLog
+from metronome_analytics.simulator.server.app import Application
 from metronome_analytics.simulator.server.faults import Faults
+from metronome_analytics.simulator.server.request_log import RequestLog
 from metronome_analytics.simulator.world.account import Account
 from metronome_analytics.simulator.world.agreements import ManualEntry
 from metronome_analytics.simulator.world.amounts import scaled

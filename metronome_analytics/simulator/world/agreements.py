@@ -36,6 +36,13 @@ class Stream:
     """Share of days with any usage."""
     listed_when_zero: bool = False
 
+    def properties(self) -> dict[str, str | None]:
+        """What its events say of themselves: the pricing group values, then the presentation value."""
+        values: dict[str, str | None] = dict(self.group)
+        if self.product.presentation is not None:
+            values[self.product.presentation[0]] = self.presentation
+        return values
+
 
 Quantities = Callable[[Stream, int], list[int]]
 """A function from a stream and a month's first day to one quantity per day of that month, in internal units."""
@@ -108,6 +115,11 @@ class Contract:
     def covers(self, when: datetime) -> bool:
         """Whether the contract is in force at an instant."""
         return instant(self.start) <= when and (self.end is None or when < instant(self.end))
+
+
+def subscription_stream(contract: Contract) -> Stream | None:
+    """The stream that a contract's one subscription bills, its seats, or None."""
+    return next((stream for stream in contract.streams if stream.product.line_type == "subscription"), None)
 
 
 def subscription_id(contract: Contract) -> str:
@@ -202,6 +214,10 @@ class Balance:
     manual: tuple[ManualEntry, ...] = ()
     custom_fields: tuple[tuple[str, str], ...] = ()
     uniqueness_key: str | None = None
+
+    def added_to(self, contract: Contract) -> bool:
+        """Whether the balance came by an edit: not with the contract, nor by its renewal, nor by recurring."""
+        return self.created_at > contract.created_at and not (self.rolled_over_from or self.recurring_id)
 
     def covers(self, contract: Contract, stream: Stream) -> bool:
         """Whether usage of the stream under the contract may draw on this balance."""

@@ -171,7 +171,7 @@ def _on_card(register: Register, index: int) -> list[Deed]:
 
 def agreed_deeds(agreements: Agreements) -> Iterator[Deed]:
     """What people do by agreements: contracts, what was added to them later, entries by hand, mended invoices."""
-    begun = {item.id: item.created_at for item in agreements.contracts}
+    contracts = {item.id: item for item in agreements.contracts}
     for contract in agreements.contracts:
         kind = "contract" if contract.plan is None else "customer_plan"
         yield Deed(contract.created_at, "create", kind, contract.id)
@@ -179,7 +179,7 @@ def agreed_deeds(agreements: Agreements) -> Iterator[Deed]:
         kind = "credit" if item.type == "CREDIT" else "commit"
         if item.contract_id is None:
             yield Deed(item.created_at, "create", kind, item.id)
-        elif item.created_at > begun[item.contract_id] and not (item.rolled_over_from or item.recurring_id):
+        elif item.added_to(contracts[item.contract_id]):
             yield Deed(item.created_at, "edit", "contract", item.contract_id)
         if item.archived_at is not None:
             yield Deed(item.archived_at, "archive", kind, item.id)

@@ -126,6 +126,10 @@ class Invoice:
     correction: tuple[str, str] | None = None
     created_at: datetime | None = None
 
+    def covers(self, day: int) -> bool:
+        """Whether a day is part of the billing period."""
+        return self.start is not None and self.end is not None and self.start <= day < self.end
+
     def pieces(self) -> list[Piece]:
         """The usage of the whole period."""
         return [line.total() for line in self.lines.values()]
@@ -250,3 +254,17 @@ class Books:
     """What today will amount to, by contract and stream: only the hours gone by are billed."""
     rendered: dict[object, str] = field(default_factory=dict)
     """JSON text of invoices and balances that were asked for before."""
+
+    def contracts(self) -> list[Contract]:
+        """The contracts there are by now; what a customer on Plans has is none."""
+        return [item for item in self.agreements.contracts if item.plan is None and item.created_at <= self.now]
+
+    def plans(self) -> list[Contract]:
+        """The plans there are by now, newest first."""
+        held = [item for item in self.agreements.contracts if item.plan is not None and item.created_at <= self.now]
+        return sorted(held, key=lambda item: item.start, reverse=True)
+
+    def archived_at(self, contract: Contract) -> datetime | None:
+        """When a contract was archived: with its customer, or never."""
+        when = self.agreements.archived_at
+        return when if when is not None and when <= self.now and contract.created_at <= when else None

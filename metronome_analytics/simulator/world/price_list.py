@@ -46,6 +46,11 @@ class Metric:
     event_type: str
     group_keys: tuple[str, ...]
 
+    def group_definitions(self) -> list[list[str]]:
+        """The group keys usage may be grouped by: each alone, and all together."""
+        simple = [[key] for key in self.group_keys]
+        return [*simple, list(self.group_keys)] if len(simple) > 1 else simple
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -173,6 +178,10 @@ USAGE_PRODUCTS = (INPUT_TOKENS, OUTPUT_TOKENS, GPU_HOURS, STORAGE, EGRESS, API_C
 PRODUCTS = (*USAGE_PRODUCTS, SEATS, COMMITMENT, TRUE_UP, PROMOTION, ONBOARDING, ADJUSTMENT)
 RETIRED = _usage("fax_pages", "Fax pages", tags=("platform",), aggregation="COUNT")
 """Archived with its metric before any contract began; on no rate card."""
+METRICS = tuple(product.metric for product in USAGE_PRODUCTS if product.metric is not None)
+RETIRED_METRICS = tuple(metric for metric in (RETIRED.metric,) if metric is not None)
+QUANTITY_KEY = "quantity"
+"""The event property that SUM metrics add up."""
 
 _CENTS: dict[str, dict[str, str]] = {
     "input_tokens": {"nimbus-mini": "0.02", "nimbus-large": "0.25", "nimbus-xl": "1.25"},

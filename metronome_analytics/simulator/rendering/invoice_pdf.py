@@ -1,31 +1,22 @@
-"""The endpoint that prints an invoice: a PDF of one page, of ASCII text only."""
+"""Prints an invoice: a PDF of one page, of ASCII text only."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.customers import find
-from metronome_analytics.simulator.endpoints.request import ApiError, Reply, Request, canonical_uuid
 from metronome_analytics.simulator.rendering.scalars import text
 from metronome_analytics.simulator.world.days import instant
 
 if TYPE_CHECKING:
-    from metronome_analytics.simulator.world.account import Account
     from metronome_analytics.simulator.world.books import Invoice
 
 _LINES = 50
 _A4 = "[0 0 595 842]"
 
 
-def get_pdf(account: Account, request: Request) -> Reply:
-    """GET /v1/customers/{customer_id}/invoices/{invoice_id}/pdf."""
-    index = find(account, request)
-    invoice_id = canonical_uuid(request.path_parameters["invoice_id"], "invoice_id")
-    request.parameters.finish(reject_unknown=account.switches.reject_unknown_parameters)
-    item = next((item for item in account.books(index).invoices if item.id == invoice_id), None)
-    if item is None:
-        raise ApiError(404, f"Invoice not found: {invoice_id}")
-    return Reply(document(_printed(item)), content_type="application/pdf")
+def invoice_pdf(item: Invoice) -> str:
+    """An invoice as a PDF 1.4 file."""
+    return _document(_printed(item))
 
 
 def _printed(item: Invoice) -> list[str]:
@@ -42,7 +33,7 @@ def _printed(item: Invoice) -> list[str]:
     return lines[:_LINES]
 
 
-def document(lines: list[str]) -> str:
+def _document(lines: list[str]) -> str:
     """A PDF 1.4 file that shows lines of ASCII text."""
     shown = " ".join(f"({_escaped(line)}) Tj T*" for line in lines)
     stream = f"BT /F1 10 Tf 14 TL 50 800 Td {shown} ET"
