@@ -8,20 +8,13 @@ from itertools import pairwise
 import pytest
 
 from metronome_analytics.simulator.rendering.scalars import number
-from metronome_analytics.simulator.world.agreements import (
-    Agreements,
-    Balance,
-    Contract,
-    ManualEntry,
-    Purchase,
-    Segment,
-    Stream,
-)
+from metronome_analytics.simulator.world.agreements import Agreements, Balance, Contract, ManualEntry, Purchase, Segment
 from metronome_analytics.simulator.world.amounts import SCALE
 from metronome_analytics.simulator.world.bookkeeping.run import run
 from metronome_analytics.simulator.world.books import Books
 from metronome_analytics.simulator.world.days import shift_month
 from metronome_analytics.simulator.world.price_list import AUDIT_EVENTS, COMMITMENT, STORAGE, USD, USD_CARD
+from metronome_analytics.simulator.world.streams import Stream
 from metronome_analytics.simulator.world.switches import Switches
 
 PRICE = 10  # GB-days at a tenth of a cent: ten units make a cent

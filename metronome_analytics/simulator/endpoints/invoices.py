@@ -1,4 +1,4 @@
-"""Endpoints about invoices: list, retrieve, breakdowns, and the costs of customers on Plans."""
+"""Endpoints about invoices: list, retrieve, print."""
 
 from __future__ import annotations
 

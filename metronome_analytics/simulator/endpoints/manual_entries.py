@@ -1,4 +1,4 @@
-"""The one write: a manual balance entry, with its validation, and the memory that makes retries safe."""
+"""The one write: a manual balance entry, with its validation."""
 
 from __future__ import annotations
 

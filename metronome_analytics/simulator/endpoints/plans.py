@@ -1,7 +1,6 @@
-"""Endpoints of the deprecated Plans: plans and price adjustments of customers, credit grants and their ledgers.
+"""Endpoints of the deprecated Plans: plans, price adjustments and daily costs of customers.
 
-What they say of Plans customers is part of the same books: nothing they show was drawn by an invoice, because the
-grants are for a product that no one uses, and the adjusted price is that product's.
+What they say of Plans customers is part of the same books: the adjusted price is that of a product no one uses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The endpoint of previews: the current draft with other usage, computed by the engine on a copy of the agreements."""
+"""The endpoint of previews: the current draft with other usage, kept by the bookkeeping on a copy of the agreements."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from metronome_analytics.simulator.endpoints.answers import ApiError, Reply, dat
 from metronome_analytics.simulator.endpoints.lookups import find
 from metronome_analytics.simulator.endpoints.parameters import Parameters
 from metronome_analytics.simulator.rendering import invoices as render
-from metronome_analytics.simulator.world.agreements import Agreements, Contract, Stream, daily_quantities
 from metronome_analytics.simulator.world.amounts import SCALE, scaled
 from metronome_analytics.simulator.world.bookkeeping.run import run
 from metronome_analytics.simulator.world.happenings import Arrived
 from metronome_analytics.simulator.world.price_list import PRODUCTS, QUANTITY_KEY, Product
+from metronome_analytics.simulator.world.streams import Stream, daily_quantities
 
 if TYPE_CHECKING:
     from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.rendering.scalars import Json
     from metronome_analytics.simulator.world.account import Account
+    from metronome_analytics.simulator.world.agreements import Agreements, Contract
     from metronome_analytics.simulator.world.books import Books
 
 MOST_EVENTS = 100

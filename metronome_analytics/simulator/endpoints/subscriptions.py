@@ -11,7 +11,7 @@ from metronome_analytics.simulator.endpoints.pages import page
 from metronome_analytics.simulator.rendering import subscriptions as render
 from metronome_analytics.simulator.rendering.scalars import dump
 from metronome_analytics.simulator.rendering.seat_balances import SeatBalances
-from metronome_analytics.simulator.world.agreements import Contract, Stream, subscription_id, subscription_stream
+from metronome_analytics.simulator.world.agreements import Contract, subscription_id, subscription_stream
 from metronome_analytics.simulator.world.days import instant
 from metronome_analytics.simulator.world.seats import assigned_seats, seat_based, seat_ids, seat_schedule
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.world.account import Account
     from metronome_analytics.simulator.world.books import BalanceBook, Books
+    from metronome_analytics.simulator.world.streams import Stream
 
 SEATS_PER_PAGE = 100
 SEATS_BY_DEFAULT = 25

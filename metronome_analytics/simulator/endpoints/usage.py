@@ -14,9 +14,9 @@ from metronome_analytics.simulator.endpoints.lookups import PAGE_MAXIMUM, lookup
 from metronome_analytics.simulator.endpoints.pages import page
 from metronome_analytics.simulator.endpoints.parameters import Parameters
 from metronome_analytics.simulator.rendering.scalars import Json, dump, number, offset_text
-from metronome_analytics.simulator.world.agreements import Stream
 from metronome_analytics.simulator.world.days import DAY, HOUR, first_of_month, instant, shift_month
 from metronome_analytics.simulator.world.metering import meter
+from metronome_analytics.simulator.world.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.rendering.parts import reference
 from metronome_analytics.simulator.rendering.scalars import Json, offset_text
 from metronome_analytics.simulator.world.agreements import subscription_id, subscription_stream
 from metronome_analytics.simulator.world.alerts import UPDATED_AT, Alert
@@ -24,7 +25,7 @@ def customer_alert(books: Books, alert: Alert, seat: str | None = None) -> Json:
         "status": alert.status.lower(),
         "threshold": alert.threshold,
         "updated_at": offset_text(UPDATED_AT),
-        "credit_type": USD.payload(),
+        "credit_type": reference(USD),
     }
     if alert.key == "low-balance":
         about["uniqueness_key"] = "alert-low-balance"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.rendering.parts import invoice_schedule, reference
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number, offset_text
 from metronome_analytics.simulator.world.days import instant
 
@@ -25,7 +26,7 @@ def balance(
         "id": item.id,
         "type": item.type,
         "name": item.name,
-        "product": {"id": item.product.id, "name": item.product.name},
+        "product": reference(item.product),
         "rate_type": item.rate_type,
         "access_schedule": access_schedule(book),
         "custom_fields": dict(item.custom_fields),
@@ -61,7 +62,7 @@ def balance(
 def access_schedule(book: BalanceBook) -> Json:
     """A ScheduleDuration."""
     return {
-        "credit_type": book.balance.credit_type.payload(),
+        "credit_type": reference(book.balance.credit_type),
         "schedule_items": [
             {
                 "id": segment.segment.id,
@@ -114,22 +115,12 @@ def _commit_only_fields(item: Balance, switches: Switches, *, archived: bool) ->
 
 
 def _invoice_schedule(item: Balance) -> Json:
-    credit_type = item.purchase_credit_type or item.credit_type
-    return {
-        "credit_type": credit_type.payload(),
-        "do_not_invoice": item.do_not_invoice,
-        "schedule_items": [
-            {
-                "id": purchase.id,
-                "invoice_id": purchase.invoice_id if item.type != "POSTPAID" or item.true_up else None,
-                "amount": number(purchase.amount),
-                "unit_price": number(purchase.amount),
-                "quantity": 1,
-                "timestamp": millis_text(instant(purchase.day)),
-            }
-            for purchase in item.purchases
-        ],
-    }
+    billed = item.type != "POSTPAID" or item.true_up
+    return invoice_schedule(
+        ((purchase.id, purchase.invoice_id if billed else None, purchase) for purchase in item.purchases),
+        item.purchase_credit_type or item.credit_type,
+        do_not_invoice=item.do_not_invoice,
+    )
 
 
 def _specifier(item: Specifier) -> Json:

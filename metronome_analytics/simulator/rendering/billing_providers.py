@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.rendering.parts import reference
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number
 from metronome_analytics.simulator.world.amounts import SCALE
 from metronome_analytics.simulator.world.ids import digest, make_id
@@ -90,7 +91,7 @@ def _payment(who: Customer, item: Invoice, sent: Json, attempt: int, status: str
         "amount": amount,
         "amount_paid": amount if status == "paid" else 0,
         "status": status,
-        "fiat_credit_type": item.credit_type.payload(),
+        "fiat_credit_type": reference(item.credit_type),
         "payment_gateway": {"type": "stripe", "stripe": {"payment_intent_id": f"pi_{key:016x}"}},
         "created_at": sent["issued_at_timestamp"],
         "updated_at": sent["issued_at_timestamp"],

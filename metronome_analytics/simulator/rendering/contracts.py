@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.rendering import balances as render_balances
 from metronome_analytics.simulator.rendering.billing_providers import provider_id
-from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number, offset_text
+from metronome_analytics.simulator.rendering.parts import invoice_schedule, reference
+from metronome_analytics.simulator.rendering.scalars import Json, number, offset_text
 from metronome_analytics.simulator.rendering.subscriptions import subscriptions
 from metronome_analytics.simulator.world.agreements import subscription_stream
 from metronome_analytics.simulator.world.days import instant
@@ -156,21 +157,10 @@ def _charges(item: Contract) -> list[Json]:
         {
             "id": charge.id,
             "name": charge.product.name,
-            "product": {"id": charge.product.id, "name": charge.product.name},
-            "schedule": {
-                "credit_type": item.card.fiat.payload(),
-                "do_not_invoice": False,
-                "schedule_items": [
-                    {
-                        "id": make_id(charge.id, "item"),
-                        "invoice_id": charge.invoice_id,
-                        "amount": number(charge.amount),
-                        "unit_price": number(charge.amount),
-                        "quantity": 1,
-                        "timestamp": millis_text(instant(charge.day)),
-                    }
-                ],
-            },
+            "product": reference(charge.product),
+            "schedule": invoice_schedule(
+                [(make_id(charge.id, "item"), charge.invoice_id, charge)], item.card.fiat, do_not_invoice=False
+            ),
         }
         for charge in item.charges
     ]
@@ -182,7 +172,7 @@ def _overrides(item: Contract) -> list[Json]:
             "id": override.id,
             "type": "MULTIPLIER",
             "multiplier": override.percent / 100,
-            "product": {"id": override.product.id, "name": override.product.name},
+            "product": reference(override.product),
             "override_specifiers": [{"product_id": override.product.id}],
             "entitled": True,
             "is_commit_specific": False,
@@ -212,7 +202,7 @@ def _recurring(books: Books, item: Contract) -> list[Json]:
         row: Json = {
             "id": recurring_id,
             "name": balance.name,
-            "product": {"id": balance.product.id, "name": balance.product.name},
+            "product": reference(balance.product),
             "access_amount": {
                 "unit_price": number(balance.segments[0].amount // seats),
                 "credit_type_id": balance.credit_type.id,
@@ -253,7 +243,7 @@ def edits(books: Books, item: Contract) -> list[Json]:
             "id": balance.id,
             "type": balance.type,
             "name": balance.name,
-            "product": {"id": balance.product.id, "name": balance.product.name},
+            "product": reference(balance.product),
             "rate_type": balance.rate_type,
             "access_schedule": render_balances.access_schedule(book),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.rendering.parts import reference
 from metronome_analytics.simulator.rendering.scalars import Json, offset_text
 from metronome_analytics.simulator.world import price_list
 
@@ -18,7 +19,7 @@ AUTHOR = "grants@example.com"
 def credit_grant(grant: Grant, now: datetime) -> Json:
     """A CreditGrant."""
     rest = 0 if grant.expired(now) else grant.cents
-    usd = price_list.USD.payload()
+    usd = reference(price_list.USD)
     product = price_list.AUDIT_EVENTS
     return {
         "id": grant.id,
@@ -38,7 +39,7 @@ def credit_grant(grant: Grant, now: datetime) -> Json:
         "deductions": [_entry(grant, -grant.cents, grant.end, 0)] if grant.expired(now) else [],
         "pending_deductions": [],
         "custom_fields": {},
-        "products": [{"id": product.id, "name": product.name}],
+        "products": [reference(product)],
     }
 
 
@@ -74,7 +75,7 @@ def grant_ledger(
         if first <= when < last:
             entries.append(_entry(grant, amount, when, running))
     return {
-        "credit_type": price_list.USD.payload(),
+        "credit_type": reference(price_list.USD),
         "starting_balance": _at(first, opening),
         "ending_balance": _at(last, closing),
         "entries": entries[::-1] if descending else entries,

@@ -1,4 +1,4 @@
-"""Writes invoices, breakdown windows and costs the way the API does.
+"""Writes invoices and breakdown windows the way the API does.
 
 Serialisations of timestamps differ between object kinds on purpose, as they do on the real service.
 """
@@ -8,18 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.rendering.billing_providers import external_invoice
+from metronome_analytics.simulator.rendering.parts import period, product_line, reference
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number, offset_text, text
-from metronome_analytics.simulator.world.agreements import Stream, plan_id, subscription_id
+from metronome_analytics.simulator.world.agreements import plan_id, subscription_id
 from metronome_analytics.simulator.world.amounts import SCALE
-from metronome_analytics.simulator.world.days import instant
+from metronome_analytics.simulator.world.books import payable, with_conversion
 from metronome_analytics.simulator.world.ids import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from datetime import datetime
 
     from metronome_analytics.simulator.world.books import Books, FixedLine, Invoice, LineKey, Piece, SegmentBook
     from metronome_analytics.simulator.world.customers import Customer
+    from metronome_analytics.simulator.world.streams import Stream
     from metronome_analytics.simulator.world.switches import Switches
 
 _COMMIT_TYPE = {"PREPAID": "PrepaidCommit", "CREDIT": "PrepaidCommit", "POSTPAID": "PostpaidCommit"}
@@ -55,9 +57,7 @@ def window(
     payload["breakdown_end_timestamp"] = offset_text(bounds[1])
     # The lines keep the period of the whole invoice; only the breakdown timestamps tell the window.
     payload["line_items"] = usage_lines(books, item, pieces, switches, skip_zero=skip_zero)
-    payable = sum(p.amount for p in pieces if p.segment is None or p.segment.balance.type == "POSTPAID")
-    conversion = item.contract.card.conversion
-    payload["total"] = number(payable if conversion is None else payable * conversion // SCALE)
+    payload["total"] = number(with_conversion(payable(pieces), item.contract))
     return payload
 
 
@@ -69,13 +69,11 @@ def _head(item: Invoice, customer: Customer, switches: Switches) -> Json:
         "customer_custom_fields": dict(customer.custom_fields),
         "type": item.type,
         "status": item.status,
-        "credit_type": item.credit_type.payload(),
+        "credit_type": reference(item.credit_type),
         "issued_at": offset_text(item.issued_at),
         "net_payment_terms_days": contract.net_terms,
     }
-    if item.start is not None and item.end is not None:
-        payload["start_timestamp"] = offset_text(instant(item.start))
-        payload["end_timestamp"] = offset_text(instant(item.end))
+    payload |= period(item, "start_timestamp", "end_timestamp")
     if contract.plan is None:
         payload["contract_id"] = contract.id
         payload["contract_custom_fields"] = dict(contract.custom_fields)
@@ -98,7 +96,7 @@ def _head(item: Invoice, customer: Customer, switches: Switches) -> Json:
 
 
 def usage_lines(
-    books: Books, item: Invoice, pieces: Iterable[Piece], switches: Switches, *, skip_zero: bool
+    books: Books, item: Invoice, pieces: Sequence[Piece], switches: Switches, *, skip_zero: bool
 ) -> list[Json]:
     """The lines for some of an invoice's usage: each covered part is followed by its negative line."""
     sums: dict[LineKey, list[int]] = {}
@@ -115,38 +113,23 @@ def usage_lines(
                 sums[index, 0, None, price] = [0, 0]
     order = {id(segment): n for n, segment in enumerate(s for book in books.balances for s in book.segments)}
     lines: list[Json] = []
-    payable = 0
     for key in sorted(sums, key=lambda k: (k[0], k[1], k[2] is None, order.get(id(k[2]), 0), k[3])):
         segment, amount = key[2], sums[key][1]
         stream = streams[key[0]]
         lines.append(_usage_line(item, stream, key, sums[key][0], amount))
         if segment is not None and not (skip_zero and switches.skip_zero_drops_applied_lines):
             lines.append(_applied_line(item, stream, segment, amount))
-        if segment is None or segment.balance.type == "POSTPAID":
-            payable += amount
-    if item.contract.card.conversion is not None and payable:
-        lines.extend(_conversion_lines(item, payable, item.contract.card.conversion, switches))
+    owed = payable(pieces)
+    if item.contract.card.conversion is not None and owed:
+        lines.extend(_conversion_lines(item, owed, item.contract.card.conversion, switches))
     return lines
 
 
 def _usage_line(item: Invoice, stream: Stream, key: LineKey, quantity: int, amount: int) -> Json:
     _, tier, segment, price = key
     product = stream.product
-    line: Json = {
-        "name": product.name,
-        "type": product.line_type,
-        "quantity": number(quantity),
-        "unit_price": number(price),
-        "total": number(amount),
-        "credit_type": item.contract.card.unit.payload(),
-        "product_id": product.id,
-        "product_type": product.kind,
-        "product_tags": list(product.tags),
-        "product_custom_fields": {},
-    }
-    if item.start is not None and item.end is not None:
-        line["starting_at"] = offset_text(instant(item.start))
-        line["ending_before"] = offset_text(instant(item.end))
+    line = product_line(product, item.contract.card.unit, quantity=quantity, price=price, amount=amount)
+    line |= period(item, "starting_at", "ending_before")
     if stream.group:
         line["pricing_group_values"] = dict(stream.group)
     if product.presentation:
@@ -169,14 +152,11 @@ def _applied_line(item: Invoice, stream: Stream, segment: SegmentBook, amount: i
         "name": f"{segment.balance.name} applied",
         "type": "applied_commit_or_credit",
         "total": number(-amount),
-        "credit_type": item.contract.card.unit.payload(),
+        "credit_type": reference(item.contract.card.unit),
         "product_id": stream.product.id,
         "product_type": stream.product.kind,
     }
-    if item.start is not None and item.end is not None:
-        line["starting_at"] = offset_text(instant(item.start))
-        line["ending_before"] = offset_text(instant(item.end))
-    return line | _commit_fields(segment)
+    return line | period(item, "starting_at", "ending_before") | _commit_fields(segment)
 
 
 def _commit_fields(segment: SegmentBook) -> Json:
@@ -190,20 +170,20 @@ def _commit_fields(segment: SegmentBook) -> Json:
     }
 
 
-def _conversion_lines(item: Invoice, payable: int, conversion: int, switches: Switches) -> list[Json]:
+def _conversion_lines(item: Invoice, owed: int, conversion: int, switches: Switches) -> list[Json]:
     unit, fiat = item.contract.card.unit, item.credit_type
     line: Json = {
         "name": f"{unit.name} to {fiat.name}",
         "type": "cpu_conversion",
-        "quantity": number(payable),
+        "quantity": number(owed),
         "unit_price": number(conversion),
-        "total": number(payable * conversion // SCALE),
-        "credit_type": fiat.payload(),
+        "total": number(owed * conversion // SCALE),
+        "credit_type": reference(fiat),
     }
     if not switches.balancing_conversion_line:
         return [line]
     return [
-        {"name": line["name"], "type": "cpu_conversion", "total": number(-payable), "credit_type": unit.payload()},
+        {"name": line["name"], "type": "cpu_conversion", "total": number(-owed), "credit_type": reference(unit)},
         line,
     ]
 
@@ -215,7 +195,7 @@ def _fixed_line(item: Invoice, line: FixedLine) -> Json:
         "quantity": 1,
         "unit_price": number(line.amount),
         "total": number(line.amount),
-        "credit_type": item.credit_type.payload(),
+        "credit_type": reference(item.credit_type),
         "product_id": line.product.id,
         "product_type": line.product.kind,
         "product_tags": list(line.product.tags),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metronome_analytics.simulator.rendering.parts import reference
 from metronome_analytics.simulator.rendering.products import AUTHOR
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text
 from metronome_analytics.simulator.world import price_list
@@ -40,10 +41,10 @@ def retired_package() -> Json:
         "id": make_id(key),
         "type": "PREPAID",
         "name": "Prepaid commitment",
-        "product": {"id": price_list.COMMITMENT.id, "name": price_list.COMMITMENT.name},
+        "product": reference(price_list.COMMITMENT),
         "priority": 100,
         "rate_type": "LIST_RATE",
-        "access_schedule": {"credit_type": price_list.USD.payload(), "schedule_items": [item]},
+        "access_schedule": {"credit_type": reference(price_list.USD), "schedule_items": [item]},
     }
     return starter_package() | {
         "id": make_id("package", "annual 2020"),

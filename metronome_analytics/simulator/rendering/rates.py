@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.rendering.parts import reference
 from metronome_analytics.simulator.rendering.products import AUTHOR
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number, text
 from metronome_analytics.simulator.world.price_list import OPENED, Group, Product, Rate, RateCard
@@ -22,12 +23,12 @@ def rate_card(card: RateCard) -> Json:
         "name": card.name,
         "created_at": millis_text(OPENED),
         "created_by": AUTHOR,
-        "fiat_credit_type": card.fiat.payload(),
+        "fiat_credit_type": reference(card.fiat),
         "aliases": [{"name": f"standard-{card.key}", "starting_at": millis_text(OPENED)}],
         "custom_fields": {},
     }
     if card.conversion is not None:
-        rate = {"custom_credit_type": card.unit.payload(), "fiat_per_custom_credit": text(card.conversion)}
+        rate = {"custom_credit_type": reference(card.unit), "fiat_per_custom_credit": text(card.conversion)}
         payload["credit_type_conversions"] = [rate]
     return payload
 
@@ -69,7 +70,7 @@ def _head(row: RateRow) -> Json:
 def _rate(card: RateCard, row: RateRow) -> Json:
     """A Rate."""
     product, group, rate = row
-    payload: Json = {"credit_type": card.unit.payload()}
+    payload: Json = {"credit_type": reference(card.unit)}
     if group:
         payload["pricing_group_values"] = dict(group)
     if product.line_type == "subscription":

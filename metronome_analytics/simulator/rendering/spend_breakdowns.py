@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.rendering.parts import period, product_line, reference
 from metronome_analytics.simulator.rendering.scalars import Json, number, offset_text
-from metronome_analytics.simulator.world.days import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import Stream
     from metronome_analytics.simulator.world.books import Books, Invoice
+    from metronome_analytics.simulator.world.streams import Stream
 
 Window = tuple["datetime", "datetime"]
 _Line = tuple[str, int, int, tuple[tuple[str, str | None], ...]]
@@ -44,15 +44,12 @@ def _head(books: Books, item: Invoice, window: Window) -> Json:
         "contract_id": item.contract.id,
         "type": item.type,
         "status": item.status,
-        "credit_type": item.credit_type.payload(),
+        "credit_type": reference(item.credit_type),
         "issued_at": offset_text(item.issued_at),
         "breakdown_start_timestamp": offset_text(window[0]),
         "breakdown_end_timestamp": offset_text(window[1]),
     }
-    if item.start is not None and item.end is not None:
-        payload["start_timestamp"] = offset_text(instant(item.start))
-        payload["end_timestamp"] = offset_text(instant(item.end))
-    return payload
+    return payload | period(item, "start_timestamp", "end_timestamp")
 
 
 def _lines(item: Invoice, window: Window, wanted: SpendWanted) -> Iterator[Json]:
@@ -78,19 +75,7 @@ def _lines(item: Invoice, window: Window, wanted: SpendWanted) -> Iterator[Json]
 def _line(item: Invoice, stream: Stream, key: _Line, quantity: int, amount: int, *, list_prices: bool) -> Json:
     product = stream.product
     _, tier, price, told = key
-    unit = item.contract.card.unit.payload()
-    line: Json = {
-        "name": product.name,
-        "type": product.line_type,
-        "quantity": number(quantity),
-        "unit_price": number(price),
-        "total": number(amount),
-        "credit_type": unit,
-        "product_id": product.id,
-        "product_type": product.kind,
-        "product_tags": list(product.tags),
-        "product_custom_fields": {},
-    }
+    line = product_line(product, item.contract.card.unit, quantity=quantity, price=price, amount=amount)
     priced = {name for name, _ in product.groups}
     by_price = {name: value for name, value in told if name in priced}
     shown = {name: value for name, value in told if name not in priced}
@@ -102,5 +87,5 @@ def _line(item: Invoice, stream: Stream, key: _Line, quantity: int, amount: int,
         # The list price is the rate card's: before overrides, and before the commit rate.
         rate = item.contract.card.rates[product.key, stream.group]
         listed = rate.of_tier(tier)
-        line["list_price"] = {"rate_type": "FLAT", "price": number(listed), "credit_type": unit}
+        line["list_price"] = {"rate_type": "FLAT", "price": number(listed), "credit_type": line["credit_type"]}
     return line

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.rendering.parts import reference
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number
-from metronome_analytics.simulator.world.agreements import Contract, Stream, subscription_id, subscription_stream
+from metronome_analytics.simulator.world.agreements import Contract, subscription_id, subscription_stream
 from metronome_analytics.simulator.world.days import first_of_month, instant, shift_month
 from metronome_analytics.simulator.world.seats import seat_based
 
 if TYPE_CHECKING:
     from metronome_analytics.simulator.world.books import Books
+    from metronome_analytics.simulator.world.streams import Stream
 
 
 def subscriptions(books: Books, item: Contract) -> list[Json]:
@@ -30,7 +32,7 @@ def subscriptions(books: Books, item: Contract) -> list[Json]:
         "collection_schedule": "ADVANCE",
         "subscription_rate": {
             "billing_frequency": "MONTHLY",
-            "product": {"id": stream.product.id, "name": stream.product.name},
+            "product": reference(stream.product),
         },
         "quantity_schedule": [{"quantity": stream.base, "starting_at": millis_text(start)}],
         "billing_periods": _periods(books, item),

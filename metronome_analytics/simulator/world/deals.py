@@ -8,11 +8,12 @@ from random import Random
 from typing import Any
 
 from metronome_analytics.simulator.world import price_list
-from metronome_analytics.simulator.world.agreements import Balance, Contract, Purchase, Segment, Stream
+from metronome_analytics.simulator.world.agreements import Balance, Contract, Purchase, Segment
 from metronome_analytics.simulator.world.amounts import SCALE
 from metronome_analytics.simulator.world.days import instant, shift_month
 from metronome_analytics.simulator.world.ids import digest, make_id
 from metronome_analytics.simulator.world.price_list import USD, USD_CARD, Product, RateCard, price_groups
+from metronome_analytics.simulator.world.streams import Stream
 
 _USUAL_DAY = {
     "input_tokens": 9_000,

@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.world.agreements import Agreements, Contract, Stream, daily_quantities, used_by
 from metronome_analytics.simulator.world.days import first_of_month, shift_month
 from metronome_analytics.simulator.world.happenings import Arrived, Happening
+from metronome_analytics.simulator.world.streams import Stream, daily_quantities, used_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
+
+    from metronome_analytics.simulator.world.agreements import Agreements, Contract
 
 
 @dataclass(slots=True)

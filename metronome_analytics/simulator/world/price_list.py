@@ -31,10 +31,6 @@ class CreditType:
     name: str
     is_currency: bool
 
-    def payload(self) -> dict[str, str]:
-        """The object the API embeds."""
-        return {"id": self.id, "name": self.name}
-
 
 @dataclass(frozen=True, slots=True)
 class Metric:

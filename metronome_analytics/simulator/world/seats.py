@@ -6,9 +6,13 @@ Seats are handed out month by month until all are.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.world.agreements import Contract, Stream, subscription_stream
+from metronome_analytics.simulator.world.agreements import Contract, subscription_stream
 from metronome_analytics.simulator.world.days import shift_month
+
+if TYPE_CHECKING:
+    from metronome_analytics.simulator.world.streams import Stream
 
 _MONTHS_TO_FILL = 4
 

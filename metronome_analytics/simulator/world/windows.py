@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.world.agreements import used_by
 from metronome_analytics.simulator.world.days import instant
+from metronome_analytics.simulator.world.streams import used_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

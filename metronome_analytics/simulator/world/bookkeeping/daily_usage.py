@@ -9,12 +9,12 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.world.agreements import used_by
 from metronome_analytics.simulator.world.bookkeeping.drawdown import covers
 from metronome_analytics.simulator.world.bookkeeping.periods import usage_invoice
 from metronome_analytics.simulator.world.bookkeeping.segments import start_segments
 from metronome_analytics.simulator.world.bookkeeping.tiers import tiered
 from metronome_analytics.simulator.world.days import first_of_month, shift_month
+from metronome_analytics.simulator.world.streams import used_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

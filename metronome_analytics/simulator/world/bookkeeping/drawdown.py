@@ -15,8 +15,9 @@ from metronome_analytics.simulator.world.books import Line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from metronome_analytics.simulator.world.agreements import Contract, Stream
+    from metronome_analytics.simulator.world.agreements import Contract
     from metronome_analytics.simulator.world.books import LineKey, SegmentBook
+    from metronome_analytics.simulator.world.streams import Stream
     from metronome_analytics.simulator.world.switches import Switches
 
 Cover = tuple["SegmentBook", int]

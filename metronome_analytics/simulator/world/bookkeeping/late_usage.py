@@ -11,11 +11,12 @@ from metronome_analytics.simulator.world.days import first_of_month
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import Contract, Stream
+    from metronome_analytics.simulator.world.agreements import Contract
     from metronome_analytics.simulator.world.bookkeeping.drawdown import Cover
     from metronome_analytics.simulator.world.bookkeeping.state import State
     from metronome_analytics.simulator.world.books import Invoice, Line, LineKey
     from metronome_analytics.simulator.world.happenings import Arrived
+    from metronome_analytics.simulator.world.streams import Stream
 
 
 def arrive(state: State, usage: Arrived) -> None:

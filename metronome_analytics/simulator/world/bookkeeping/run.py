@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.world.agreements import daily_quantities
 from metronome_analytics.simulator.world.bookkeeping.daily_usage import run_days
 from metronome_analytics.simulator.world.bookkeeping.late_usage import arrive
 from metronome_analytics.simulator.world.bookkeeping.periods import mishaps
@@ -16,15 +15,17 @@ from metronome_analytics.simulator.world.bookkeeping.voids import regenerate, vo
 from metronome_analytics.simulator.world.books import Books, payable, with_conversion
 from metronome_analytics.simulator.world.days import instant
 from metronome_analytics.simulator.world.happenings import Arrived, Corrected, Posted, Regenerated, Voided
+from metronome_analytics.simulator.world.streams import daily_quantities
 from metronome_analytics.simulator.world.switches import Switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import Agreements, Quantities
+    from metronome_analytics.simulator.world.agreements import Agreements
     from metronome_analytics.simulator.world.books import Invoice, SegmentBook
     from metronome_analytics.simulator.world.happenings import Happening
+    from metronome_analytics.simulator.world.streams import Quantities
 
 _Effect = tuple["datetime", "Callable[[], None]"]
 

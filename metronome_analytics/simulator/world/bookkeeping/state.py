@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import Agreements, Contract, Quantities
+    from metronome_analytics.simulator.world.agreements import Agreements, Contract
     from metronome_analytics.simulator.world.books import Invoice
+    from metronome_analytics.simulator.world.streams import Quantities
     from metronome_analytics.simulator.world.switches import Switches
 
 
