@@ -40,6 +40,7 @@ from metronome_analytics.tables.flatten import (
     segments,
     subscriptions,
 )
+from metronome_analytics.tables.money import major_units
 from metronome_analytics.tables.plans import (
     BillingConfig,
     CreditGrantEntries,
@@ -117,6 +118,7 @@ __all__ = [
     "cost_lines",
     "ledger",
     "line_items",
+    "major_units",
     "overrides",
     "scheduled_charges",
     "segments",

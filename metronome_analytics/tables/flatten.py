@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.errors import ArgumentError
+from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables.columns import Frame, select
 from metronome_analytics.tables.contracts import ContractBalances, Overrides, ScheduledCharges, Subscriptions
 from metronome_analytics.tables.schemas import BreakdownLineItems, CostLines, Ledger, LineItems, Segments
@@ -22,7 +22,7 @@ def line_items(invoices: Frame) -> Frame:
     `BreakdownLineItems`, whose key holds the window too. Amounts are in each line's own credit type.
     Raises ArgumentError when the frame has no `line_items`.
     """
-    names = _columns(invoices, "invoices", "line_items")
+    names = frame_with(invoices, "invoices", "line_items")
     table = BreakdownLineItems if "breakdown_start_timestamp" in names else LineItems
     return _flatten(invoices, table, pl.col("line_items"), index="line_item_index")
 
@@ -33,7 +33,7 @@ def ledger(balances: Frame) -> Frame:
     Returns the columns of `Ledger` (key `balance_id`, `entry_index`), in API order; amounts keep the API's sign and
     unit. A balance loaded with `include_ledgers=False` has no rows. Raises ArgumentError when there is no `ledger`.
     """
-    _columns(balances, "balances", "ledger")
+    frame_with(balances, "balances", "ledger")
     return _flatten(balances, Ledger, pl.col("ledger"), index="entry_index")
 
 
@@ -43,7 +43,7 @@ def segments(balances: Frame) -> Frame:
     Returns the columns of `Segments` (key `balance_id`, `segment_id`). Raises ArgumentError when there is no
     `access_schedule`.
     """
-    _columns(balances, "balances", "access_schedule")
+    frame_with(balances, "balances", "access_schedule")
     return _flatten(balances, Segments, pl.col("access_schedule").struct.field("schedule_items"))
 
 
@@ -53,7 +53,7 @@ def cost_lines(costs: Frame) -> Frame:
     Returns the columns of `CostLines` (the key of `Costs` and `line_index`). Raises ArgumentError when there is no
     `line_item_breakdown`.
     """
-    _columns(costs, "costs", "line_item_breakdown")
+    frame_with(costs, "costs", "line_item_breakdown")
     return _flatten(costs, CostLines, pl.col("line_item_breakdown"), index="line_index")
 
 
@@ -91,12 +91,12 @@ def scheduled_charges(contracts: Frame) -> Frame:
 
 
 def _embedded(contracts: Frame, table: type[dy.Schema], name: str) -> Frame:
-    _columns(contracts, "contracts", name)
+    frame_with(contracts, "contracts", name)
     return _flatten(contracts.rename({"id": "contract_id"}), table, pl.col(name))
 
 
 def _embedded_balances(contracts: Frame, name: str) -> Frame:
-    _columns(contracts, "contracts", name)
+    frame_with(contracts, "contracts", name)
     items = (
         contracts.lazy()
         .select("customer_id", pl.col("id").alias("contract_id"), pl.col(name).alias("item"))
@@ -105,17 +105,6 @@ def _embedded_balances(contracts: Frame, name: str) -> Frame:
     )
     flat = select(items, ContractBalances)
     return flat.collect() if isinstance(contracts, pl.DataFrame) else flat
-
-
-def _columns(frame: pl.DataFrame | pl.LazyFrame, argument: str, needed: str) -> list[str]:
-    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
-        raise ArgumentError(f"{argument} must be a polars DataFrame or LazyFrame, not {type(frame).__name__}.")
-    names = frame.collect_schema().names()
-    if needed not in names:
-        raise ArgumentError(
-            f"{argument} has no column {needed!r}.", advice=f"Pass the frame as account.{argument}() returned it."
-        )
-    return names
 
 
 def _flatten(frame: Frame, table: type[dy.Schema], items: pl.Expr, index: str | None = None) -> Frame:
