@@ -6,10 +6,10 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, Given, checked
 from metronome_analytics.tables import line_items
+from metronome_analytics.tables.vocabulary import Event, InvoiceStatus, LineType
 
 _ENTRY = ("balance_index", "entry_index")
 _DRAWN = ("balance_id", "invoice_id", "segment_id")
-_APPLIED = "applied_commit_or_credit"
 
 
 def applied(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -19,7 +19,7 @@ def applied(lines: pl.LazyFrame) -> pl.LazyFrame:
     `applied_commit_or_credit` lines are drawdown (fact sheet 4.5).
     """
     return lines.filter(
-        (pl.col("type") == _APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
+        (pl.col("type") == LineType.APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
     ).with_columns(
         pl.coalesce("applied_commit_or_credit_id", "commit_id").alias("balance_id"),
         pl.col("commit_segment_id").alias("segment_id"),
@@ -57,9 +57,9 @@ def _with_invoice(steps: pl.LazyFrame, facts: list[pl.LazyFrame]) -> pl.LazyFram
     invoices = (
         pl.concat(facts)
         .group_by(pl.col("id").alias("invoice_id"))
-        .agg((pl.col("status") == "DRAFT").any().alias("draft"), pl.col("usage_starting_at").min())
+        .agg((pl.col("status") == InvoiceStatus.DRAFT).any().alias("draft"), pl.col("usage_starting_at").min())
     )
-    drawn = pl.col("event") == "deduction"
+    drawn = pl.col("event") == Event.DEDUCTION
     start = pl.when(drawn & pl.col("usage_starting_at").is_not_null()).then(
         pl.max_horizontal("usage_starting_at", "segment_starting_at")
     )
@@ -80,7 +80,7 @@ def _windows(breakdowns: pl.LazyFrame) -> pl.LazyFrame:
 
 def _split(steps: pl.LazyFrame, windows: pl.LazyFrame) -> pl.LazyFrame:
     """Deductions by window, and a rest where windows and entry differ; everything else as it is."""
-    drawn = pl.col("event") == "deduction"
+    drawn = pl.col("event") == Event.DEDUCTION
     deductions = steps.filter(drawn)
     # A line may leave the segment out: where an invoice drew on one segment only, there is no doubt which.
     lone = deductions.group_by("balance_id", "invoice_id").agg(

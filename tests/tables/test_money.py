@@ -5,7 +5,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from metronome_analytics.analysis.units import amount_text, code, major
+from metronome_analytics.tables.money import amount_text, currency, major
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ def test_null_stays_null() -> None:
     row = frame.select(
         amount_text(pl.col("amount"), pl.col("unit")),
         value=major(pl.col("amount"), pl.col("unit")),
-        c=code(pl.col("unit")),
+        c=currency(pl.col("unit")),
     )
     assert row.row(0) == (None, None, "EUR")
