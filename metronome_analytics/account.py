@@ -24,7 +24,7 @@ from metronome_analytics.loaders.invoices import InvoiceLoaders
 from metronome_analytics.loaders.plans import PlanLoaders
 from metronome_analytics.loading import DriftLog
 from metronome_analytics.mirror.desk import MirrorDesk
-from metronome_analytics.settings import journal_path, read_settings
+from metronome_analytics.settings import journal_path, proxy_of, read_settings
 from metronome_analytics.tables import Receipts
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class Account(
             max_concurrency=max_concurrency,
             timeout=timeout,
             transport=transport,
+            proxy=proxy_of(base_url) if transport is None else None,
         )
         self._client = self._new_client()
         self._background = Background()

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metronome_analytics.api import decode as decode_module
-from metronome_analytics.api.decode import Undecodable, decode, undeclared_fields
+from metronome_analytics.api.decode import Undecodable, decode, reading, undeclared_fields
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.errors import MalformedResponse
 from metronome_analytics.tables import CostLines, Costs, Invoices, LineItems, cost_lines, line_items, select
@@ -286,8 +285,8 @@ INVOICE_ROWS = st.fixed_dictionaries(
 @given(st.lists(st.lists(INVOICE_ROWS, max_size=3), min_size=1, max_size=4))
 def test_what_was_met_before_changes_nothing(pages: list[list[dict[str, Any]]]) -> None:
     """Whatever pages came earlier, a page gives what reading it with every declared field at once gives."""
-    decode_module._schema.cache_clear()
-    schema = decode_module._schema(INVOICES)
+    reading.schema_of.cache_clear()
+    schema = reading.schema_of(INVOICES)
     for rows in pages:
         page = body(*rows)
-        assert decode(page, INVOICES).rows.equals(decode_module._read(page, schema, schema.full).rows)
+        assert decode(page, INVOICES).rows.equals(reading.read(page, schema, schema.full).rows)
