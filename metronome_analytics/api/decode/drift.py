@@ -9,6 +9,7 @@ import polars as pl
 
 from metronome_analytics.api.decode.dtypes import fields_of, instance
 from metronome_analytics.api.decode.reading import schema_of
+from metronome_analytics.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,10 +23,15 @@ def undeclared_fields(body: bytes, endpoint: Endpoint, *, seen: Iterable[str] = 
     A body whose only undeclared keys are those of the paths in `seen` has nothing new to say.
     """
     schema = schema_of(endpoint)
-    if schema.undeclared_keys(body) <= {path.rsplit(".", 1)[-1] for path in seen}:
+    undeclared = schema.undeclared_keys(body)
+    if undeclared <= {path.rsplit(".", 1)[-1] for path in seen}:
         return set()
-    answer = json.loads(body)
-    found = {name for name in answer if name not in {"data", schema.cursor[0]}}
+    try:
+        answer = json.loads(body)
+    except RecursionError:
+        # polars reads deeper than Python; without their paths the fields are still new.
+        return undeclared
+    found = {printable(name) for name in answer if name not in {"data", schema.cursor[0]}}
     for row in answer["data"] if schema.is_list else [answer["data"]]:
         found.update(_undeclared(row, schema.wire, ""))
     return found
@@ -39,7 +45,7 @@ def _undeclared(value: Any, dtype: pl.DataType, path: str) -> Iterator[str]:
                 if name in declared:
                     yield from _undeclared(item, declared[name], f"{path}{name}.")
                 else:
-                    yield f"{path}{name}"
+                    yield printable(f"{path}{name}")
         case pl.List() if isinstance(value, list):
             for item in value:
                 yield from _undeclared(item, instance(dtype.inner), f"{path[:-1]}[].")

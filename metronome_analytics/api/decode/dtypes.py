@@ -96,19 +96,19 @@ def held(dtype: Any) -> Any:
             return dtype
 
 
-def physical(dtype: pl.DataType) -> pl.DataType:
-    """The dtype polars reads the JSON as, before `convert`."""
+def physical(dtype: pl.DataType, amount: pl.DataType) -> pl.DataType:
+    """The dtype polars reads the JSON as, before `convert`: for an amount `amount`."""
     match dtype:
         case pl.Decimal():
-            return pl.Float64()
+            return amount
         case pl.Datetime() | JsonText():
             return pl.String()
         case pl.Struct():
-            return pl.Struct({name: physical(inner) for name, inner in fields_of(dtype)})
+            return pl.Struct({name: physical(inner, amount) for name, inner in fields_of(dtype)})
         case pl.List():
-            return pl.List(physical(instance(dtype.inner)))
+            return pl.List(physical(instance(dtype.inner), amount))
         case pl.Map():
-            return pl.Map(instance(dtype.key), physical(instance(dtype.value)))
+            return pl.Map(instance(dtype.key), physical(instance(dtype.value), amount))
         case _:
             return dtype
 

@@ -1,8 +1,8 @@
 """The fast reading: polars reads the whole answer at once, as far as the keys in it were met.
 
 It is exact only with care. JSON numbers that are money are read as Float64, whose shortest text is then parsed as
-Decimal(38, 10): that text is the JSON number for up to 15 significant digits, and digits past the tenth decimal are
-rounded half to even. Timestamps are read as text and parsed strictly as RFC 3339. What it cannot judge is `Unusual`.
+Decimal(38, 10): that text is the JSON number for up to 15 significant digits, and `surprises` finds those with more.
+Timestamps are read as text and parsed strictly as RFC 3339. What it cannot judge is `Unusual`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics.api.decode.dtypes import convert, fields_of, held, keys_of, only, physical
-from metronome_analytics.api.decode.surprises import free_form, keys_in, surprise
+from metronome_analytics.api.decode.surprises import free_form, is_unclear, keys_in, surprise
 
 if TYPE_CHECKING:
     from metronome_analytics.api.endpoints import Endpoint
 
 # What may come before an answer: white space and a byte order mark.
 _BEFORE = b"\xef\xbb\xbf \t\r\n"
+_NUMBER = pl.Float64()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Schema:
         self.cursor_field = _cursor_field(self.cursor)
         self.known_keys = frozenset({"data", *self.cursor, *keys_of(self.wire)})
         self.full = Reading(self, self.known_keys)
+        self.exact = Reading(self, self.known_keys, amount=pl.String())
         self._met = Reading(self, frozenset())
         self._free_form = free_form(self.wire)
 
@@ -61,8 +63,7 @@ class Schema:
         if not body.lstrip(_BEFORE).startswith(b"{"):
             raise Unusual
         answer, reading = pl.Series([body]).cast(pl.String), self._met
-        # A key may be written with escapes; who does that to a letter is read by `explain`.
-        if b"\\" in body and answer.str.contains(r"\\u00[4-7]").item():
+        if is_unclear(body, ("data", *self.cursor)):
             raise Unusual
         if reading.is_surprised_by(answer):
             self._met = reading = Reading(self, reading.keys | (keys_in(answer) & self.known_keys))
@@ -80,13 +81,13 @@ class Reading:
 
     What polars takes for a field it takes for every row, whether the field is there or not, and the API declares
     three times as many as it sends. So fields are left out until a body has their key, and come back as nulls: once
-    for many pages, with `whole`.
+    for many pages, with `whole`. An amount is read as `amount`: a number, or the text that `explain` makes of it.
     """
 
-    def __init__(self, schema: Schema, keys: frozenset[str]) -> None:
+    def __init__(self, schema: Schema, keys: frozenset[str], *, amount: pl.DataType = _NUMBER) -> None:
         self.keys = keys
         row = only(schema.wire, keys)
-        data = physical(row)
+        data = physical(row, amount)
         self.envelope = pl.Schema({"data": pl.List(data) if schema.is_list else data, **dict(schema.cursor_field)})
         here = dict(fields_of(row))
         self.columns = [_converted(name, dtype) for name, dtype in here.items()]
