@@ -54,3 +54,5 @@ from .tables import overrides as overrides
 from .tables import scheduled_charges as scheduled_charges
 from .tables import segments as segments
 from .tables import subscriptions as subscriptions
+
+__version__: str
