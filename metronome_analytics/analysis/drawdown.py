@@ -27,8 +27,13 @@ def applied(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def dated(steps: pl.LazyFrame, *, breakdowns: Given | None, invoices: Given | None) -> pl.LazyFrame:
-    """Ledger entries with `source`, `draft` and `usage_starting_at`; with `breakdowns`, deductions by window."""
-    steps = steps.with_columns(pl.lit("ledger").alias("source"))
+    """Ledger entries with `source`, `invoice_status`, `usage_starting_at` and, in `booked_at`, their own date.
+
+    With `breakdowns` a deduction is one row per window, each with the window's time.
+    """
+    steps = steps.with_columns(
+        pl.coalesce(pl.col("source"), pl.lit("ledger")).alias("source"), pl.col("timestamp").alias("booked_at")
+    )
     facts: list[pl.LazyFrame] = []
     if invoices is not None:
         known = checked(invoices, "invoices", "id", "status", "start_timestamp")
@@ -51,20 +56,30 @@ def dated(steps: pl.LazyFrame, *, breakdowns: Given | None, invoices: Given | No
 
 
 def _with_invoice(steps: pl.LazyFrame, facts: list[pl.LazyFrame]) -> pl.LazyFrame:
-    """Adds whether the invoice is a draft, and the start of its period or of the segment within it."""
+    """Adds the invoice's status, and the start of its period or of the segment within it."""
     if not facts:
-        return steps.with_columns(pl.lit(False).alias("draft"), pl.lit(None, INSTANT).alias("usage_starting_at"))
+        return steps.with_columns(
+            pl.lit(None, pl.String).alias("invoice_status"), pl.lit(None, INSTANT).alias("usage_starting_at")
+        )
+    status = pl.col("status")
     invoices = (
         pl.concat(facts)
         .group_by(pl.col("id").alias("invoice_id"))
-        .agg((pl.col("status") == InvoiceStatus.DRAFT).any().alias("draft"), pl.col("usage_starting_at").min())
+        .agg(
+            # Where two frames were loaded at different times, a draft is the earlier word: it may still change.
+            pl.when((status == InvoiceStatus.DRAFT).any())
+            .then(pl.lit(InvoiceStatus.DRAFT))
+            .otherwise(status.max())
+            .alias("invoice_status"),
+            pl.col("usage_starting_at").min(),
+        )
     )
     drawn = pl.col("event") == Event.DEDUCTION
     start = pl.when(drawn & pl.col("usage_starting_at").is_not_null()).then(
         pl.max_horizontal("usage_starting_at", "segment_starting_at")
     )
     return steps.join(invoices, on="invoice_id", how="left", maintain_order="left").with_columns(
-        pl.col("draft").fill_null(False), start.alias("usage_starting_at")
+        start.alias("usage_starting_at")
     )
 
 

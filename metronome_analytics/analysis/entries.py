@@ -64,7 +64,8 @@ def entries(balances: pl.LazyFrame) -> pl.LazyFrame:
 
     Manual entries, initial balances, true-ups and postpaid expirations carry no segment_id (fact sheet 4.1): they get
     the segment whose access contains their timestamp, of several the one that started last, else the nearest before.
-    An entry of a segment that is no longer scheduled keeps its id and has no dates.
+    An entry of a segment that is no longer scheduled keeps its id and has no dates. `drawing_contract_id` is the
+    contract whose invoice drew, where the entry says so.
     """
     every = ledger(balances).select(
         *BALANCE,
@@ -75,6 +76,7 @@ def entries(balances: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("amount").alias("change"),
         "segment_id",
         "invoice_id",
+        pl.col("contract_id").alias("drawing_contract_id"),
         "reason",
     )
     spans = access(balances)

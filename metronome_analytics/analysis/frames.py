@@ -59,8 +59,8 @@ def optional(names: list[str], name: str, dtype: pl.DataType | type[pl.DataType]
 
 
 def floored(amount: pl.Expr) -> pl.Expr:
-    """`amount`, never below zero."""
-    return pl.max_horizontal(amount, ZERO)
+    """`amount`, never below zero; what is not known stays null."""
+    return pl.when(amount < ZERO).then(ZERO).otherwise(amount)
 
 
 def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
