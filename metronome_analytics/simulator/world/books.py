@@ -252,8 +252,10 @@ class Books:
     balances: list[BalanceBook]
     metered_today: dict[tuple[str, int], int]
     """What today will amount to, by contract and stream: only the hours gone by are billed."""
-    rendered: dict[object, str] = field(default_factory=dict)
-    """JSON text of invoices and balances that were asked for before."""
+
+    def parts(self) -> int:
+        """How many parts the lines of usage have: what the size of the books is measured in."""
+        return sum(len(line.days) for item in self.invoices for line in (*item.lines.values(), *item.late.values()))
 
     def contracts(self) -> list[Contract]:
         """The contracts there are by now; what a customer on Plans has is none."""
