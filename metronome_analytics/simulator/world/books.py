@@ -153,7 +153,7 @@ class SegmentBook:
     balance: Balance
     amount: int
     left: int
-    """What usage may still draw, while the engine runs."""
+    """What usage may still draw, while the bookkeeping runs."""
     draws: list[tuple[Invoice, int]] = field(default_factory=list)
     manual: list[ManualEntry] = field(default_factory=list)
     rolled: int = 0
