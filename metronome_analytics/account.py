@@ -6,16 +6,16 @@ import weakref
 from datetime import UTC, datetime
 from functools import partial
 from html import escape
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import polars as pl
 
 from metronome_analytics import arguments as args
-from metronome_analytics.api.client import Client
+from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS, Client
 from metronome_analytics.background import Background
 from metronome_analytics.catalogue import catalogue
 from metronome_analytics.corrections.desk import CorrectionDesk
-from metronome_analytics.errors import ArgumentError
+from metronome_analytics.errors import ArgumentError, ConfigurationError
 from metronome_analytics.loaders.balances import BalanceLoaders
 from metronome_analytics.loaders.catalogue import CatalogueLoaders
 from metronome_analytics.loaders.contracts import ContractLoaders
@@ -52,12 +52,18 @@ def connect(
     timeout: float = 60.0,
     progress: ProgressMode = "auto",
     transport: httpx.AsyncBaseTransport | None = None,
+    max_seconds_per_request: float = MAX_SECONDS,
+    max_bytes_per_answer: int = MAX_BYTES,
 ) -> Account:
     """An account to load from. Nothing is sent until something is loaded.
 
     `token` is the argument, else METRONOME_BEARER_TOKEN; `base_url` the argument, else METRONOME_BASE_URL, else
     https://api.metronome.com (sandbox and production share it: the token decides). `environment` is a label of yours,
     shown in reprs, plans and receipts. `max_requests_per_second=None` means unpaced. `transport` replaces the network.
+    One try of a request ends after `max_seconds_per_request` (`timeout` is how long nothing may arrive), and an answer
+    may have `max_bytes_per_answer`, uncompressed; both are errors that say so.
+
+    A proxy is taken from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; this machine is never reached through one.
 
     Raises ConfigurationError without a usable token or base URL, ArgumentError for any other argument.
     """
@@ -72,6 +78,8 @@ def connect(
         timeout=_positive("timeout", timeout),
         progress=progress,
         transport=transport,
+        max_seconds_per_request=_positive("max_seconds_per_request", max_seconds_per_request),
+        max_bytes_per_answer=int(_positive("max_bytes_per_answer", max_bytes_per_answer)),
     )
 
 
@@ -82,7 +90,7 @@ def _pace(value: float | None) -> float | None:
 def _positive(argument: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ArgumentError(f"{argument} must be a positive number, not {value!r}.")
-    if argument == "max_concurrency" and value != int(value):
+    if argument in {"max_concurrency", "max_bytes_per_answer"} and value != int(value):
         raise ArgumentError(f"{argument} must be a whole number, not {value!r}.")
     return value
 
@@ -117,6 +125,8 @@ class Account(
         timeout: float,
         progress: ProgressMode,
         transport: httpx.AsyncBaseTransport | None,
+        max_seconds_per_request: float = MAX_SECONDS,
+        max_bytes_per_answer: int = MAX_BYTES,
         journal: Callable[[], Path] = journal_path,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
@@ -137,6 +147,8 @@ class Account(
             timeout=timeout,
             transport=transport,
             proxy=proxy_of(base_url) if transport is None else None,
+            max_seconds_per_request=max_seconds_per_request,
+            max_bytes_per_answer=max_bytes_per_answer,
         )
         self._client = self._new_client()
         self._background = Background()
@@ -173,6 +185,13 @@ class Account(
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse: it holds a token, connections and a thread."""
+        raise ConfigurationError(
+            "An account cannot be pickled or copied: it holds a token, connections and a thread.",
+            advice="Open one where it is needed, with connect().",
+        )
 
     def __repr__(self) -> str:
         return f"Account({', '.join(self._facts())})"
