@@ -30,6 +30,7 @@ from metronome_analytics.errors import (
     ServerError,
     TransportError,
     WritesDisabled,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what would not stay one segment of the path."""
+        """Refuse an id that no request can carry, or that would not stay one segment of the path."""
+        for name, text in {**self.labels, **self.path}.items():
+            if printable(text) != text:
+                raise ArgumentError(f"{name} must be an id of whole characters, not {text!r}.")
         for name, text in self.path.items():
             # A server, or a proxy before it, may resolve these even where they are percent-encoded.
             if text in {"", ".", ".."}:

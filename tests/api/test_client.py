@@ -134,7 +134,16 @@ def test_a_wrong_type_is_not_fetched_again() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7.0), ("0", 0.0), ("0.5", 0.5), ("-3", 0.0), ("soon", None), ("", None)],
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("soon", None),
+        ("", None),
+        ("nan", None),
+        ("Thu, 01 Jan 99999 00:00:00 GMT", None),
+    ],
 )
 def test_retry_after_in_seconds(header: str, seconds: float | None) -> None:
     """Seconds are taken as they are; nonsense counts as no header."""
