@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, Unpack, overload
 
 from metronome_analytics import arguments as args
+from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS
 from metronome_analytics.catalogue import catalogue
 from metronome_analytics.corrections.checks import MAX_ENTRY, MAX_TOTAL
 from metronome_analytics.corrections.desk import BalanceCorrections
+from metronome_analytics.errors import ConfigurationError
 from metronome_analytics.loaders import AllLoaders
 from metronome_analytics.session import Session, open_session
 
@@ -44,12 +46,18 @@ def connect(
     timeout: float = 60.0,
     progress: ProgressMode = "auto",
     transport: httpx.AsyncBaseTransport | None = None,
+    max_seconds_per_request: float = MAX_SECONDS,
+    max_bytes_per_answer: int = MAX_BYTES,
 ) -> Account:
     """An account to load from. Nothing is sent until something is loaded.
 
     `token` is the argument, else METRONOME_BEARER_TOKEN; `base_url` the argument, else METRONOME_BASE_URL, else
     https://api.metronome.com (sandbox and production share it: the token decides). `environment` is a label of yours,
     shown in reprs, plans and receipts. `max_requests_per_second=None` means unpaced. `transport` replaces the network.
+    One try of a request ends after `max_seconds_per_request` (`timeout` is how long nothing may arrive), and an answer
+    may have `max_bytes_per_answer`, uncompressed; both are errors that say so.
+
+    A proxy is taken from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; this machine is never reached through one.
 
     Raises ConfigurationError without a usable token or base URL, ArgumentError for any other argument.
     """
@@ -64,6 +72,8 @@ def connect(
             timeout=timeout,
             progress=progress,
             transport=transport,
+            max_seconds_per_request=max_seconds_per_request,
+            max_bytes_per_answer=max_bytes_per_answer,
         )
     )
 
@@ -262,6 +272,13 @@ class Account(AllLoaders):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse: it holds a token, connections and a thread."""
+        raise ConfigurationError(
+            "An account cannot be pickled or copied: it holds a token, connections and a thread.",
+            advice="Open one where it is needed, with connect().",
+        )
 
     def __repr__(self) -> str:
         return f"Account({', '.join(self._facts())})"
