@@ -68,7 +68,7 @@ def connect(
         environment=args.text("environment", environment),
         allow_writes=bool(args.flag("allow_writes", allow_writes)),
         max_requests_per_second=_pace(max_requests_per_second),
-        max_concurrency=int(_positive("max_concurrency", max_concurrency)),
+        max_concurrency=args.whole_number("max_concurrency", max_concurrency, least=1),
         timeout=_positive("timeout", timeout),
         progress=progress,
         transport=transport,
@@ -82,8 +82,6 @@ def _pace(value: float | None) -> float | None:
 def _positive(argument: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ArgumentError(f"{argument} must be a positive number, not {value!r}.")
-    if argument == "max_concurrency" and value != int(value):
-        raise ArgumentError(f"{argument} must be a whole number, not {value!r}.")
     return value
 
 

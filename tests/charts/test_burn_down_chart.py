@@ -133,7 +133,7 @@ def test_save(books: Books, tmp_path: Path) -> None:
 def test_save_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another suffix is refused, and a missing vl-convert is named."""
     chart = charts.burn_down(BurnDown.create_empty())
-    with pytest.raises(ArgumentError, match="no suffix"):
+    with pytest.raises(ArgumentError, match="must end in"):
         charts.save(chart, tmp_path / "c.pdf")
     monkeypatch.setattr("metronome_analytics.charts.files.find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match="vl-convert"):
