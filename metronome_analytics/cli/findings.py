@@ -45,7 +45,7 @@ def show(console: Console, found: Reconciliation, customers: pl.DataFrame, invoi
 
 
 def _summary(checks: pl.DataFrame, invoices: pl.DataFrame) -> pl.DataFrame:
-    """Check, currency and the number of each verdict; a credit type told by its id alone gets its name."""
+    """Check, currency and the number of each verdict; a credit type with only an id gets its name."""
     pairs = pl.concat([frame.select("credit_type_id", "credit_type_name") for frame in (checks, invoices)])
     names = pairs.drop_nulls().unique("credit_type_id").rename({"credit_type_name": "known"})
     unit = currency_told_apart(pl.coalesce("credit_type_name", "known"), pl.col("credit_type_id")).alias("unit")

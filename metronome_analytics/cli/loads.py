@@ -36,7 +36,7 @@ TABLES: tuple[TableName, ...] = get_args(TableName)
 """Every table, in the order of loading."""
 
 RECENT = timedelta(weeks=5)
-"""How far back daily tables reach unless told otherwise: what one response of the API may cover."""
+"""How far back daily tables reach unless asked otherwise: what one response of the API may cover."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
