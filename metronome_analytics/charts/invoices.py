@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _AGES = ("not due", "1 to 30 days", "31 to 60 days", "61 to 90 days", "over 90 days")
 _STATUS = {
-    Standing.INVOICED: (InvoiceStatus.FINALIZED, base.PALETTE[0]),
-    Standing.DRAFT: (InvoiceStatus.DRAFT, base.PALETTE[4]),
+    Standing.INVOICED: (InvoiceStatus.FINALIZED.value, base.PALETTE[0]),
+    Standing.DRAFT: (InvoiceStatus.DRAFT.value, base.PALETTE[4]),
     Standing.TRUE_UP: (f"{InvoiceStatus.DRAFT} true-up", base.PALETTE[1]),
     Standing.OTHER: ("other", base.QUIET),
 }
