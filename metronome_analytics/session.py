@@ -149,11 +149,11 @@ def open_session(
             secret,
             url,
             max_requests_per_second=None if pace is None else _positive("max_requests_per_second", pace),
-            max_concurrency=int(_positive("max_concurrency", max_concurrency)),
+            max_concurrency=args.whole_number("max_concurrency", max_concurrency, least=1),
             timeout=_positive("timeout", timeout),
             transport=transport,
             max_seconds_per_request=_positive("max_seconds_per_request", max_seconds_per_request),
-            max_bytes_per_answer=int(_positive("max_bytes_per_answer", max_bytes_per_answer)),
+            max_bytes_per_answer=args.whole_number("max_bytes_per_answer", max_bytes_per_answer, least=1),
         ),
         environment=args.text("environment", environment),
         allow_writes=bool(args.flag("allow_writes", allow_writes)),
@@ -166,6 +166,4 @@ def open_session(
 def _positive(argument: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ArgumentError(f"{argument} must be a positive number, not {value!r}.")
-    if argument in {"max_concurrency", "max_bytes_per_answer"} and value != int(value):
-        raise ArgumentError(f"{argument} must be a whole number, not {value!r}.")
     return value

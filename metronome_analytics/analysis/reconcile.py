@@ -14,7 +14,16 @@ from metronome_analytics.analysis.checks import ledgers, purchases
 from metronome_analytics.analysis.checks import lines as invoice_lines
 from metronome_analytics.analysis.checks.external import MISSING_THERE, Units, external_rows
 from metronome_analytics.analysis.checks.external import external as compare_external
-from metronome_analytics.analysis.checks.verdicts import FAIL, NOT_CHECKED, PASS, WARNING, judged, unchecked
+from metronome_analytics.analysis.checks.verdicts import (
+    FAIL,
+    NOT_CHECKED,
+    PASS,
+    WARNING,
+    WORDS,
+    in_words,
+    judged,
+    unchecked,
+)
 from metronome_analytics.analysis.entries import NEEDED, access, entries
 from metronome_analytics.analysis.frames import Given, checked
 from metronome_analytics.analysis.schemas import Checks, CheckSummary
@@ -113,13 +122,11 @@ class Reconciliation:
         return found
 
     def __repr__(self) -> str:
-        counts = dict(self.checks["verdict"].value_counts().rows())
-        told = ", ".join(f"{counts.get(verdict, 0):,} {word}" for verdict, word in _WORDS.items())
-        return f"Reconciliation({told})"
+        return f"Reconciliation({in_words(self.checks)})"
 
     def _repr_html_(self) -> str:
         counts = self.checks.group_by("check", maintain_order=True).agg(
-            (pl.col("verdict") == verdict).sum().alias(word) for verdict, word in _WORDS.items()
+            (pl.col("verdict") == verdict).sum().alias(word) for verdict, word in WORDS.items()
         )
         heads = "".join(f"<th>{escape(name)}</th>" for name in counts.columns)
         rows = "".join(
@@ -140,9 +147,6 @@ def _concat(frames: Iterable[Given | None]) -> pl.LazyFrame | None:
 
 def _only(rows: pl.LazyFrame, column: str, value: str | None) -> pl.LazyFrame:
     return rows if value is None else rows.filter(pl.col(column) == value)
-
-
-_WORDS = {PASS: "passed", FAIL: "failed", WARNING: "warnings", NOT_CHECKED: "not checked"}
 
 
 def reconcile(

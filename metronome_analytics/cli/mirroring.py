@@ -11,8 +11,9 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from metronome_analytics.cli.options import Many, opened
-from metronome_analytics.cli.printing import count, grid, heading, say, screen
+from metronome_analytics.cli.printing import grid, heading, say, screen
 from metronome_analytics.mirror.estimate import Estimate
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,11 +99,11 @@ def show_mirror(console: Console, mirror: Mirror) -> None:
     """What the last sync read and why, and how complete the mirror is."""
     heading(console, "What was read, and why", "Saved are the requests that what did not change took the last time.")
     rows = grid("Table", "Why", "Customers>", "Requests>", "Rows>", "Saved>")
-    told = mirror.receipt
-    for name, reason, customers, requests, read, _, saved in told.iter_rows():
+    receipt = mirror.receipt
+    for name, reason, customers, requests, read, _, saved in receipt.iter_rows():
         rows.add_row(name, reason, *(f"{number:,}" for number in (customers, requests, read, saved)))
     console.print(rows)
-    spent, saved = told.select(pl.col("requests", "saved").sum()).row(0)
+    spent, saved = receipt.select(pl.col("requests", "saved").sum()).row(0)
     say(console, f"{count(spent, 'request')}, {saved:,} saved.")
     heading(console, "What the mirror holds")
     rows = grid("Table", "Customers>", "Complete>", "Failed>", "Missing>", "Oldest reading (UTC)")

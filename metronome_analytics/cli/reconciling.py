@@ -17,9 +17,10 @@ from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import every_customer, every_net_balance
 from metronome_analytics.cli.month import By, column_mapping, month_start, of_month, read_external
 from metronome_analytics.cli.options import opened
-from metronome_analytics.cli.printing import count, say, screen
+from metronome_analytics.cli.printing import say, screen
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import Receipts
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics import arguments as args
 from metronome_analytics.loaders.base import Loaders, given, request_for
+from metronome_analytics.tables.vocabulary import InvoiceInclusion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,7 +113,7 @@ class BalanceLoaders(Loaders):
                 "credit_type_id": args.text("credit_type_id", credit_type_id),
                 "filters": args.objects("filters", filters, "balance_types", "ids", "custom_fields"),
                 "invoice_inclusion_mode": args.choice(
-                    "invoice_inclusion_mode", invoice_inclusion_mode, "FINALIZED_AND_DRAFT", "FINALIZED"
+                    "invoice_inclusion_mode", invoice_inclusion_mode, *InvoiceInclusion
                 ),
             }
         )

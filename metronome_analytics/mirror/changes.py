@@ -74,8 +74,8 @@ def _rows(snapshot: Snapshot, layout: Layout, files: Sequence[File], part: int, 
 def _compared(layout: Layout, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     key = list(layout.key)
     lines = [
-        _told(layout, new.join(old, on=key, how="anti", nulls_equal=True), "added"),
-        _told(layout, old.join(new, on=key, how="anti", nulls_equal=True), "removed"),
+        _lines(layout, new.join(old, on=key, how="anti", nulls_equal=True), "added"),
+        _lines(layout, old.join(new, on=key, how="anti", nulls_equal=True), "removed"),
     ]
     old = old.rename({name: f"{name}:before" for name in layout.schema if name not in layout.key})
     both = new.join(old, on=key, nulls_equal=True)
@@ -87,9 +87,9 @@ def _compared(layout: Layout, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFr
             pl.Series(side, [_text(value) for value in differing[column]], dtype=pl.String)
             for side, column in (("before", f"{name}:before"), ("after", name))
         ]
-        told = _told(layout, differing, "changed").with_columns(pl.lit(name).alias("column"), *texts)
+        changed = _lines(layout, differing, "changed").with_columns(pl.lit(name).alias("column"), *texts)
         # A map has no order, which polars minds and JSON with sorted keys does not.
-        lines.append(told.filter(pl.col("before").ne_missing(pl.col("after"))))
+        lines.append(changed.filter(pl.col("before").ne_missing(pl.col("after"))))
     return pl.concat(lines).with_columns(
         change=pl.when(table="invoices", column="status", after=InvoiceStatus.VOID)
         .then(pl.lit("voided"))
@@ -97,7 +97,7 @@ def _compared(layout: Layout, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFr
     )
 
 
-def _told(layout: Layout, rows: pl.DataFrame, change: str) -> pl.DataFrame:
+def _lines(layout: Layout, rows: pl.DataFrame, change: str) -> pl.DataFrame:
     """A line for each of `rows`."""
     many = len(layout.key) > 1
     keys = [_text(row if many else row[layout.key[0]]) for row in rows.select(layout.key).iter_rows(named=True)]

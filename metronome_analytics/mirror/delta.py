@@ -15,18 +15,16 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import polars as pl
 
-from metronome_analytics.errors import ConfigurationError, MirrorError, MirrorLocked
+from metronome_analytics.errors import MirrorError, MirrorLocked
+from metronome_analytics.extras import missing
 
 try:
     from deltalake import CommitProperties, DeltaTable, Schema, Transaction
     from deltalake._internal import DeltaFileSystemHandler  # only it writes a stream to wherever Delta Lake can
     from deltalake.exceptions import DeltaError, TableNotFoundError
     from deltalake.transaction import AddAction, RemoveAction
-except ImportError as missing:
-    raise ConfigurationError(
-        "A mirror is kept in Delta Lake, whose library is not installed.",
-        advice='Install it: pip install "metronome-analytics[lake]".',
-    ) from missing
+except ImportError as error:
+    raise missing("lake", "deltalake") from error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

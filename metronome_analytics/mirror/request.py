@@ -92,9 +92,7 @@ def _tables(tables: str | Iterable[str] | None) -> tuple[str, ...]:
 
 
 def _limit(argument: str, value: int | None) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise ArgumentError(f"{argument} must be a whole number that is not negative, not {value!r}.")
-    return value
+    return None if value is None else args.whole_number(argument, value)
 
 
 def _interval(argument: str, value: timedelta) -> timedelta:

@@ -22,6 +22,13 @@ class InvoiceStatus(StrEnum):
     VOID = "VOID"
 
 
+class InvoiceInclusion(StrEnum):
+    """Which invoices a net balance takes off; drafts too unless asked otherwise."""
+
+    FINALIZED_AND_DRAFT = "FINALIZED_AND_DRAFT"
+    FINALIZED = "FINALIZED"
+
+
 class InvoiceType(StrEnum):
     """What an invoice is for; a consolidated one repeats the usage invoices it is made of."""
 

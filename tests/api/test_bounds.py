@@ -100,11 +100,11 @@ def answering(answer: bytes) -> Callable[[socket.socket], None]:
     return talk
 
 
-@pytest.mark.parametrize("compress", [None, gzip.compress, zlib.compress])
-def test_an_answer_has_a_largest_size(compress: Callable[[bytes], bytes] | None) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "body"), [("identity", MANY), ("gzip", gzip.compress(MANY)), ("deflate", zlib.compress(MANY))]
+)
+def test_an_answer_has_a_largest_size(encoding: str, body: bytes) -> None:
     """A body is refused as soon as it exceeds max_bytes_per_answer, inflated or not, and the error names that."""
-    body = MANY if compress is None else compress(MANY)
-    encoding = {None: "identity", gzip.compress: "gzip", zlib.compress: "deflate"}[compress]
     with talking(answering(reply(body, f"Content-Encoding: {encoding}"))) as url:
         with connect(url, max_bytes_per_answer=len(MANY)) as account:
             assert account.customers().height == 400_001

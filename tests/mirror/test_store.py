@@ -183,7 +183,7 @@ def test_without_the_extra(tmp_path: Path) -> None:
         "    print(error)"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, text=True)
-    assert 'pip install "metronome-analytics[lake]"' in done.stdout
+    assert "pip install 'metronome-analytics[lake]'" in done.stdout
 
 
 # --- buckets ---------------------------------------------------------------------------------------------------------
