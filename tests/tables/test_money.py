@@ -133,7 +133,7 @@ def test_every_money_column_is_converted_and_nothing_else() -> None:
 @pytest.mark.parametrize("name", sorted(TABLES))
 def test_any_table_of_ours_can_be_converted(name: str) -> None:
     """Every table without a row, but those that cannot say their unit."""
-    table = TABLES[name].schema.create_empty()
+    table: pl.DataFrame = TABLES[name].schema.create_empty()
     if {"total_contract_value"} & set(table.columns):
         with pytest.raises(ma.ArgumentError, match="total_contract_value"):
             ma.major_units(table)
