@@ -106,7 +106,9 @@ def walked(steps: pl.LazyFrame, balances: pl.LazyFrame, at: datetime | None) -> 
 def _unlisted(balances: pl.LazyFrame, booked: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
     """The start of each segment to come that the ledger, which is computed on read, does not list yet."""
     listed = booked.filter(pl.col("event") == "segment_start").select(*BALANCE, "segment_id")
-    with_ledger = balances.filter(pl.col("ledger").is_not_null()).select("customer_id", pl.col("id").alias("balance_id"))
+    with_ledger = balances.filter(pl.col("ledger").is_not_null()).select(
+        "customer_id", pl.col("id").alias("balance_id")
+    )
     return (
         access(balances)
         .filter(pl.col("segment_starting_at") > literal(at))
