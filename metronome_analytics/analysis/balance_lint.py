@@ -9,6 +9,7 @@ import polars as pl
 from metronome_analytics.analysis.entries import BALANCE, NEEDED, access, covered, entries, identities
 from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, checked, like, literal, optional, required_instant
 from metronome_analytics.analysis.schemas import Lint
+from metronome_analytics.tables.vocabulary import BalanceType, Event
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -158,7 +159,7 @@ def _same_priority(balances: pl.LazyFrame, active: pl.LazyFrame) -> pl.LazyFrame
             "customer_id",
             pl.col("id").alias("balance_id"),
             "credit_type_id",
-            (pl.col("type") == "POSTPAID").alias("postpaid"),
+            (pl.col("type") == BalanceType.POSTPAID).alias("postpaid"),
             optional(names, "rolled_over_from_commit_id").is_not_null().alias("rolled_over"),
             optional(names, "priority", pl.Float64),
         )
@@ -189,7 +190,7 @@ def _no_burn(booked: pl.LazyFrame, spans: pl.LazyFrame, active: pl.LazyFrame, at
             pl.col("segment_amount").filter(started).sum().alias("amount"),
         )
     )
-    burning = booked.filter(pl.col("event") == "deduction").select(BALANCE).unique()
+    burning = booked.filter(pl.col("event") == Event.DEDUCTION).select(BALANCE).unique()
     known = booked.select(BALANCE).unique()
     return (
         facts.filter(pl.col("time") >= pl.duration(days=IDLE_DAYS))

@@ -12,6 +12,7 @@ from metronome_analytics.analysis.frames import MONEY, ZERO, Given, checked, lik
 from metronome_analytics.analysis.schemas import DrainOrder
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import Balances
+from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -102,7 +103,7 @@ def _facts() -> list[pl.Expr]:
     billed = schedule.struct.field("schedule_items").list.eval(pl.element().struct.field("amount")).list.sum()
     invoiced = ~schedule.struct.field("do_not_invoice").fill_null(False) & (billed > 0)
     rolled = pl.col("rolled_over_from_commit_id").is_not_null()
-    postpaid = pl.col("balance_type") == "POSTPAID"
+    postpaid = pl.col("balance_type") == BalanceType.POSTPAID
     group = pl.when(rolled & postpaid).then(0).when(rolled).then(1).when(postpaid).then(3).otherwise(2)
     last = pl.lit(_LAST, pl.UInt32)
     return [

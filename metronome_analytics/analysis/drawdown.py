@@ -6,10 +6,10 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, Given, checked
 from metronome_analytics.tables import line_items
+from metronome_analytics.tables.vocabulary import Event, InvoiceStatus, LineType
 
 _ENTRY = ("balance_index", "entry_index")
 _DRAWN = ("balance_id", "invoice_id", "segment_id")
-_APPLIED = "applied_commit_or_credit"
 
 
 def applied(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -19,7 +19,7 @@ def applied(lines: pl.LazyFrame) -> pl.LazyFrame:
     `applied_commit_or_credit` lines are drawdown (fact sheet 4.5).
     """
     return lines.filter(
-        (pl.col("type") == _APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
+        (pl.col("type") == LineType.APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
     ).with_columns(
         pl.coalesce("applied_commit_or_credit_id", "commit_id").alias("balance_id"),
         pl.col("commit_segment_id").alias("segment_id"),
@@ -67,11 +67,14 @@ def _with_invoice(steps: pl.LazyFrame, facts: list[pl.LazyFrame]) -> pl.LazyFram
         .group_by(pl.col("id").alias("invoice_id"))
         .agg(
             # Where two frames were loaded at different times, a draft is the earlier word: it may still change.
-            pl.when((status == "DRAFT").any()).then(pl.lit("DRAFT")).otherwise(status.max()).alias("invoice_status"),
+            pl.when((status == InvoiceStatus.DRAFT).any())
+            .then(pl.lit(InvoiceStatus.DRAFT))
+            .otherwise(status.max())
+            .alias("invoice_status"),
             pl.col("usage_starting_at").min(),
         )
     )
-    drawn = pl.col("event") == "deduction"
+    drawn = pl.col("event") == Event.DEDUCTION
     start = pl.when(drawn & pl.col("usage_starting_at").is_not_null()).then(
         pl.max_horizontal("usage_starting_at", "segment_starting_at")
     )
@@ -92,8 +95,10 @@ def _windows(breakdowns: pl.LazyFrame) -> pl.LazyFrame:
 
 def _split(steps: pl.LazyFrame, windows: pl.LazyFrame) -> pl.LazyFrame:
     """Deductions by window, and a rest where windows and entry differ; everything else as it is."""
-    drawn = pl.col("event") == "deduction"
-    deductions = steps.filter(drawn)
+    drawn = pl.col("event") == Event.DEDUCTION
+    # What is read several times is worked out once.
+    steps = steps.cache()
+    deductions = steps.filter(drawn).cache()
     # A line may leave the segment out: where an invoice drew on one segment only, there is no doubt which.
     lone = deductions.group_by("balance_id", "invoice_id").agg(
         pl.when(pl.col("segment_id").n_unique() == 1).then(pl.col("segment_id").first()).alias("only")
@@ -111,6 +116,7 @@ def _split(steps: pl.LazyFrame, windows: pl.LazyFrame) -> pl.LazyFrame:
             pl.lit("breakdown").alias("source"),
         )
         .select(deductions.collect_schema().names())
+        .cache()
     )
     explained = daily.group_by(_ENTRY).agg(pl.col("change").sum().alias("explained"))
     rest = (

@@ -8,6 +8,7 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, optional
 from metronome_analytics.tables import ledger, segments
+from metronome_analytics.tables.vocabulary import CLOSING, LEDGER_EVENTS, LEDGER_PREFIXES, Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,33 +19,19 @@ BALANCE = ("customer_id", "balance_id")
 NEEDED = ("id", "customer_id", "type", "credit_type_id", "credit_type_name", "access_schedule", "ledger")
 """The columns of `account.balances()` that entries and segments are made of."""
 
-_EVENTS = {
-    "SEGMENT_START": "segment_start",
-    "INITIAL_BALANCE": "segment_start",
-    "AUTOMATED_INVOICE_DEDUCTION": "deduction",
-    "MANUAL": "manual",
-    "SEAT_BASED_ADJUSTMENT": "seat_adjustment",
-    "ROLLOVER": "rollover",
-    "CANCELED": "canceled",
-    "CREDITED": "credited",
-    "TRUEUP": "true_up",
-    "EXPIRATION": "expiration",
-}
-_PREFIX = "^(PREPAID_COMMIT|POSTPAID_COMMIT|CREDIT)_"
-_CLOSING = ("rollover", "true_up", "expiration")
-"""What ends a segment: dated at its end, so an entry at a boundary belongs to the segment that ends there."""
+_PREFIX = f"^({'|'.join(LEDGER_PREFIXES.values())})"
 
 
 def event(kind: pl.Expr) -> pl.Expr:
     """The ledger type without the kind of balance, in the words of the field; an unknown type in lower case."""
     bare = kind.str.replace(_PREFIX, "")
-    return bare.replace_strict(_EVENTS, default=bare.str.to_lowercase(), return_dtype=pl.String)
+    return bare.replace_strict(dict(LEDGER_EVENTS), default=bare.str.to_lowercase(), return_dtype=pl.String)
 
 
 def rank(column: str = "event") -> pl.Expr:
     """The order of events that share a timestamp, which the API leaves open: first in, then out, then closed."""
-    order = {"segment_start": 0, "manual": 1, "seat_adjustment": 1, "deduction": 3}
-    closing = {name: 4 + place for place, name in enumerate(_CLOSING)}
+    order = {Event.SEGMENT_START: 0, Event.MANUAL: 1, Event.SEAT_ADJUSTMENT: 1, Event.DEDUCTION: 3}
+    closing = {name: 4 + place for place, name in enumerate(CLOSING)}
     return pl.col(column).replace_strict(order | closing, default=2, return_dtype=pl.Int8).alias("rank")
 
 
@@ -122,7 +109,8 @@ def _attributed(loose: pl.LazyFrame, spans: pl.LazyFrame) -> pl.LazyFrame:
     """Entries without a segment, each with the segment that suits its timestamp best."""
     at, start, end = pl.col("timestamp"), pl.col("segment_starting_at"), pl.col("segment_ending_before")
     inside = (
-        pl.when(pl.col("event").is_in(_CLOSING)).then((start < at) & (at <= end)).otherwise((start <= at) & (at < end))
+        # What closes a segment is dated at its end, so at a boundary it belongs to the segment that ends there.
+        pl.when(pl.col("event").is_in(CLOSING)).then((start < at) & (at <= end)).otherwise((start <= at) & (at < end))
     )
     before = start <= at
     return (

@@ -9,6 +9,7 @@ import polars as pl
 
 from metronome_analytics.analysis.entries import BALANCE, covered
 from metronome_analytics.analysis.frames import MONEY, ZERO, floored, literal, ratio
+from metronome_analytics.tables.vocabulary import Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,7 @@ def _burned(pieces: pl.LazyFrame, keys: Sequence[str], at: datetime, windows: Se
 
 def _pieces(steps: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
     """Every deduction as amounts burned evenly `from` one moment `to` another, `as_of` at most."""
-    drawn = steps.filter(pl.col("event") == "deduction").with_columns(
+    drawn = steps.filter(pl.col("event") == Event.DEDUCTION).with_columns(
         (-pl.col("change")).alias("amount"), pl.min_horizontal("timestamp", literal(at)).alias("to")
     )
     window, rest = pl.col("source") == "breakdown", pl.col("source") == "rest"
