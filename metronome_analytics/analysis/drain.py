@@ -77,7 +77,8 @@ def drained(steps: pl.LazyFrame, balances: pl.LazyFrame, *, at: datetime, window
     left = ratio(seconds(end - now), pl.lit(DAY)).cast(pl.Float64)
     known = joined.with_columns(
         pl.col("balances").fill_null(0),
-        pl.col("remaining", "coming").fill_null(ZERO),
+        pl.col("remaining", "coming", "burned").fill_null(ZERO),
+        pl.col("days_observed").fill_null(0.0),
         end.alias("ending_before"),
         left.alias("days_left"),
         *(pl.lit(None, _SCHEMA[name]).alias(name) for name in _TOLD if name != "drain"),
