@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 KEY = ("customer_id", "balance_id")
 MOST_MARKS = 1_000
-CONE = (*KEY, "remaining", "burn_per_day_low", "burn_per_day_high", "days_left", "runs_out_at_earliest")
+_TURNS = ("runs_out_at_earliest", "runs_out_at_latest")
+CONE = (*KEY, "remaining", "burn_per_day_low", "burn_per_day_high", "days_left", *_TURNS)
 
 
 def chosen(frame: pl.DataFrame, top: int) -> tuple[pl.DataFrame, list[str]]:
@@ -106,7 +107,7 @@ def _drawn_only(carried: pl.DataFrame, like: pl.DataFrame, part: str | None = No
 
 
 def cone(shown: pl.DataFrame, outlook: pl.DataFrame, at: datetime) -> pl.DataFrame:
-    """What is left of each balance at its low and its high burn: today, when the high one is at nothing, at the end.
+    """What is left of each balance at its low and its high burn: today, when either is at nothing, and at the end.
 
     The end is that of access, or a third of the time drawn so far, which keeps the past readable.
     """
@@ -118,13 +119,16 @@ def cone(shown: pl.DataFrame, outlook: pl.DataFrame, at: datetime) -> pl.DataFra
     )
     left = base.as_float("remaining", "left")
     days = pl.min_horizontal("days_left", pl.lit(longest))
-    empty = (pl.col("runs_out_at_earliest") - pl.lit(at, INSTANT)).dt.total_seconds() / 86_400
+    empty = [(pl.col(name) - pl.lit(at, INSTANT)).dt.total_seconds() / 86_400 for name in _TURNS]
     plain = rates.select(
         "balance",
         left,
         base.as_float("burn_per_day_low", "slow"),
         base.as_float("burn_per_day_high", "fast"),
-        pl.concat_list(pl.lit(0.0), pl.min_horizontal(empty, days), days).list.unique().list.sort().alias("days"),
+        pl.concat_list(pl.lit(0.0), *(pl.min_horizontal(turn, days) for turn in empty), days)
+        .list.unique()
+        .list.sort()
+        .alias("days"),
     ).explode("days", empty_as_null=False, keep_nulls=False)
     return plain.select(
         "balance",

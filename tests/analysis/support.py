@@ -29,6 +29,7 @@ class Entry(NamedTuple):
     segment: str | None = "s1"
     invoice: str | None = None
     reason: str | None = None
+    contract: str | None = None
 
 
 class Segment(NamedTuple):
@@ -102,7 +103,7 @@ def balance(
                 "amount": Decimal(entry.amount),
                 "segment_id": entry.segment,
                 "invoice_id": entry.invoice,
-                "contract_id": None,
+                "contract_id": entry.contract,
                 "new_contract_id": None,
                 "reason": entry.reason,
             }
