@@ -29,8 +29,9 @@ from metronome_analytics.changes.operation import (
     Weight,
 )
 from metronome_analytics.changes.records import Facts, Json, plain, sameness
-from metronome_analytics.changes.units import display
 from metronome_analytics.changes.view import Balance, Look, Segment, View, token_of, with_token
+from metronome_analytics.tables.money import display
+from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,17 +76,17 @@ def prepare(entry: BalanceEntry, review: Review) -> PlannedChange | None:
     segment = None if balance is None else _segment(entry, balance, review)
     if balance is None or segment is None:
         return None
-    same = same_entry(entry, segment.id)
-    nonce = ""
+    same = nonce = ""
     if entry.amount.is_finite():
+        same = same_entry(entry, segment.id)
         unit = balance.credit_type_name
         review.within_limits(entry.amount, unit)
         left = _left(balance, segment, review)
         if entry.amount < 0 and left + entry.amount < 0 and not review.leeway.allow_overdraw:
             drawn = display(-entry.amount, unit)
             review.wrong("amount", f"it draws {drawn} of {display(left, unit)} left in the segment")
-        there = balance.manual_entries(entry.amount, entry.reason.strip())
-        if review.repeats(same, "the ledger has it" if there else ""):
+        there = bool(balance.manual_entries(entry.amount, entry.reason.strip()))
+        if review.repeats(same, "entry", there=there, where="ledger"):
             nonce = secrets.token_hex(8)
     if any(problem.row == review.row for problem in review.problems):
         return None
@@ -225,7 +226,7 @@ def _warnings(entry: BalanceEntry, balance: Balance, segment: Segment, review: R
     if entry.timestamp is None:
         start = f"{segment.starting_at:%Y-%m-%d}"
         yield f"timestamp set to now, on the hour; without one the API would use the segment's start, {start}"
-    if balance.type == "POSTPAID":
+    if balance.type == BalanceType.POSTPAID:
         yield "a postpaid commit: this changes what is billed as true-up, and no invoice of usage"
     elif entry.amount > 0:
         yield "a new credit would have a name, a product and an expiry of its own; this adds to what is there"

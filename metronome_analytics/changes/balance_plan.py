@@ -10,7 +10,8 @@ import polars as pl
 
 from metronome_analytics.changes.balance_entries import BalanceEntry, opposite_entry, same_entry
 from metronome_analytics.changes.plan import Plan, as_table
-from metronome_analytics.changes.units import display, one_line
+from metronome_analytics.tables.money import display
+from metronome_analytics.wording import one_line
 
 if TYPE_CHECKING:
     from metronome_analytics.changes.operation import PlannedChange

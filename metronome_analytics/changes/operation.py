@@ -9,7 +9,7 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
 
 from metronome_analytics.changes.fields import Change, Problem
-from metronome_analytics.changes.units import currency, display, major
+from metronome_analytics.tables.money import currency_of, display, major_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -172,8 +172,8 @@ class Review:
         self.planned.append(planned)
         # What a row that is refused would have taken is not held against the rows after it.
         if planned.amount is not None:
-            code = currency(planned.credit_type_name)
-            size = abs(major(planned.amount, planned.credit_type_name))
+            code = currency_of(planned.credit_type_name)
+            size = abs(major_of(planned.amount, planned.credit_type_name))
             self._totals[code] = self._totals.get(code, Decimal(0)) + size
         return planned
 
@@ -190,26 +190,24 @@ class Review:
 
     def within_limits(self, amount: Decimal, unit: str | None) -> None:
         """A problem where `amount` alone, or with the plan so far, is more than the plan may move."""
-        code, size = currency(unit), abs(major(amount, unit))
+        code, size = currency_of(unit), abs(major_of(amount, unit))
         if size > (limit := limit_of(self.leeway.max_entry, code, MAX_ENTRY)):
             self.wrong("amount", f"{display(amount, unit)} is over max_entry, {limit:,} {code}")
         total = self._totals.get(code, Decimal(0)) + size
         if total > (limit := limit_of(self.leeway.max_total, code, MAX_TOTAL)):
             self.wrong("amount", f"with it the plan moves {total:,} {code}, over max_total, {limit:,} {code}")
 
-    def repeats(self, same: str, there: str) -> bool:
-        """Whether the row is the same as one of the plan, the account (`there` says where), or the journal."""
+    def repeats(self, same: str, noun: str, *, there: bool, where: str = "account") -> bool:
+        """Whether the row is the same as one of the plan, the account (`there`), or the journal."""
         first = self._seen.setdefault(same, self.row)
         if first != self.row:
-            where = f"the same as row {first}"
-        elif there:
-            where = f"{there} already"
-        elif self.known(same):
-            where = "the journal has it already"
+            found = f"the same {noun} as row {first}"
+        elif there or self.known(same):
+            found = f"the {where if there else 'journal'} has this {noun} already"
         else:
             return False
         if not self.leeway.allow_duplicate:
-            self.wrong("", f"{where}; allow_duplicate=True lets it through")
+            self.wrong("", f"{found}; allow_duplicate=True lets it through")
         return True
 
     def once_only(self, operation: str, subject_id: str) -> None:

@@ -18,8 +18,9 @@ import polars as pl
 from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL, Leeway, Limit, PlannedChange, Weight
 from metronome_analytics.changes.operations import OPERATIONS
 from metronome_analytics.changes.records import Facts, plain
-from metronome_analytics.changes.units import display, one_line
 from metronome_analytics.errors import PlanRejected
+from metronome_analytics.tables.money import display
+from metronome_analytics.wording import one_line
 
 if TYPE_CHECKING:
     import os

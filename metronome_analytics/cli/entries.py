@@ -20,10 +20,10 @@ from metronome_analytics.changes import BalancePlan
 from metronome_analytics.changes.journal import Journal
 from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL
 from metronome_analytics.changes.records import DONE, Status
-from metronome_analytics.changes.units import display
 from metronome_analytics.cli.printing import plain, say, screen
 from metronome_analytics.errors import ArgumentError, OutcomeUnknown
 from metronome_analytics.settings import journal_path
+from metronome_analytics.tables.money import display
 
 if TYPE_CHECKING:
     from metronome_analytics.changes.applying import Outcome

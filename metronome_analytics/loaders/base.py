@@ -195,6 +195,11 @@ def batches(ids: list[str] | None) -> list[list[str] | None]:
     return [ids[first : first + IDS_PER_REQUEST] for first in range(0, len(ids), IDS_PER_REQUEST)]
 
 
+def of_contract(customer: Customers | None, contract_id: str) -> dict[str, str]:
+    """The labels of a request about one contract of one customer."""
+    return {"customer_id": args.one_customer(customer), "contract_id": args.identifier("contract_id", contract_id)}
+
+
 def how_many(ids: list[str] | None) -> str | None:
     """How a receipt tells of ids: 50,000 of them do not belong into it."""
     return None if ids is None else f"{len(ids)} ids"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import metronome_analytics as ma
-from metronome_analytics.changes.units import display
+from metronome_analytics.tables.money import display
 from tests.changes.support import READ, opened, targets
 
 if TYPE_CHECKING:

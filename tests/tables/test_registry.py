@@ -55,7 +55,7 @@ LISTED = sorted(set(TABLES) - {"plan_price_adjustments"})
 def call(account: ma.Account, name: str) -> pl.DataFrame:
     """What the loader of the endpoint `name` gives."""
     positional, keywords = ARGUMENTS.get(name, ((), {}))
-    frame: pl.DataFrame = getattr(account, TABLES[name].loader or name)(*positional, **keywords)
+    frame: pl.DataFrame = getattr(account, str(ENDPOINTS[name].loader))(*positional, **keywords)
     return frame
 
 
