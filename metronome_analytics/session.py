@@ -75,9 +75,10 @@ class Connection:
 
 
 class Session:
-    """One conversation with one account. Loaders, corrections and the mirror are made with it; any thread may use it.
+    """One conversation with one account. Loaders, changes and the mirror are made with it; any thread may use it.
 
-    `client` is shared by all reads, so the pace is the account's, and cannot write.
+    `client` is shared by all reads, so the pace is the account's, and cannot write. `allow_writes` are the names of the
+    operations that `changes` may send.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Session:
         connection: Connection,
         *,
         environment: str | None = None,
-        allow_writes: bool = False,
+        allow_writes: frozenset[str] = frozenset(),
         progress: ProgressMode = "auto",
         clock: Clock | None = None,
         journal_path: Callable[[], Path] = journal_path,
@@ -127,7 +128,7 @@ def open_session(
     *,
     base_url: str | None = None,
     environment: str | None = None,
-    allow_writes: bool = False,
+    allow_writes: frozenset[str] = frozenset(),
     max_requests_per_second: float | None = 7.5,
     max_concurrency: int = 16,
     timeout: float = 60.0,
@@ -156,7 +157,7 @@ def open_session(
             max_bytes_per_answer=args.whole_number("max_bytes_per_answer", max_bytes_per_answer, least=1),
         ),
         environment=args.text("environment", environment),
-        allow_writes=bool(args.flag("allow_writes", allow_writes)),
+        allow_writes=allow_writes,
         progress=progress,
         clock=clock,
         journal_path=journal_path,

@@ -1,6 +1,6 @@
 """The HTTP client: authentication, pace, retry, and every failure as one of our errors.
 
-It refuses a WRITE endpoint before a byte leaves, unless it was opened by `corrections`.
+It refuses a WRITE endpoint before a byte leaves, unless it was opened by `changes`.
 """
 
 from __future__ import annotations

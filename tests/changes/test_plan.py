@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 import metronome_analytics as ma
 from metronome_analytics.tables.money import display
-from tests.corrections.support import READ, opened, targets
+from tests.changes.support import READ, opened, targets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.corrections.support import Desk
+    from tests.changes.support import Desk
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -181,9 +181,9 @@ def test_the_same_entry_twice_needs_to_be_asked_for(desk: Desk) -> None:
 def test_an_entry_without_a_time_gets_now_and_says_so(desk: Desk) -> None:
     """The API would put it at the segment's start."""
     plan = desk.plan(-1000)
-    assert plan.table["timestamp"].to_list() == [desk.account.now]
+    assert plan.table["timestamp"].to_list() == [desk.account.now.replace(minute=0)]
     assert "timestamp set to now" in plan.table["warnings"][0][0]
-    at = desk.account.now - timedelta(hours=3)
+    at = desk.account.now.replace(minute=0) - timedelta(hours=3)
     given = desk.account.plan_balance_entries({**desk.rows(-1000)[0], "timestamp": at})
     assert given.table["timestamp"].to_list() == [at]
     assert not any("set to now" in warning for warning in given.table["warnings"][0])
@@ -211,7 +211,7 @@ def test_what_is_no_entry_is_said(desk: Desk, entries: Any) -> None:
     with pytest.raises((ma.PlanRejected, ma.ArgumentError)):
         desk.account.plan_balance_entries(entries)
     with pytest.raises(ma.ArgumentError, match="amount"):
-        ma.BalanceEntry(customer_id="a", balance_id="b", amount="ten", reason="c")
+        ma.BalanceEntry(customer_id="a", balance_id="b", amount="ten", reason="c")  # type: ignore[arg-type]  # what is tested
 
 
 def test_a_plan_shows_both_units_and_takes_a_phrase(desk: Desk) -> None:

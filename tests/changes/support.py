@@ -13,12 +13,17 @@ import httpx
 import polars as pl
 
 import metronome_analytics as ma
-from metronome_analytics.corrections.journal import Journal
+from metronome_analytics.changes.journal import Journal
+from metronome_analytics.changes.operations import operations_allowed
+from metronome_analytics.changes.sending import SendOnce
 from metronome_analytics.session import Clock, open_session
 from metronome_analytics.simulator import Fault, Simulator, Switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from metronome_analytics.changes.operation import Call
+    from metronome_analytics.session import Session
 
 POST = "addManualBalanceLedgerEntry"
 READ = "customerBalances/list"
@@ -32,15 +37,21 @@ class Time:
     def __init__(self) -> None:
         self.at = datetime.now(UTC)
         self.slept: list[float] = []
+        self.passed = 0.0
         self.passing: Callable[[], None] = lambda: None
 
     def now(self) -> datetime:
         """The time."""
         return self.at
 
+    def monotonic(self) -> float:
+        """How much time has passed: what is done to `at`, as to a clock on the wall, does not show."""
+        return self.passed
+
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
         self.slept.append(seconds)
+        self.passed += seconds
         self.at += timedelta(seconds=seconds)
         self.passing()
 
@@ -61,9 +72,10 @@ def opened(
     *,
     time: Time | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
-    allow_writes: bool = True,
+    allow_writes: bool | str | set[str] = True,
     timeout: float = 60.0,
     environment: str | None = "test",
+    sender: Sender | None = None,
 ) -> Iterator[ma.Account]:
     """An account on a served simulator that lives in the simulator's time."""
     time = time or Time()
@@ -72,16 +84,38 @@ def opened(
         base_url=url,
         max_requests_per_second=None,
         progress=False,
-        allow_writes=allow_writes,
+        allow_writes=operations_allowed(allow_writes),
         environment=environment,
         # No certificates to load: the simulator is on this machine.
         transport=transport or httpx.AsyncHTTPTransport(verify=False),
         timeout=timeout,
-        clock=Clock(now=lambda: simulator.clock.now, wall=time.now, sleep=time.sleep),
+        clock=Clock(now=lambda: simulator.clock.now, wall=time.now, monotonic=time.monotonic, sleep=time.sleep),
         journal_path=lambda: journal,
     )
-    with ma.Account(session) as account:
+    sender = sender or Sender()
+    sender.session = session
+    with ma.Account(session, send=sender) as account:
         yield account
+
+
+class Sender:
+    """Sends as an account does; a test says what happens just before and just after."""
+
+    session: Session
+
+    def __init__(self) -> None:
+        self.before: list[Callable[[Call, str], None]] = []
+        self.after: list[Callable[[Call, str], None]] = []
+
+    def __call__(self, call: Call, *, idempotency_key: str) -> None:
+        """Send it."""
+        for each in self.before:
+            each(call, idempotency_key)
+        try:
+            SendOnce(self.session)(call, idempotency_key=idempotency_key)
+        finally:
+            for each in self.after:
+                each(call, idempotency_key)
 
 
 def small() -> Simulator:
@@ -111,15 +145,15 @@ def targets(account: ma.Account) -> list[dict[str, str]]:
 def times_in_ledger(simulator: Simulator, plan: ma.BalancePlan) -> list[int]:
     """How often each entry of a plan was posted, from the simulator's own memory."""
     reasons = [entry.reason for entries in simulator.account.posted.values() for _, entry in entries]
-    return [sum(f"[ma:{plan.token(number)}]" in reason for reason in reasons) for number in range(len(plan.entries))]
+    return [sum(f"[ma:{plan.token(number)}]" in reason for reason in reasons) for number in range(len(plan.changes))]
 
 
 def said(path: Path, plan: ma.BalancePlan) -> list[str]:
     """What the journal says last of each entry; its chain is looked at on the way."""
-    last = ["planned"] * len(plan.entries)
+    last = ["planned"] * len(plan.changes)
     for record in Journal(path).records():
-        if record["plan"] == plan.digest:
-            last[record["entry"]] = record.get("status") or record["kind"]
+        if record.plan == plan.digest:
+            last[record.entry] = str(record.status or record.kind)
     return last
 
 
@@ -132,6 +166,7 @@ class Desk:
     url: str
     journal: Path
     time: Time
+    sender: Sender
 
     def rows(self, *amounts: object, reason: str = "Credit for the outage") -> list[dict[str, Any]]:
         """Entries of these amounts, each with a reason of its own."""

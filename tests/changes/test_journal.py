@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import metronome_analytics as ma
-from metronome_analytics.corrections import journal as module
-from metronome_analytics.corrections.journal import Journal
-from tests.corrections.support import Desk, opened
+from metronome_analytics.changes import journal as module
+from metronome_analytics.changes.journal import Journal
+from metronome_analytics.changes.records import Kind
+from tests.changes.support import Desk, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from metronome_analytics.changes.records import Record
 
 
 @pytest.fixture(autouse=True)
@@ -76,10 +79,10 @@ def test_an_outcome_that_cannot_be_written_is_said_with_all_that_is_known(
     plan = desk.plan(-1000, 5)
     write = Journal.write
 
-    def writing(self: Journal, kind: str, *rest: Any) -> None:
-        if kind == "outcome":
+    def writing(self: Journal, record: Record) -> None:
+        if record.kind is Kind.OUTCOME:
             raise ma.JournalError("The disk went away.")
-        write(self, kind, *rest)
+        write(self, record)
 
     monkeypatch.setattr(Journal, "write", writing)
     with pytest.raises(ma.OutcomeUnknown, match="The disk went away") as raised:
@@ -199,18 +202,16 @@ def test_the_journal_is_append_only(desk: Desk) -> None:
     db.close()
 
 
-def test_an_intent_is_on_the_disk_before_it_is_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_intent_is_on_the_disk_before_it_is_sent(desk: Desk) -> None:
     """Another connection sees it in the file while the POST is on its way; it says what is sent and by which keys."""
     plan = desk.plan(-1000)
     seen: list[bytes] = []
-    send = desk.account._corrections._send
 
-    def sending(body: dict[str, Any], *, idempotency_key: str) -> None:
+    def looking(_: object, idempotency_key: str) -> None:
         seen.append(desk.journal.read_bytes())
         assert idempotency_key.encode() in seen[-1]
-        send(body, idempotency_key=idempotency_key)
 
-    monkeypatch.setattr(desk.account._corrections, "_send", sending)
+    desk.sender.before.append(looking)
     desk.apply(plan)
     assert plan.uniqueness_key(0).encode() in seen[0]
     assert b'"amount": "-1000"' in seen[0]

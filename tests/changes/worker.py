@@ -13,15 +13,24 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import stamina
 
 import metronome_analytics as ma
 from metronome_analytics.account import Account
-from metronome_analytics.corrections import BalancePlan
-from metronome_analytics.corrections.journal import Journal
+from metronome_analytics.changes import BalancePlan
+from metronome_analytics.changes.journal import Journal
+from metronome_analytics.changes.operations import operations_allowed
+from metronome_analytics.changes.records import Kind
+from metronome_analytics.changes.sending import SendOnce
 from metronome_analytics.session import Clock, open_session
+
+if TYPE_CHECKING:
+    from metronome_analytics.changes.operation import Call
+    from metronome_analytics.changes.records import Record
+    from metronome_analytics.changes.sending import Send
+    from metronome_analytics.session import Session
 
 
 def main() -> int:
@@ -51,19 +60,19 @@ def work(order: dict[str, Any]) -> None:
         order["token"],
         base_url=order["url"],
         environment=plan.environment,
-        allow_writes=True,
+        allow_writes=operations_allowed(allow_writes=True),
         max_requests_per_second=None,
         progress=False,
         clock=Clock(sleep=lambda _: None),
         journal_path=lambda: Path(order["journal"]),
     )
-    with Account(session) as account:
-        _die_at(account, order["point"], order["entry"])
+    with Account(session, send=_dying(session, order["point"], order["entry"])) as account:
         account.apply(plan, plan.confirmation)
 
 
-def _die_at(account: ma.Account, point: str | None, entry: int) -> None:
-    write, send = Journal.write, account._corrections._send
+def _dying(session: Session, point: str | None, entry: int) -> Send:
+    """What sends, and dies at a point of the entry-th one that gets there."""
+    write, send = Journal.write, SendOnce(session)
     left = [entry]
 
     def maybe(here: str) -> None:
@@ -72,20 +81,20 @@ def _die_at(account: ma.Account, point: str | None, entry: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             left[0] -= 1
 
-    def writing(self: Journal, kind: str, plan: str, number: int, data: dict[str, Any]) -> None:
-        maybe("before the intent" if kind == "intent" else "before the outcome")
-        write(self, kind, plan, number, data)
+    def writing(self: Journal, record: Record) -> None:
+        maybe("before the intent" if record.kind is Kind.INTENT else "before the outcome")
+        write(self, record)
 
-    def sending(body: dict[str, Any], *, idempotency_key: str) -> None:
+    def sending(call: Call, *, idempotency_key: str) -> None:
         maybe("before the send")
         if point == "during the send" and not left[0]:
             # Whatever has left by then has left.
             threading.Timer(0.004, os.kill, (os.getpid(), signal.SIGKILL)).start()
-        send(body, idempotency_key=idempotency_key)
+        send(call, idempotency_key=idempotency_key)
         maybe("after the send")
 
-    Journal.write = writing  # type: ignore[assignment,method-assign]  # this process has no other use for it
-    account._corrections._send = sending  # type: ignore[method-assign]  # as above
+    Journal.write = writing  # type: ignore[method-assign]  # this process has no other use for it
+    return sending
 
 
 if __name__ == "__main__":

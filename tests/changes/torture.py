@@ -1,4 +1,4 @@
-"""Random plans, faults, crashes and re-runs: `python -m tests.corrections.torture 5000` runs that many sequences."""
+"""Random plans, faults, crashes and re-runs: `python -m tests.changes.torture 5000` runs that many sequences."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ import stamina
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from metronome_analytics.corrections.journal import Journal
+from metronome_analytics.changes.journal import Journal
+from metronome_analytics.changes.records import Kind
 from metronome_analytics.simulator import Fault, Simulator, running
-from tests.corrections.support import POST, READ, Desk, Time, folder, opened, renew, said, small, targets
+from tests.changes.support import POST, READ, Desk, Sender, Time, folder, opened, renew, said, small, targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     import metronome_analytics as ma
+    from metronome_analytics.changes.records import Record
 
 # What may become of one POST. The first lines happen at the server, the last three on the way.
 FAULTS: dict[str, Fault | None] = {
@@ -141,7 +143,7 @@ class World:
 
 
 @contextmanager
-def crashing(account: ma.Account, point: Point, entry: int) -> Iterator[None]:
+def crashing(sender: Sender, point: Point, entry: int) -> Iterator[None]:
     """Crash at a point of the entry-th one that gets there."""
     left = {"count": entry}
 
@@ -151,26 +153,27 @@ def crashing(account: ma.Account, point: Point, entry: int) -> Iterator[None]:
                 raise Crash
             left["count"] -= 1
 
-    write, send = Journal.write, account._corrections._send
-
-    def writing(self: Journal, kind: str, plan: str, number: int, data: dict[str, Any]) -> None:
-        maybe("before the intent" if kind == "intent" else "before the outcome")
-        write(self, kind, plan, number, data)
-
-    def sending(body: dict[str, Any], *, idempotency_key: str) -> None:
+    def before_the_send(*_: object) -> None:
         maybe("before the send")
-        try:
-            send(body, idempotency_key=idempotency_key)
-        finally:
-            maybe("after the send")
 
-    Journal.write = writing  # type: ignore[assignment,method-assign]  # put back below
-    account._corrections._send = sending  # type: ignore[method-assign]  # as above
+    def after_the_send(*_: object) -> None:
+        maybe("after the send")
+
+    write = Journal.write
+
+    def writing(self: Journal, record: Record) -> None:
+        maybe("before the intent" if record.kind is Kind.INTENT else "before the outcome")
+        write(self, record)
+
+    Journal.write = writing  # type: ignore[method-assign]  # put back below
+    sender.before.append(before_the_send)
+    sender.after.append(after_the_send)
     try:
         yield
     finally:
         Journal.write = write  # type: ignore[method-assign]  # as above
-        account._corrections._send = send  # type: ignore[method-assign]  # as above
+        sender.before.remove(before_the_send)
+        sender.after.remove(after_the_send)
 
 
 def play(world: World, sequence: Sequence) -> str:
@@ -181,13 +184,13 @@ def play(world: World, sequence: Sequence) -> str:
         uniqueness_key_honoured=sequence.uniqueness_key_honoured,
         idempotency_key_honoured=sequence.idempotency_key_honoured,
     )
-    time = Time()
+    time, sender = Time(), Sender()
     wires = Wires(time)
     with (
         folder() as where,
-        opened(simulator, world.url, where / "journal.sqlite", time=time, transport=wires) as account,
+        opened(simulator, world.url, where / "journal.sqlite", time=time, transport=wires, sender=sender) as account,
     ):
-        desk = Desk(account, simulator, world.url, where / "journal.sqlite", time)
+        desk = Desk(account, simulator, world.url, where / "journal.sqlite", time, sender)
         # The same account every time: its ids are looked up once.
         places = world.places = world.places or targets(account)[:2]
         entries = [
@@ -211,7 +214,7 @@ def _run(desk: Desk, wires: Wires, plan: ma.BalancePlan, run: Run) -> None:
     try:
         with (
             _blind(desk) if run.blind else nullcontext(),
-            crashing(account, *run.crash) if run.crash else nullcontext(),
+            crashing(desk.sender, *run.crash) if run.crash else nullcontext(),
         ):
             outcome = account.apply(plan, confirm=plan.confirmation)
     except Crash:
@@ -227,19 +230,15 @@ def _run(desk: Desk, wires: Wires, plan: ma.BalancePlan, run: Run) -> None:
 @contextmanager
 def _blind(desk: Desk) -> Iterator[None]:
     """Reads fail from the first POST on."""
-    send = desk.account._corrections._send
 
-    def sending(body: dict[str, Any], *, idempotency_key: str) -> None:
-        try:
-            send(body, idempotency_key=idempotency_key)
-        finally:
-            desk.fault("status", READ, times=None, status=503)
+    def blinded(*_: object) -> None:
+        desk.fault("status", READ, times=None, status=503)
 
-    desk.account._corrections._send = sending  # type: ignore[method-assign]  # put back below
+    desk.sender.after.append(blinded)
     try:
         yield
     finally:
-        desk.account._corrections._send = send  # type: ignore[method-assign]  # as above
+        desk.sender.after.remove(blinded)
 
 
 def _true(table: Any, counts: list[int], journalled: list[str]) -> None:
@@ -267,7 +266,7 @@ def _end(desk: Desk, plan: ma.BalancePlan) -> str:
         assert count == (last in {"applied", "already_applied"})
     assert desk.apply(plan)
     desk.time.sleep(600)
-    assert desk.in_ledger(plan) == [1] * len(plan.entries)
+    assert desk.in_ledger(plan) == [1] * len(plan.changes)
     assert set(said(desk.journal, plan)) <= {"applied", "already_applied"}
     assert desk.account.settle().height == 0
     count, _ = Journal(desk.journal).verify()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.corrections.support import Desk, said
-from tests.corrections.torture import World, torture
+from tests.changes.support import Desk, said
+from tests.changes.torture import World, torture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ KILLS = 25
 
 
 def test_whatever_happens_nothing_is_applied_twice_or_reported_wrong(simulator: Simulator, url: str) -> None:
-    """500 random sequences of faults, crashes and re-runs; `python -m tests.corrections.torture 5000` runs more."""
+    """500 random sequences of faults, crashes and re-runs; `python -m tests.changes.torture 5000` runs more."""
     seen = Counter[str]()
     torture(World(simulator, url), SEQUENCES, seen)
     assert seen.total() >= SEQUENCES
@@ -51,7 +51,7 @@ class Workers:
 def workers() -> Iterator[Workers]:
     """A process that forks one worker after another."""
     with subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "tests.corrections.worker"],
+        [sys.executable, "-W", "error", "-m", "tests.changes.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ from metronome_analytics.__main__ import main
 from metronome_analytics.cli.entries import NOT_ALL, UNDECIDED
 from metronome_analytics.session import Clock
 from metronome_analytics.simulator import Fault, Simulator, running
-from tests.corrections.support import POST, Time
+from tests.changes.support import POST, Time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def files(served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.chdir(tmp_path)
     time = Time()
-    monkeypatch.setattr(session, "Clock", lambda: Clock(wall=time.now, sleep=time.sleep))
+    monkeypatch.setattr(session, "Clock", lambda: Clock(wall=time.now, monotonic=time.monotonic, sleep=time.sleep))
     with ma.connect(max_requests_per_second=None, progress=False) as account:
         balances = account.balances().filter(pl.col("balance") > 0)
         active = ma.segments(balances).filter(pl.col("starting_at") <= time.at, pl.col("ending_before") > time.at)
@@ -147,9 +148,6 @@ def test_a_plan_cannot_send_the_token_elsewhere(files: Path, capsys: pytest.Capt
     """The address comes from the environment; a plan made for another one is stale."""
     phrase = planned(capsys)
     plan = ma.BalancePlan.load("plan.json")
-    changed: Any = plan.__class__(
-        plan.entries, plan.fingerprints, "https://elsewhere.test", plan.environment, plan.created_at
-    )
-    changed.save("plan.json")
+    replace(plan, base_url="https://elsewhere.test").save("plan.json")
     assert run("entries", "apply", "plan.json", "--confirm", phrase) == 1
     assert "this account is" in capsys.readouterr().err

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import metronome_analytics as ma
+from metronome_analytics.widgets import plan_review as module
 from metronome_analytics.widgets.plan_review import PlanReview
 
 if TYPE_CHECKING:
-    from tests.corrections.support import Desk
+    from tests.changes.support import Desk
 
 
 def click(review: PlanReview, typed: str) -> None:
     """What the front end sends when its button is pressed."""
-    review._handle_custom_msg({"kind": "apply", "typed": typed}, [])
+    review._handle_custom_msg({"type": "apply", "typed": typed}, [])
 
 
 def test_the_phrase_and_a_click_apply_a_plan_once(desk: Desk) -> None:
@@ -49,12 +51,12 @@ def test_an_error_is_shown_and_ends_the_review(desk: Desk) -> None:
     """What apply raises stands on the screen and in .error; the same review cannot try again."""
     plan = desk.plan(-1000)
     review = PlanReview(plan, apply=desk.account.apply)
-    desk.account.session.allow_writes = False
+    desk.account.session.allow_writes = frozenset()
     click(review, plan.confirmation)
     assert review.state == "failed"
     assert isinstance(review.error, ma.WritesDisabled)
     assert review.message.startswith("WritesDisabled: ")
-    desk.account.session.allow_writes = True
+    desk.account.session.allow_writes = frozenset({"balances.enter"})
     click(review, plan.confirmation)
     assert (review.state, desk.posts()) == ("failed", 0)
 
@@ -106,6 +108,7 @@ def test_a_page_without_a_kernel_shows_the_plan_and_the_outcome(desk: Desk) -> N
 
 def test_keys_never_reach_the_notebook() -> None:
     """Every key event stops at the widget, and Lumino is told to leave its controls alone."""
-    assert 'for (const type of ["keydown", "keyup", "keypress"])' in PlanReview._esm
-    assert "stopPropagation()" in PlanReview._esm
-    assert 'lmSuppressShortcuts = "true"' in PlanReview._esm
+    source = Path(module.__file__).with_suffix(".js").read_text(encoding="utf-8")
+    assert 'for (const type of ["keydown", "keyup", "keypress"])' in source
+    assert "stopPropagation()" in source
+    assert 'lmSuppressShortcuts = "true"' in source

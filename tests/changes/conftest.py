@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from metronome_analytics.simulator import running
-from tests.corrections.support import Desk, Time, folder, opened, renew, small
+from tests.changes.support import Desk, Sender, Time, folder, opened, renew, small
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,15 +44,21 @@ def time() -> Time:
 
 
 @pytest.fixture
-def account(simulator: Simulator, url: str, journal: Path, time: Time) -> Iterator[ma.Account]:
+def sender() -> Sender:
+    """What the account sends by."""
+    return Sender()
+
+
+@pytest.fixture
+def account(simulator: Simulator, url: str, journal: Path, time: Time, sender: Sender) -> Iterator[ma.Account]:
     """An account that may write."""
     renew(simulator)
-    with opened(simulator, url, journal, time=time) as account:
+    with opened(simulator, url, journal, time=time, sender=sender) as account:
         yield account
     simulator.faults.clear()
 
 
 @pytest.fixture
-def desk(account: ma.Account, simulator: Simulator, url: str, journal: Path, time: Time) -> Desk:
+def desk(account: ma.Account, simulator: Simulator, url: str, journal: Path, time: Time, sender: Sender) -> Desk:
     """The account with all that a test looks at."""
-    return Desk(account, simulator, url, journal, time)
+    return Desk(account, simulator, url, journal, time, sender)
