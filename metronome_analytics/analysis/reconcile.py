@@ -45,7 +45,8 @@ class Reconciliation:
     """What a reconciliation found.
 
     checks: one row per check and what it looked at, the columns of `Checks`.
-    exceptions: those that failed. summary: counts per check and credit type, the columns of `CheckSummary`.
+    exceptions: those that failed, a bill for a void invoice above all else. summary: counts per check and credit type,
+    the columns of `CheckSummary`.
     """
 
     checks: pl.DataFrame
@@ -57,7 +58,8 @@ class Reconciliation:
     @classmethod
     def of(cls, checks: pl.DataFrame, invoices: Given | None = None, balances: Given | None = None) -> Reconciliation:
         """Made of its checks, and of the frames that `rows` and `about` look into."""
-        failed = checks.filter(pl.col("verdict") == FAIL)
+        gravest = pl.col("causes").list.first().eq_missing(of_invoices.BILL_WITHOUT_INVOICE)
+        failed = checks.filter(pl.col("verdict") == FAIL).sort(gravest, descending=True, maintain_order=True)
         return cls(checks, failed, _summary(checks), _invoices=invoices, _balances=balances)
 
     @classmethod
