@@ -125,8 +125,10 @@ def write_demo_report(
 ) -> list[str]:
     """Reconcile what `demo` loaded, print what was found and write the report of the account; the files' names."""
     # Archived balances are no table of the demo, but the ledger of an archived commit is part of the books.
-    balances = account.balances(tables["customers"]["id"], include_archived=True)
-    loaded = _Loaded(tables["customers"], tables["invoices"], balances, tables["net_balances"])
+    ids = tables["customers"]["id"]
+    balances = account.balances(ids, include_archived=True)
+    net_balances = every_net_balance(account, ids, balances)
+    loaded = _Loaded(tables["customers"], tables["invoices"], balances, net_balances)
     found = reconciled(loaded.invoices, loaded.balances, loaded.net_balances, as_of=as_of)
     findings.show(console, found, loaded.customers, loaded.invoices)
     say(console, findings.verdict(found))
@@ -186,7 +188,7 @@ def _load(account: Account) -> _Loaded:
     ids = customers["id"]
     invoices = account.invoices(ids)
     balances = account.balances(ids, include_archived=True)
-    return _Loaded(customers, invoices, balances, every_net_balance(account, balances))
+    return _Loaded(customers, invoices, balances, every_net_balance(account, ids, balances))
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,27 @@ def test_what_could_not_be_checked_is_exit_code_two(
     assert "not everything could be checked" in told
 
 
+@pytest.mark.usefixtures("environment", "without_reports")
+def test_a_mirror_and_the_account_check_the_same_net_balances(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every customer's, those without a balance included: a balance left out shows nowhere else."""
+    told = []
+    assert run("--month", "2026-10", "--out", str(tmp_path)) == 0
+    told.append(capsys.readouterr().out)
+    assert main(["sync", str(tmp_path / "mirror")]) == 0
+    capsys.readouterr()
+    assert run("--month", "2026-10", "--mirror", str(tmp_path / "mirror"), "--out", str(tmp_path)) == 0
+    told.append(capsys.readouterr().out)
+    live, mirrored = (sorted(re.findall(r"^ *net_balance .*$", text, re.MULTILINE)) for text in told)
+    assert live == mirrored != []
+    with ma.connect() as account:
+        everyone = pl.concat([account.customers(), account.customers(only_archived=True)])
+        held = account.balances(everyone["id"], include_archived=True)
+    assert set(held["customer_id"]) < set(everyone["id"])
+    assert sum(int(line.split()[-4]) for line in live) >= everyone.height
+
+
 @pytest.mark.usefixtures("environment")
 def test_a_load_that_fails_writes_nothing(
     simulator: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
