@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"metronome-analytics needs {missing.name}, which the base install leaves out: "
             "install the package with the extra 'cli' (or 'simulator' for demo and simulate).\n"
         )
-        return 1
+        return 2  # as `cli.exits` has it, which is not there either
     return run(arguments)
 
 

@@ -18,6 +18,8 @@ from metronome_analytics.analysis.checks.verdicts import FAIL, NOT_CHECKED, PASS
 from metronome_analytics.analysis.entries import NEEDED, access, entries
 from metronome_analytics.analysis.frames import Given, checked
 from metronome_analytics.analysis.schemas import Checks, CheckSummary
+from metronome_analytics.analysis.verdict import Scope, counted, counts_text, headline
+from metronome_analytics.analysis.verdict import verdict as verdict_of
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import ledger, line_items
@@ -52,15 +54,23 @@ class Reconciliation:
     checks: pl.DataFrame
     exceptions: pl.DataFrame
     summary: pl.DataFrame
+    _scope: Scope = field(default=Scope(), repr=False)
     _invoices: Given | None = field(default=None, repr=False)
     _balances: Given | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, checks: pl.DataFrame, invoices: Given | None = None, balances: Given | None = None) -> Reconciliation:
-        """Made of its checks, and of the frames that `rows` and `about` look into."""
+    def of(
+        cls,
+        checks: pl.DataFrame,
+        invoices: Given | None = None,
+        balances: Given | None = None,
+        *,
+        scope: Scope | None = None,
+    ) -> Reconciliation:
+        """Made of its checks, of what they are about, and of the frames that `rows` and `about` look into."""
         gravest = pl.col("causes").list.first().eq_missing(of_invoices.BILL_WITHOUT_INVOICE)
         failed = checks.filter(pl.col("verdict") == FAIL).sort(gravest, descending=True, maintain_order=True)
-        return cls(checks, failed, _summary(checks), _invoices=invoices, _balances=balances)
+        return cls(checks, failed, _summary(checks), scope or Scope(), _invoices=invoices, _balances=balances)
 
     @classmethod
     def together(cls, parts: Sequence[Reconciliation]) -> Reconciliation:
@@ -74,7 +84,8 @@ class Reconciliation:
         checks = pl.concat([checks.filter(named), checks.filter(~named).unique("check", maintain_order=True)])
         checks = pl.concat(checks.filter(pl.col("check") == name) for name in CHECKS)
         behind = [(part._invoices, part._balances) for part in parts]  # noqa: SLF001  # its own kind
-        return cls.of(checks, *(_concat(frames) for frames in zip(*behind, strict=True)))
+        scope = Scope.together(part._scope for part in parts)  # noqa: SLF001  # as above
+        return cls.of(checks, *(_concat(frames) for frames in zip(*behind, strict=True)), scope=scope)
 
     @property
     def ok(self) -> bool:
@@ -86,19 +97,36 @@ class Reconciliation:
         """Whether everything could be checked."""
         return not (self.checks["verdict"] == NOT_CHECKED).any()
 
-    def about(self, invoices: Given) -> Reconciliation:
+    @property
+    def verdict(self) -> str:
+        """What it comes to.
+
+        "ties out", "does not tie out" (something failed), "nothing to check" (no check was made, or `about` no
+        invoice), "not closed: 3 drafts", or "not everything could be checked".
+        """
+        return verdict_of(self.checks, self._scope)
+
+    @property
+    def headline(self) -> str:
+        """The verdict as a sentence, with the number of checks of each kind."""
+        return headline(self.verdict, self.checks)
+
+    def about(self, invoices: Given, *, runs_until: Instant | None = None) -> Reconciliation:
         """What was found about `invoices` (those of one month, say) and about what belongs to no invoice.
 
         Reconcile the whole account and take a part of the result, not the other way round: the ledger that an invoice
         is checked against holds every month. What is said of a balance as it stands stays, and so do rows of the other
-        system, whichever of our invoices they match.
+        system, whichever of our invoices they match. `runs_until` is the end of a period that is not over: while it
+        runs, or one of `invoices` is a draft, the verdict is that the books are not closed.
         """
-        ids = checked(invoices, "invoices", "id").select(pl.col("id").unique()).collect().to_series()
+        given = checked(invoices, "invoices", "id", "status").select("id", "status").unique("id").collect()
+        scope = Scope.of(given.lazy(), part=True, runs_until=instant("runs_until", runs_until))
+        ids = given["id"]
         known = ids if self._invoices is None else self._invoices.lazy().select("id").collect().to_series()
         elsewhere = pl.col("invoice_id").is_in(known.implode()) & ~pl.col("invoice_id").is_in(ids.implode())
         theirs = (pl.col("check") == "external") & ~pl.col("detail").eq_missing(MISSING_THERE)
         checks = self.checks.filter(pl.col("check").is_in(_STANDING) | theirs | ~elsewhere.fill_null(False))
-        return Reconciliation.of(checks, self._invoices, self._balances)
+        return Reconciliation.of(checks, self._invoices, self._balances, scope=scope)
 
     def rows(self, *, invoice_id: str | None = None, balance_id: str | None = None) -> dict[str, pl.DataFrame]:
         """The rows behind a check: `line_items` of the invoice and `ledger` entries of the balance.
@@ -115,22 +143,19 @@ class Reconciliation:
         return found
 
     def __repr__(self) -> str:
-        counts = dict(self.checks["verdict"].value_counts().rows())
-        told = ", ".join(f"{counts.get(verdict, 0):,} {word}" for verdict, word in _WORDS.items())
-        return f"Reconciliation({told})"
+        return f"Reconciliation({self.verdict}; {counts_text(self.checks)})"
 
     def _repr_html_(self) -> str:
         counts = self.checks.group_by("check", maintain_order=True).agg(
-            (pl.col("verdict") == verdict).sum().alias(word) for verdict, word in _WORDS.items()
+            (pl.col("verdict") == kind).sum().alias(kind) for kind in counted(self.checks)
         )
         heads = "".join(f"<th>{escape(name)}</th>" for name in counts.columns)
         rows = "".join(
             "<tr>" + "".join(f"<td>{escape(f'{x:,}' if isinstance(x, int) else str(x))}</td>" for x in row) + "</tr>"
             for row in counts.iter_rows()
         )
-        told = "nothing failed" if self.ok else f"{self.exceptions.height:,} checks failed"
         return (
-            f"<div><strong>Reconciliation</strong>: {told}<table><thead><tr>{heads}</tr></thead>"
+            f"<div><strong>Reconciliation</strong>: {escape(self.headline)}<table><thead><tr>{heads}</tr></thead>"
             f"<tbody>{rows}</tbody></table></div>"
         )
 
@@ -142,9 +167,6 @@ def _concat(frames: Iterable[Given | None]) -> pl.LazyFrame | None:
 
 def _only(rows: pl.LazyFrame, column: str, value: str | None) -> pl.LazyFrame:
     return rows if value is None else rows.filter(pl.col(column) == value)
-
-
-_WORDS = {PASS: "passed", FAIL: "failed", WARNING: "warnings", NOT_CHECKED: "not checked"}
 
 
 def reconcile(
@@ -194,7 +216,8 @@ def reconcile(
         results = [plan.collect(engine="streaming") for plan in plans]  # one at a time: what each needs is let go
     else:
         results = pl.collect_all(plans)
-    return Reconciliation.of(pl.concat([Checks.create_empty(), *results]), invoices, balances)
+    scope = None if bills is None else Scope.of(bills.heads.filter("first"))
+    return Reconciliation.of(pl.concat([Checks.create_empty(), *results]), invoices, balances, scope=scope)
 
 
 class _Bills(NamedTuple):
@@ -279,13 +302,13 @@ def _summary(checks: pl.DataFrame) -> pl.DataFrame:
     Streamed, and without a `filter` inside of a group: either way polars would hold the groups' rows.
     """
     verdict = pl.col("verdict")
-    counted = {"passed": PASS, "failed": FAIL, "warnings": WARNING, "not_checked": NOT_CHECKED}
+    kinds = {"passed": PASS, "failed": FAIL, "warnings": WARNING, "not_checked": NOT_CHECKED}
     return (
         checks.lazy()
         .group_by("check", "credit_type_id", "credit_type_name", maintain_order=True)
         .agg(
             pl.len().cast(pl.Int64).alias("rows"),
-            *((verdict == each).sum().cast(pl.Int64).alias(name) for name, each in counted.items()),
+            *((verdict == each).sum().cast(pl.Int64).alias(name) for name, each in kinds.items()),
             pl.when(verdict == FAIL).then(pl.col("difference").abs()).sum(),
         )
         .select(CheckSummary.column_names())

@@ -1,32 +1,25 @@
-"""Manual balance entries on the command line: `entries plan`, `entries apply`, `entries status`, and the journal.
-
-Exit codes: 0 when all is as asked; 1 when nothing was sent (or the journal does not verify) and stderr says why;
-3 when some entry was refused or not sent; 4 when some entry may have taken effect and is not decided yet.
-"""
+"""Manual balance entries on the command line: `entries plan`, `entries apply`, `entries status`, and the journal."""
 
 from __future__ import annotations
 
 import sys
 from decimal import Decimal
 from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import polars as pl
 from cyclopts import App, Parameter
 
 from metronome_analytics.account import connect
+from metronome_analytics.cli import exits
+from metronome_analytics.cli.folder import writable
 from metronome_analytics.cli.printing import plain, say, screen
 from metronome_analytics.corrections import BalancePlan
 from metronome_analytics.corrections.checks import MAX_ENTRY, MAX_TOTAL
 from metronome_analytics.corrections.journal import Journal
 from metronome_analytics.corrections.units import display
-from metronome_analytics.errors import ArgumentError, OutcomeUnknown
+from metronome_analytics.errors import ArgumentError, JournalError, OutcomeUnknown
 from metronome_analytics.settings import journal_path
-
-if TYPE_CHECKING:
-    from metronome_analytics.corrections.apply import Outcome
-
-NOT_ALL, UNDECIDED = 3, 4
 
 entries = App(name="entries", help="Manual balance entries: plan them, apply a plan, see what became of it.")
 journal = App(name="journal", help="The journal of every manual balance entry that was sent.")
@@ -73,6 +66,7 @@ def make_plan(
         rows = pl.read_csv(file, infer_schema=False)
     except pl.exceptions.PolarsError as error:
         raise ArgumentError(f"{file} cannot be read as CSV: {str(error).splitlines()[0]}") from error
+    writable(out)
     with connect(base_url=base_url, environment=environment) as account:
         plan = account.plan_balance_entries(
             rows,
@@ -86,11 +80,11 @@ def make_plan(
 
 
 @entries.command(name="apply")
-def apply_plan(file: Path, *, confirm: str | None = None, base_url: str | None = None) -> None:
+def apply_plan(file: Path, *, confirm: str | None = None, base_url: str | None = None) -> int:
     """Apply a plan: show it, ask for its phrase, send each entry once, and read it back from the ledger.
 
-    Applying the same plan again sends only what is provably not in the ledger. Exit code 3: some entry was refused or
-    not sent. Exit code 4: some entry may have taken effect; `entries status --settle` decides by reading.
+    Applying the same plan again sends only what is provably not in the ledger. What is undecided `entries status
+    --settle` decides by reading.
 
     Parameters
     ----------
@@ -110,16 +104,15 @@ def apply_plan(file: Path, *, confirm: str | None = None, base_url: str | None =
             outcome = account.apply(plan, phrase, watch=lambda row: say(screen(), _line(row)))
         except OutcomeUnknown as error:
             say(screen(stderr=True), f"metronome-analytics: {error}")
-            sys.exit(UNDECIDED)
-    if code := _code(outcome):
-        sys.exit(code)
+            return exits.UNDECIDED
+    return exits.of_entries(outcome.table["status"])
 
 
 @entries.command
 def status(
     *, settle: Annotated[bool, Flag] = False, environment: str | None = None, base_url: str | None = None
-) -> None:
-    """What the journal says last of every entry. Exit code 4: some entry is not decided yet.
+) -> int:
+    """What the journal says last of every entry.
 
     Parameters
     ----------
@@ -145,19 +138,27 @@ def status(
             f"{row['at']:%Y-%m-%d %H:%M} UTC  plan {row['plan'][:8]} entry {row['entry']}  {state}: {amount}, "
             f"customer {row['customer_id']}, balance {row['balance_id']}, {plain(row['reason'])!r}, in {plain(where)}",
         )
-    undecided = last.filter(pl.col("status").fill_null("unknown") == "unknown").height
+    states = last["status"].fill_null("unknown")
+    undecided = (states == "unknown").sum()
+    unlike = (states == "differs").sum()
     hint = " --settle decides them, with the --environment they were planned under." if undecided else ""
-    say(screen(), f"{last.height:,} entries, {undecided:,} undecided.{hint}")
-    if undecided:
-        sys.exit(UNDECIDED)
+    alarm = f" {unlike:,} in the ledger otherwise than sent." if unlike else ""
+    say(screen(), f"{last.height:,} entries, {undecided:,} undecided.{alarm}{hint}")
+    # What was refused is an outcome like another here: only what is open or wrong is a reason to act.
+    return exits.of_entries(states.filter(states.is_in(["unknown", "differs"])))
 
 
 @journal.command
-def verify() -> None:
-    """Check the journal's hash chain. Exit code 1: it was changed, or cannot be read."""
+def verify() -> int:
+    """Check the journal's hash chain. A journal that was changed or is damaged is a difference: exit code 1."""
     path = journal_path()
-    count, last = Journal(path).verify()
+    try:
+        count, last = Journal(path).verify()
+    except JournalError as error:
+        say(screen(stderr=True), f"metronome-analytics: {error}")
+        return exits.DIFFERENCE
     say(screen(), f"{path}: {count:,} records, each follows from the one before it. The last hash is {last}.")
+    return exits.DONE
 
 
 @journal.command
@@ -169,6 +170,7 @@ def export(*, out: Path) -> None:
     out
         A new file: a table if it ends in .csv, else JSON lines that hold what is hashed.
     """
+    writable(out)
     path = journal_path()
     count = Journal(path).export(out)
     say(screen(), f"Wrote {count:,} records of {path} to {out}.")
@@ -182,13 +184,6 @@ def _ask() -> str:
 
 def _line(row: dict[str, object]) -> str:
     return f"entry {row['entry']}: {row['status']}. {plain(str(row['message']))}"
-
-
-def _code(outcome: Outcome) -> int:
-    statuses = set(outcome.table["status"])
-    if "unknown" in statuses:
-        return UNDECIDED
-    return 0 if statuses <= {"applied", "already_applied"} else NOT_ALL
 
 
 def _limit(name: str, text: str) -> Decimal:

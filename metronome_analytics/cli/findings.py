@@ -21,19 +21,6 @@ MOST = 20
 """Failures and reasons that are printed; the reports have them all."""
 
 
-def verdict(found: Reconciliation) -> str:
-    """One line: whether the books tie out."""
-    counts = dict(found.checks["verdict"].value_counts().iter_rows())
-    told = ", ".join(
-        f"{counts.get(verdict, 0):,} {words}"
-        for verdict, words in (("pass", "passed"), ("fail", "failed"), ("warning", "warnings"))
-    )
-    told = f"{told}, {counts.get('not checked', 0):,} not checked."
-    if not found.ok:
-        return f"Does not tie out: {told}"
-    return f"Ties out: {told}" if found.complete else f"Nothing failed, but not everything could be checked: {told}"
-
-
 def show(console: Console, found: Reconciliation, customers: pl.DataFrame, invoices: pl.DataFrame) -> None:
     """The counts of every check, what failed, and why something was not checked or deserves a look."""
     heading(console, "Reconciliation", "Checks by currency. A warning ties out, but somebody should look.")

@@ -21,16 +21,21 @@ _SEPARATORS = (",", ";", "\t")
 def month_start(text: str) -> datetime:
     """The first instant of a month written as 2026-10."""
     found = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", text.strip())
-    if found is None or found[1] == "0000":
+    if found is None or found[1] in {"0000", "9999"}:
         raise ArgumentError(f"month={text!r} is no month.", advice="Write it as 2026-10.")
     return datetime(int(found[1]), int(found[2]), 1, tzinfo=UTC)
+
+
+def month_end(start: datetime) -> datetime:
+    """The first instant after the month that begins at `start`."""
+    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
 
 
 def of_month(invoices: pl.DataFrame, start: datetime, by: By) -> pl.DataFrame:
     """The invoices whose period starts in the month (without one: that are issued in it), or those issued in it."""
     at = pl.col("issued_at") if by == "issued" else pl.coalesce("start_timestamp", "issued_at")
-    begin = pl.lit(start, pl.Datetime("us", "UTC"))
-    return invoices.filter((at >= begin) & (at < begin.dt.offset_by("1mo")))
+    begin, end = (pl.lit(instant, pl.Datetime("us", "UTC")) for instant in (start, month_end(start)))
+    return invoices.filter((at >= begin) & (at < end))
 
 
 def read_external(path: Path) -> pl.DataFrame:

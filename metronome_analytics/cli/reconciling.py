@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
@@ -12,10 +11,10 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from metronome_analytics.analysis import reconcile as reconciled
-from metronome_analytics.cli import findings
+from metronome_analytics.cli import exits, findings
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import every_customer, every_net_balance
-from metronome_analytics.cli.month import By, column_mapping, month_start, of_month, read_external
+from metronome_analytics.cli.month import By, column_mapping, month_end, month_start, of_month, read_external
 from metronome_analytics.cli.options import opened
 from metronome_analytics.cli.printing import count, say, screen
 from metronome_analytics.errors import ArgumentError
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
     from metronome_analytics.account import Account
     from metronome_analytics.analysis import Reconciliation
 
-FAILED, UNSURE = 1, 2
-"""Exit codes: a check failed; nothing failed, but something could not be checked."""
-
 
 def reconcile(
     *,
@@ -48,12 +44,11 @@ def reconcile(
     environment: str | None = None,
     base_url: str | None = None,
     max_requests_per_second: float = 7.5,
-) -> None:
+) -> int:
     """Reconcile a month: check its invoices and every balance, and write a workbook and an HTML page.
 
-    The whole account is loaded, because the ledger an invoice is checked against holds every month. Exits 1 when a
-    check failed, 2 when nothing failed but something could not be checked. The token is read from
-    METRONOME_BEARER_TOKEN; there is no option for it.
+    The whole account is loaded, because the ledger an invoice is checked against holds every month. The token is read
+    from METRONOME_BEARER_TOKEN; there is no option for it.
 
     Parameters
     ----------
@@ -84,6 +79,7 @@ def reconcile(
     start, columns = month_start(month), column_mapping(map_)
     theirs = None if external is None else read_external(external)
     console, folder = screen(), Folder(out)
+    folder.try_out()
     with _books(environment, base_url, max_requests_per_second, demo=demo, mirror=mirror) as books:
         loaded, as_of = books.loaded, books.as_of
         whole = reconciled(
@@ -95,8 +91,8 @@ def reconcile(
             external_columns=columns,
             external_units=external_units,
         )
-        chosen = of_month(loaded.invoices, start, by)
-        found = whole.about(chosen)
+        chosen, end = of_month(loaded.invoices, start, by), month_end(start)
+        found = whole.about(chosen, runs_until=end if as_of < end else None)
         which = "whose period starts in it, or issued in it without one" if by == "period" else "issued in it"
         filters = {"Account": books.environment or "(no label)", "Month": f"{month}, invoices {which}"}
         if external is not None:
@@ -109,15 +105,8 @@ def reconcile(
         findings.show(console, found, loaded.customers, loaded.invoices)
         report = _Report(f"reconciliation-{month}", f"Reconciliation of {month}", filters, as_of)
         files = report.write(folder, loaded, chosen, found, books.receipts)
-    say(console, "", f"Wrote {', '.join(files)} into", Text(str(out), style="bold"), findings.verdict(found))
-    sys.exit(exit_code(found))
-
-
-def exit_code(found: Reconciliation) -> int:
-    """0 when everything was checked and ties out."""
-    if not found.ok:
-        return FAILED
-    return 0 if found.complete else UNSURE
+    say(console, "", f"Wrote {', '.join(files)} into", Text(str(out), style="bold"), found.headline)
+    return exits.of_verdict(found.verdict)
 
 
 def write_demo_report(
@@ -131,7 +120,7 @@ def write_demo_report(
     loaded = _Loaded(tables["customers"], tables["invoices"], balances, net_balances)
     found = reconciled(loaded.invoices, loaded.balances, loaded.net_balances, as_of=as_of)
     findings.show(console, found, loaded.customers, loaded.invoices)
-    say(console, findings.verdict(found))
+    say(console, found.headline)
     report = _Report("report", "Report of the demo account", {"Account": "demo (simulated)"}, as_of)
     return report.write(folder, loaded, loaded.invoices, found, account.receipts)
 

@@ -48,7 +48,8 @@ class Books:
     checks: pl.DataFrame
     summary: pl.DataFrame
     receipts: pl.DataFrame | None = None
-    reconciled: bool = False
+    verdict: str | None = None
+    headline: str = "Not reconciled."
     filters: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -59,6 +60,11 @@ class Books:
     def of_verdict(self, verdict: str) -> pl.DataFrame:
         """The checks of one verdict."""
         return self.checks.filter(pl.col("verdict") == verdict)
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether a reconciliation was given."""
+        return self.verdict is not None
 
     @classmethod
     def of(
@@ -94,9 +100,13 @@ class Books:
             checks=_told(checks, names, units),
             summary=_unit(summary, units),
             receipts=None if receipts is None else receipts.lazy().collect(),
-            reconciled=reconciliation is not None,
+            **({} if reconciliation is None else _found(reconciliation)),
             filters=dict(filters or {}),
         )
+
+
+def _found(reconciliation: Reconciliation) -> dict[str, str]:
+    return {"verdict": reconciliation.verdict, "headline": reconciliation.headline}
 
 
 def _names(customers: Given | None) -> pl.DataFrame:

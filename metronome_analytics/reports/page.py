@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from metronome_analytics.analysis.verdict import DIFFERS, TIES_OUT, counts_text
 from metronome_analytics.reports.books import Books
 from metronome_analytics.reports.extras import need, target
 from metronome_analytics.reports.notes import COUNTED, ROUNDING, UNITS, made_by, receipts_told
@@ -119,19 +120,13 @@ def _head(books: Books, title: str) -> list[str]:
 
 
 def _verdict(books: Books) -> str:
-    counts = dict(books.checks["verdict"].value_counts().iter_rows())
-    passed, failed = counts.get("pass", 0), counts.get("fail", 0)
-    warned, unchecked = counts.get("warning", 0), counts.get("not checked", 0)
-    if not books.reconciled:
-        kind, text = "unsure", "Not reconciled."
-    elif failed:
-        kind, text = "fail", f"{failed:,} of {books.checks.height:,} checks failed."
-    elif unchecked:
-        kind, text = "unsure", "Nothing failed, but not everything could be checked."
-    else:
-        kind, text = "pass", "Everything was checked and ties out."
-    told = f" {passed:,} passed, {failed:,} failed, {warned:,} warnings, {unchecked:,} not checked."
-    return f'<div class="verdict {kind}">{escape(text + (told if books.reconciled else ""))}</div>'
+    kind = {TIES_OUT: "pass", DIFFERS: "fail"}.get(books.verdict or "", "unsure")
+    text = books.headline
+    if books.verdict == TIES_OUT:
+        text = f"Everything was checked and ties out. {counts_text(books.checks)}."
+    elif books.verdict == DIFFERS:
+        text = f"{books.exceptions.height:,} of {books.checks.height:,} checks failed. {counts_text(books.checks)}."
+    return f'<div class="verdict {kind}">{escape(text)}</div>'
 
 
 def _notes(books: Books) -> list[str]:

@@ -152,7 +152,7 @@ class _Writer:
             f"As of {books.as_of:%Y-%m-%d %H:%M} UTC",
             *(f"{key}: {value}" for key, value in books.filters.items()),
         ]
-        lines.append(_verdict(books))
+        lines.append(books.headline)
         for row, line in enumerate(lines, start=1):
             sheet.write_string(row, 0, line, quiet)
         row = len(lines) + 2
@@ -207,15 +207,6 @@ def amount_format(unit: str | None, digits: str = _DIGITS) -> str:
     """How an amount looks: its currency's code before it, every digit that is there, red when negative."""
     code = f"[${unit}] " if unit is not None and _CODE.fullmatch(unit) else ""
     return f"{code}{digits};[Red]-{code}{digits}"
-
-
-def _verdict(books: Books) -> str:
-    if not books.reconciled:
-        return "Not reconciled."
-    counts = books.checks["verdict"].value_counts()
-    told = dict(counts.iter_rows())
-    order = {"pass": "passed", "fail": "failed", "warning": "warnings", "not checked": "not checked"}
-    return "Checks: " + ", ".join(f"{told.get(verdict, 0):,} {words}" for verdict, words in order.items()) + "."
 
 
 def _widths(frame: pl.DataFrame) -> dict[Any, int]:

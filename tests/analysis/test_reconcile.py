@@ -127,7 +127,7 @@ def test_nothing_given() -> None:
     assert set(found.checks["check"]) == set(CHECKS) - {"external"}
     assert found.ok
     assert not found.complete
-    assert repr(found) == "Reconciliation(0 passed, 0 failed, 0 warnings, 12 not checked)"
+    assert repr(found) == "Reconciliation(nothing to check; 0 passed, 0 failed, 0 warnings, 12 not checked)"
 
 
 def test_empty_frames() -> None:
@@ -317,6 +317,39 @@ def test_a_postpaid_commit_over_and_not_yet_trued_up(as_of: str | None) -> None:
     for left, verdict in (("0", "pass"), ("70", "pass"), ("40", "fail")):
         books = balance(held, [YEAR], kind="POSTPAID", balance=left)
         assert verdicts(reconcile(balances=books, as_of=as_of), "ledger_balance") == [verdict]
+
+
+def test_ties_out_is_said_of_what_was_checked_and_closed() -> None:
+    """Failure first, then nothing to check, then not closed, then what could not be checked."""
+    final, off = invoice([line("5")], "5"), invoice([line("5")], "6", id="i2")
+    drafts = [invoice([line("5")], "5", id=key, status="DRAFT") for key in ("d1", "d2")]
+    void = invoice([line("5")], "5", id="v", status="VOID")
+    empty = reconcile(Invoices.create_empty(), Balances.create_empty(), NetBalances.create_empty())
+    assert empty.verdict == "nothing to check"
+    assert reconcile(pl.concat([*drafts, void])).verdict == "not closed: 2 drafts"
+    assert reconcile(drafts[0], Balances.create_empty(), NetBalances.create_empty()).verdict == "not closed: 1 draft"
+    running = reconcile(pl.concat([final, *drafts]), Balances.create_empty(), NetBalances.create_empty())
+    assert running.verdict == "ties out"  # a whole account always has drafts of the running month
+    assert running.about(pl.concat([final, drafts[0]])).verdict == "not closed: 1 draft"
+    assert running.about(final).verdict == "ties out"
+    assert running.about(final, runs_until="2026-12-01").verdict == "not closed: it runs until 2026-12-01 00:00 UTC"
+    assert running.about(final.clear()).verdict == "nothing to check"
+    assert reconcile(final).verdict == "not everything could be checked"
+    assert reconcile(pl.concat([off, *drafts])).about(drafts[0]).verdict == "not closed: 1 draft"
+    assert reconcile(pl.concat([off, *drafts])).verdict == "does not tie out"
+    assert Reconciliation.together([running, reconcile(void)]).verdict == "not everything could be checked"
+    assert Reconciliation.together([reconcile(each) for each in drafts]).verdict == "not closed: 2 drafts"
+
+
+def test_the_verdict_is_one_everywhere() -> None:
+    """In the repr, in its HTML and as a sentence."""
+    found = reconcile(invoice([line("5")], "5", status="DRAFT"), Balances.create_empty(), NetBalances.create_empty())
+    counts = "2 passed, 0 failed, 0 warnings, 0 not checked"
+    assert found.headline == f"Not closed: 1 draft. {counts}."
+    assert repr(found) == f"Reconciliation(not closed: 1 draft; {counts})"
+    assert found.headline in found._repr_html_()
+    assert reconcile(invoice([line("5")], "6")).headline.startswith("Does not tie out: 1 passed, 1 failed, ")
+    assert reconcile(invoice([line("5")], "5")).headline.startswith("Nothing failed, but not everything could be ")
 
 
 def test_rows_behind() -> None:

@@ -13,10 +13,9 @@ import metronome_analytics as ma
 from metronome_analytics import reports
 from metronome_analytics.__main__ import main
 from metronome_analytics.analysis.units import code, major
-from metronome_analytics.cli import findings
+from metronome_analytics.cli import exits, findings
 from metronome_analytics.cli.month import By, column_mapping, month_start, of_month, read_external
 from metronome_analytics.cli.printing import screen
-from metronome_analytics.cli.reconciling import exit_code
 from metronome_analytics.simulator import Fault, Simulator
 from metronome_analytics.tables import Invoices
 from tests.cli.support import AS_OF, day, table
@@ -102,14 +101,14 @@ def test_a_difference_is_exit_code_one(
 
 
 @pytest.mark.usefixtures("environment", "without_reports")
-def test_what_could_not_be_checked_is_exit_code_two(
+def test_what_could_not_be_checked_is_exit_code_three(
     export: pl.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An amount that is no number, and the reason on the screen."""
     file = tmp_path / "export.csv"
     first = pl.int_range(pl.len()) == 0
     export.with_columns(pl.when(first).then(pl.lit("n/a")).otherwise("Amount due").alias("Amount due")).write_csv(file)
-    assert run("--month", "2026-10", "--external", str(file), *MAP, "--out", str(tmp_path)) == 2
+    assert run("--month", "2026-10", "--external", str(file), *MAP, "--out", str(tmp_path)) == 3
     told = capsys.readouterr().out
     assert "the other system's amount is no number (1 row)" in told
     assert "not everything could be checked" in told
@@ -140,9 +139,9 @@ def test_a_mirror_and_the_account_check_the_same_net_balances(
 def test_a_load_that_fails_writes_nothing(
     simulator: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One message, exit code 1 and no half a report."""
+    """One message, exit code 2 and no half a report."""
     simulator.faults.add(Fault("status", match="/invoices", times=None, status=403))
-    assert run("--month", "2026-10", "--out", str(tmp_path / "none")) == 1
+    assert run("--month", "2026-10", "--out", str(tmp_path / "none")) == 2
     assert "METRONOME_BEARER_TOKEN" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
 
@@ -162,7 +161,7 @@ def test_the_demo_needs_no_token(
 
 def test_without_a_token_it_says_what_to_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """There is no option for one."""
-    assert run("--month", "2026-10", "--out", str(tmp_path)) == 1
+    assert run("--month", "2026-10", "--out", str(tmp_path)) == 2
     assert "METRONOME_BEARER_TOKEN" in capsys.readouterr().err
 
 
@@ -224,7 +223,7 @@ def test_the_screen_takes_eighty_columns(capsys: pytest.CaptureFixture[str]) -> 
     with ma.demo(customers=6, as_of=AS_OF) as account:
         customers, invoices = account.customers(), account.invoices()
     found = ma.reconcile(invoices.with_columns(pl.col("total") + 1))
-    assert exit_code(found) == 1
+    assert exits.of_verdict(found.verdict) == 1
     findings.show(screen(width=80), found, customers, invoices)
     told = capsys.readouterr().out
     assert f"The first 20 of {found.exceptions.height:,}" in told
