@@ -69,7 +69,7 @@ def test_the_window_is_half_open_and_utc(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("environment")
 def test_net_balances_are_in_every_credit_type_a_customer_holds(tmp_path: Path) -> None:
     """One row per customer and credit type of its balances; a customer without any has one in dollars."""
-    assert main(["pull", "--out", str(tmp_path), "--tables", "net_balances", "balances", *UNPACED]) == 0
+    assert main(["pull", "--out", str(tmp_path), "--tables", "customers", "net_balances", "balances", *UNPACED]) == 0
     key = ["customer_id", "credit_type_id"]
     held = pl.read_parquet(tmp_path / "balances.parquet").select(key).unique().sort(key)
     net = pl.read_parquet(tmp_path / "net_balances.parquet")
