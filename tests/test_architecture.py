@@ -39,7 +39,8 @@ ROOMS: dict[str, set[str]] = {
         "settings",
         "tables",
     },
-    "analysis": {"arguments", "errors", "tables"},
+    "external": {"errors", "reports"},
+    "analysis": {"arguments", "errors", "external", "tables"},
     "charts": {"analysis", "arguments", "errors", "tables"},
     "mirror": {
         "analysis",

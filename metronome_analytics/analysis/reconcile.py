@@ -12,7 +12,7 @@ import polars as pl
 from metronome_analytics.analysis.checks import invoices as of_invoices
 from metronome_analytics.analysis.checks import ledgers, purchases
 from metronome_analytics.analysis.checks import lines as invoice_lines
-from metronome_analytics.analysis.checks.external import MISSING_THERE, Units, external_rows
+from metronome_analytics.analysis.checks.external import MISSING_THERE, Units
 from metronome_analytics.analysis.checks.external import external as compare_external
 from metronome_analytics.analysis.checks.verdicts import FAIL, NOT_CHECKED, PASS, WARNING, judged, unchecked
 from metronome_analytics.analysis.entries import NEEDED, access, entries
@@ -22,6 +22,7 @@ from metronome_analytics.analysis.verdict import Scope, counted, counts_text, he
 from metronome_analytics.analysis.verdict import verdict as verdict_of
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.external import DecimalMark, External
 from metronome_analytics.tables import ledger, line_items
 
 if TYPE_CHECKING:
@@ -173,12 +174,13 @@ def reconcile(
     invoices: Given | None = None,
     balances: Given | None = None,
     net_balances: Given | None = None,
-    external: Given | None = None,
+    external: External | object | None = None,
     *,
     tolerance: Decimal = Decimal("0.01"),
     as_of: Instant | None = None,
     external_columns: Mapping[str, str] | None = None,
     external_units: Units = "major",
+    decimal: DecimalMark | None = None,
 ) -> Reconciliation:
     """Checks the frames of `account.invoices()`, `balances()` and `net_balances()` against each other.
 
@@ -186,9 +188,11 @@ def reconcile(
     two live invoices for one contract and period. consolidated, corrections: what repeats or amends other invoices.
     billing_provider: the total against what the provider billed. drawdown: what invoices drew against the ledger's
     deductions. true_up, prepaid_purchase: what was billed for commits. ledger_signs, access_schedule, ledger_balance,
-    net_balance: the ledger against itself, its schedule, the API's balance and net balance. external: any frame with
-    an invoice id (Metronome's or the billing provider's) and an amount; `external_columns` maps our names (invoice_id,
-    amount, currency, date, customer_id) to its columns, `external_units` is "major" or "api" (cents for USD).
+    net_balance: the ledger against itself, its schedule, the API's balance and net balance. external: any
+    frame (polars, pandas, Arrow) with an invoice id (Metronome's or the billing provider's) and an amount;
+    `external_columns` maps our names (invoice_id, amount, currency, date, customer_id) to its columns,
+    `external_units` is "major" or "api" (cents for USD), `decimal` what separates decimals in amounts that are text:
+    unless given the column as a whole decides, and one that can be read two ways is refused.
 
     A difference of `tolerance` (in the unit of the row's credit type) or more fails. `as_of`, when the frames were
     loaded, settles which segments have started; without it the frames themselves prove it where they can. What could
@@ -205,11 +209,11 @@ def reconcile(
     made = _invoice_checks(bills) | _balance_checks(bills, balances, instant("as_of", as_of))
     made["net_balance"] = _net_balance(net_balances, balances)
     if external is not None:
-        theirs = external_rows(external, external_columns)
+        theirs = external if isinstance(external, External) else External.of(external, external_columns, decimal)
         made["external"] = (
             unchecked("invoices were not given")
             if bills is None
-            else compare_external(bills.heads, theirs, external_units)
+            else compare_external(bills.heads, theirs.rows, external_units)
         )
     plans = [judged(name, made[name], tolerance) for name in CHECKS if name in made]
     if any(isinstance(frame, pl.LazyFrame) for frame in (invoices, balances, net_balances, external)):

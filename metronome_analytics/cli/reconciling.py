@@ -14,10 +14,11 @@ from metronome_analytics.analysis import reconcile as reconciled
 from metronome_analytics.cli import exits, findings
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import every_customer, every_net_balance
-from metronome_analytics.cli.month import By, column_mapping, month_end, month_start, of_month, read_external
+from metronome_analytics.cli.month import By, month_end, month_start, of_month, read_external
 from metronome_analytics.cli.options import opened
 from metronome_analytics.cli.printing import count, say, screen
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.external import DecimalMark  # noqa: TC001  # cyclopts reads the annotations
 from metronome_analytics.tables import Receipts
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def reconcile(
     external: Path | None = None,
     map_: Annotated[list[str] | None, Parameter(name="--map", consume_multiple=True, negative=())] = None,
     external_units: Literal["major", "api"] = "major",
+    decimal: DecimalMark | None = None,
     by: By = "period",
     demo: Annotated[bool, Parameter(negative=())] = False,
     mirror: str | None = None,
@@ -57,11 +59,15 @@ def reconcile(
     out
         The folder to write reconciliation-MONTH.xlsx and reconciliation-MONTH.html to.
     external
-        A CSV or Parquet file of another system (billing provider, ERP, general ledger) to compare the month with.
+        A CSV, .xlsx or Parquet file of another system (billing provider, ERP, general ledger) to compare the month
+        with. Lines above its header are skipped.
     map_
         Its columns, each as OURS=THEIRS; ours are invoice_id, amount, currency, date and customer_id.
     external_units
         Whether its amounts are in major units or as the API's, with USD in cents.
+    decimal
+        What separates decimals in its amounts. Unless given the file as a whole decides; one that can be read two ways
+        is refused.
     by
         Which invoices are the month's: those whose period starts in it (or that have none and are issued in it), or
         those issued in it.
@@ -76,8 +82,10 @@ def reconcile(
     max_requests_per_second
         The pace; Metronome throttles an account, not a program.
     """
-    start, columns = month_start(month), column_mapping(map_)
-    theirs = None if external is None else read_external(external)
+    start = month_start(month)
+    if external is None and (map_ or decimal):
+        raise ArgumentError("--map and --decimal are about the file of --external, which is not given.")
+    theirs = None if external is None else read_external(external, map_, decimal)
     console, folder = screen(), Folder(out)
     folder.try_out()
     with _books(environment, base_url, max_requests_per_second, demo=demo, mirror=mirror) as books:
@@ -88,7 +96,6 @@ def reconcile(
             loaded.net_balances,
             theirs,
             as_of=as_of,
-            external_columns=columns,
             external_units=external_units,
         )
         chosen, end = of_month(loaded.invoices, start, by), month_end(start)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -432,6 +432,116 @@ def test_external_missing() -> None:
     found = compared(GOOD[0], GOOD[1], ("other", 3.0, "usd", "2026-10-20"))
     assert found["other"] == ("fail", "missing here", "not expected")
     assert found["i3"] == ("fail", "missing there", "period cut-off")
+
+
+def test_external_currencies_are_never_added() -> None:
+    """Half in dollars and half in euros is not the whole: each currency has a row of its own, in itself."""
+    rows = theirs(("in_1", "6.17", "usd", "2026-10-15"), ("in_1", "6.17", "EUR", "2026-10-15"), *GOOD[1:])
+    found = reconcile(ours(), external=rows, external_columns=MAPPING).exceptions
+    told = found.filter(check="external").select("external_id", "credit_type_name", "expected", "actual", "detail")
+    assert told.rows() == [
+        ("in_1", "USD (cents)", Decimal(1234), Decimal(617), "amount differs"),
+        ("in_1", "EUR", Decimal(0), Decimal("6.17"), "currency differs"),
+    ]
+
+
+def test_external_in_another_currency_is_told_in_both() -> None:
+    """What is expected in ours and what is there in theirs: no difference of two currencies."""
+    rows = theirs(("in_1", "12.34", "gbp", "2026-10-15"), *GOOD[1:])
+    found = reconcile(ours(), external=rows, external_columns=MAPPING).exceptions.filter(check="external")
+    told = found.select("credit_type_name", "expected", "actual", "detail").rows()
+    assert told == [
+        ("USD (cents)", Decimal(1234), Decimal(0), "currency differs"),
+        ("GBP", Decimal(0), Decimal("12.34"), "currency differs"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("currency", "units", "told"),
+    [
+        ("usd", "major", ("USD (cents)", USD[0], Decimal(300))),
+        ("EUR", "major", ("EUR", EUR[0], Decimal(3))),
+        ("GBP", "major", ("GBP", None, Decimal(3))),
+        ("USD", "api", ("USD (cents)", USD[0], Decimal(3))),
+    ],
+)
+def test_external_missing_here_is_in_its_own_currency(
+    currency: str, units: Any, told: tuple[str, str | None, Decimal]
+) -> None:
+    """With the credit type our invoices have for it, and the API's unit."""
+    rows = pl.DataFrame({"ref": ["new"], "paid": ["3.00"], "cur": [currency], "day": ["2026-10-20"]})
+    found = reconcile(ours(), external=rows, external_columns=MAPPING, external_units=units).exceptions
+    row = found.filter(detail="missing here").select("credit_type_name", "credit_type_id", "actual")
+    assert row.rows() == [told]
+
+
+@pytest.mark.parametrize(
+    ("issued", "cause"),
+    [
+        ("2026-10-14T23:59", "period cut-off"),
+        ("2026-10-15T00:00", "missing"),
+        ("2026-10-16T23:59", "missing"),
+        ("2026-10-17T00:00", "period cut-off"),
+        ("2026-12-24T00:00", "period cut-off"),
+    ],
+)
+def test_external_cut_off_is_what_dates_show(issued: str, cause: str) -> None:
+    """An invoice before the first or after the last day they have; not one that lies near an edge within."""
+    books = pl.concat([ours(), invoice([], "700", id="lost", issued_at=on(issued))])
+    found = reconcile(books, external=theirs(*GOOD[:2], ("i3", 1.0, "USD", "2026-10-16")), external_columns=MAPPING)
+    (row,) = found.exceptions.filter(external_id="lost").rows(named=True)
+    assert row["causes"][0] == cause
+
+
+@pytest.mark.parametrize(
+    ("day", "cause"),
+    [
+        ("2026-10-14", "period cut-off"),
+        ("2026-10-15", "not expected"),
+        ("2026-10-31", "not expected"),
+        ("2026-11-01", "period cut-off"),
+        (None, "not expected"),
+    ],
+)
+def test_external_cut_off_on_our_side(day: Any, cause: str) -> None:
+    """A row of theirs before the first or after the last day of our invoices."""
+    found = compared(*GOOD, ("new", 3.0, "usd", day))
+    assert found["new"] == ("fail", "missing here", cause)
+
+
+def test_external_without_a_currency_is_taken_to_be_in_ours() -> None:
+    """Unless the same invoice has a row that names one: then they are not added."""
+    rows = pl.DataFrame({"ref": ["in_1", "i2"], "paid": ["12.34", "50"]})
+    mapping = {"invoice_id": "ref", "amount": "paid"}
+    books = ours().head(2)
+    assert verdicts(reconcile(books, external=rows, external_columns=mapping), "external") == ["pass", "pass"]
+    rows = theirs(("in_1", "12.34", "usd", "2026-10-15"), ("in_1", "12.34", None, "2026-10-15"), GOOD[1])  # type: ignore[arg-type]  # no currency
+    found = reconcile(books, external=rows, external_columns=MAPPING)
+    assert sorted(verdicts(found, "external")) == ["fail", "pass", "pass"]
+
+
+@pytest.mark.parametrize(
+    ("key", "paid", "verdict"),
+    [
+        ("in_1", "12.345", "pass"),  # half a cent is rounding
+        ("in_1", "12.3450000001", "fail"),
+        ("in_1", "12.335", "pass"),
+        ("in_1", "12.3349999999", "fail"),
+        ("i2", "50.0099999999", "pass"),  # the tolerance itself is a difference
+        ("i2", "50.01", "fail"),
+    ],
+)
+def test_external_amounts_are_rounded_to_the_minor_unit(key: str, paid: str, verdict: str) -> None:
+    """Half a cent, or less than the tolerance in the unit of the currency."""
+    rows = [(ref, paid if ref == key else str(amount), currency, day) for ref, amount, currency, day in GOOD]
+    assert compared(*rows)[key][0] == verdict
+
+
+def test_external_takes_any_frame_that_speaks_arrow() -> None:
+    """As `reconcile` is given it."""
+    table = theirs(*GOOD).to_arrow()
+    found = reconcile(ours(), external=table, external_columns=MAPPING)
+    assert verdicts(found, "external") == ["pass"] * 3
 
 
 def test_external_draft_void_and_double() -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from metronome_analytics import reports
 from metronome_analytics.__main__ import main
 from metronome_analytics.analysis.units import code, major
 from metronome_analytics.cli import exits, findings
-from metronome_analytics.cli.month import By, column_mapping, month_start, of_month, read_external
+from metronome_analytics.cli.month import By, column_mapping, month_start, of_month
 from metronome_analytics.cli.printing import screen
 from metronome_analytics.simulator import Fault, Simulator
 from metronome_analytics.tables import Invoices
@@ -81,6 +80,27 @@ def test_another_system_that_agrees_is_matched(
     assert run("--month", "2026-10", *given, "--out", str(tmp_path)) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.lstrip().startswith("external ")]
     assert [int(number) for number in line.split()[-4:]] == [export.height, 0, 0, 0]
+
+
+@pytest.mark.usefixtures("environment", "without_reports")
+def test_the_other_systems_file_is_read_before_anything_is_loaded(
+    simulator: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What does not fit is told in the words of the command line, with the file's own columns and lines."""
+    file, sent = tmp_path / "export.csv", len(simulator.requests)
+    file.write_text("Number;Amount due\nin_1;1.234\nin_2;5.678\n", encoding="utf-8")
+    given = ("--month", "2026-10", "--out", str(tmp_path), "--external", str(file), "--map", "invoice_id=Number")
+    assert run(*given) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "--external export.csv has no column 'amount'; its columns are 'Number', 'Amount due'." in told
+    assert "--map amount='Amount due'" in told
+    assert run(*given, "amount=Amount due") == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "can be read two ways (line 2: '1.234', line 3: '5.678'). Say what separates decimals: --decimal" in told
+    assert len(simulator.requests) == sent
+    assert run(*given, "amount=Amount due", "--decimal", ",") == 1
+    assert "1,234.00" in capsys.readouterr().out
+    assert run("--month", "2026-10", "--out", str(tmp_path), "--decimal", ",") == 2
 
 
 @pytest.mark.usefixtures("environment", "without_reports")
@@ -192,30 +212,6 @@ def test_a_mapping_is_ours_and_theirs(pair: str) -> None:
         column_mapping([pair])
     with pytest.raises(ma.ArgumentError, match="map"):
         column_mapping(["amount=a", "amount=b"])
-
-
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_a_csv_is_read_as_text(separator: str, tmp_path: Path) -> None:
-    """Amounts keep every digit; commas, semicolons and tabs separate; a byte order mark is no part of a name."""
-    file = tmp_path / "a.csv"
-    file.write_text(f"Number{separator}Amount\nin_1{separator}0.1000000000000000055\n", "utf-8-sig")
-    assert read_external(file).to_dict(as_series=False) == {"Number": ["in_1"], "Amount": ["0.1000000000000000055"]}
-
-
-def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:
-    """Decimals stay decimals."""
-    frame = pl.DataFrame({"amount": [Decimal("1.23")]})
-    frame.write_parquet(tmp_path / "a.parquet")
-    assert read_external(tmp_path / "a.parquet").equals(frame)
-
-
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    """Of an unknown kind, without a row, or in another encoding."""
-    (tmp_path / "empty.csv").write_bytes(b"")
-    (tmp_path / "latin.csv").write_bytes("Betr\xe4ge\n1\n".encode("latin-1"))
-    for name in ("book.xlsx", "empty.csv", "latin.csv"):
-        with pytest.raises(ma.ArgumentError, match="external"):
-            read_external(tmp_path / name)
 
 
 def test_the_screen_takes_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
