@@ -11,6 +11,7 @@ import polars as pl
 
 import metronome_analytics as ma
 from benchmarks.result import Options, Result
+from metronome_analytics.session import Clock, open_session
 from metronome_analytics.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -48,12 +49,12 @@ def _requests(mirror: Mirror) -> int:
 
 def _account(simulator: Simulator) -> ma.Account:
     """The account in this process, by the simulator's clock: months of it must not seem to be over."""
-    account = ma.connect(
+    session = open_session(
         simulator.token,
         base_url="https://simulator.invalid",
         transport=httpx.ASGITransport(simulator.app),
         max_requests_per_second=None,
         progress=False,
+        clock=Clock(now=lambda: simulator.clock.now),
     )
-    account._now = lambda: simulator.clock.now  # noqa: SLF001  # only the simulator's own clock will do
-    return account
+    return ma.Account(session)

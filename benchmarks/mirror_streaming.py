@@ -24,7 +24,7 @@ from benchmarks.reconcile import AS_OF, books
 from benchmarks.result import Options, Result
 from metronome_analytics.mirror.cluster import map_buckets
 from metronome_analytics.tables import Costs
-from metronome_analytics.tables.daily import daily_costs
+from metronome_analytics.tables.costs import daily_costs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,44 +1,36 @@
-"""Account: every loader, and what each load cost."""
+"""Account: every loader, the writes and the mirror of one account, as one object."""
 
 from __future__ import annotations
 
-import weakref
-from datetime import UTC, datetime
-from functools import partial
+from datetime import timedelta
 from html import escape
-from typing import TYPE_CHECKING, Any, Self
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from metronome_analytics import arguments as args
-from metronome_analytics.api.client import Client
-from metronome_analytics.background import Background
 from metronome_analytics.catalogue import catalogue
-from metronome_analytics.corrections.desk import CorrectionDesk
-from metronome_analytics.errors import ArgumentError
-from metronome_analytics.loaders.balances import BalanceLoaders
-from metronome_analytics.loaders.catalogue import CatalogueLoaders
-from metronome_analytics.loaders.contracts import ContractLoaders
-from metronome_analytics.loaders.customers import CustomerLoaders
-from metronome_analytics.loaders.invoices import InvoiceLoaders
-from metronome_analytics.loaders.plans import PlanLoaders
-from metronome_analytics.loading import DriftLog
-from metronome_analytics.mirror.desk import MirrorDesk
-from metronome_analytics.settings import journal_path, read_settings
-from metronome_analytics.tables import Receipts
+from metronome_analytics.corrections.checks import MAX_ENTRY, MAX_TOTAL
+from metronome_analytics.corrections.desk import BalanceCorrections
+from metronome_analytics.loaders import AllLoaders
+from metronome_analytics.session import Session, open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     import httpx
+    import polars as pl
     from pydantic import SecretStr
 
+    from metronome_analytics.arguments import Customers, Instant
+    from metronome_analytics.corrections.apply import Outcome
+    from metronome_analytics.corrections.checks import Limit
+    from metronome_analytics.corrections.entries import Entries
+    from metronome_analytics.corrections.plan import BalancePlan
+    from metronome_analytics.mirror.estimate import Estimate
+    from metronome_analytics.mirror.mirror import Mirror
+    from metronome_analytics.mirror.request import Deadline, SyncOptions
     from metronome_analytics.progress import ProgressMode
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def connect(
@@ -61,42 +53,22 @@ def connect(
 
     Raises ConfigurationError without a usable token or base URL, ArgumentError for any other argument.
     """
-    secret, url = read_settings(token, base_url)
     return Account(
-        secret,
-        url,
-        environment=args.text("environment", environment),
-        allow_writes=bool(args.flag("allow_writes", allow_writes)),
-        max_requests_per_second=_pace(max_requests_per_second),
-        max_concurrency=int(_positive("max_concurrency", max_concurrency)),
-        timeout=_positive("timeout", timeout),
-        progress=progress,
-        transport=transport,
+        open_session(
+            token,
+            base_url=base_url,
+            environment=environment,
+            allow_writes=allow_writes,
+            max_requests_per_second=max_requests_per_second,
+            max_concurrency=max_concurrency,
+            timeout=timeout,
+            progress=progress,
+            transport=transport,
+        )
     )
 
 
-def _pace(value: float | None) -> float | None:
-    return None if value is None else _positive("max_requests_per_second", value)
-
-
-def _positive(argument: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ArgumentError(f"{argument} must be a positive number, not {value!r}.")
-    if argument == "max_concurrency" and value != int(value):
-        raise ArgumentError(f"{argument} must be a whole number, not {value!r}.")
-    return value
-
-
-class Account(
-    CustomerLoaders,
-    InvoiceLoaders,
-    BalanceLoaders,
-    ContractLoaders,
-    CatalogueLoaders,
-    PlanLoaders,
-    CorrectionDesk,
-    MirrorDesk,
-):
+class Account(AllLoaders):
     """One Metronome account, read as polars tables. Open it with `connect()` or `demo()`.
 
     Every loader returns every row or raises LoadError (`on_error="raise"`, the default), or returns the rows it could
@@ -105,67 +77,185 @@ class Account(
     column, or a picker; rows come in the order of the customers given, then in the API's own.
     """
 
-    def __init__(
-        self,
-        token: SecretStr,
-        base_url: str,
-        *,
-        environment: str | None,
-        allow_writes: bool,
-        max_requests_per_second: float | None,
-        max_concurrency: int,
-        timeout: float,
-        progress: ProgressMode,
-        transport: httpx.AsyncBaseTransport | None,
-        journal: Callable[[], Path] = journal_path,
-        now: Callable[[], datetime] = _utc_now,
-    ) -> None:
-        self.environment = environment
-        self._base_url = base_url
-        self._allow_writes = allow_writes
-        self._rate = max_requests_per_second
-        self._concurrency = max_concurrency
-        self._progress: ProgressMode = progress
-        self._journal_path = journal
-        self._now = now
-        self._new_client = partial(
-            Client,
-            token,
-            base_url,
-            max_requests_per_second=max_requests_per_second,
-            max_concurrency=max_concurrency,
-            timeout=timeout,
-            transport=transport,
-        )
-        self._client = self._new_client()
-        self._background = Background()
-        self._drift = DriftLog()
-        self._receipts: list[dict[str, Any]] = []
-        # Closes at interpreter exit too; holds no reference to the account itself.
-        self._closer = weakref.finalize(self, self._background.close, self._client.aclose)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._corrections = BalanceCorrections(self)
+
+    @property
+    def environment(self) -> str | None:
+        """The label that the user gave."""
+        return self.session.environment
+
+    @property
+    def now(self) -> datetime:
+        """The account's clock, in UTC: a simulated account has its own."""
+        return self.session.clock.now()
 
     # --- what the loads cost -----------------------------------------------------------------------------------
 
     @property
     def receipts(self) -> pl.DataFrame:
         """One row per load so far: the columns of `tables.Receipts`."""
-        return pl.DataFrame(self._receipts, schema=Receipts.create_empty().schema, orient="row")
+        return self.session.receipts.frame()
 
     @property
     def drift(self) -> pl.DataFrame:
         """The fields the API sent that no table declares: the columns of `tables.Drift`."""
-        return self._drift.frame()
+        return self.session.drift.frame()
 
     @staticmethod
     def catalogue() -> pl.DataFrame:
         """Every endpoint with its loader, table, key and status: the columns of `tables.Catalogue`. Sends nothing."""
         return catalogue()
 
+    # --- manual balance entries --------------------------------------------------------------------------------
+
+    def plan_balance_entries(
+        self,
+        entries: Entries,
+        *,
+        max_entry: Limit = MAX_ENTRY,
+        max_total: Limit = MAX_TOTAL,
+        allow_overdraw: bool = False,
+        allow_duplicate: bool = False,
+    ) -> BalancePlan:
+        """A plan of manual balance entries; reads only, and works on an account that may not write.
+
+        `entries` is a `BalanceEntry`, a dict, several of them, or a frame with those columns (a CSV read with
+        `infer_schema=False`, say). Amounts are in the balance's own unit: USD is in cents. `max_entry` and `max_total`
+        limit one entry and the sum of all, in major units, for every currency or by currency. Raises PlanRejected
+        with everything that is wrong, by row, in its message and its `problems`.
+        """
+        return self._corrections.plan_balance_entries(
+            entries,
+            max_entry=max_entry,
+            max_total=max_total,
+            allow_overdraw=allow_overdraw,
+            allow_duplicate=allow_duplicate,
+        )
+
+    def apply(
+        self, plan: BalancePlan, confirm: str, *, watch: Callable[[dict[str, Any]], object] = lambda _: None
+    ) -> Outcome:
+        """Apply `plan`, entry by entry; `confirm` is `plan.confirmation`, literally.
+
+        Each entry is written to the journal before it is sent, sent once, and read back from the ledger: `applied`
+        means seen there. After an entry that is `unknown` or `not_sent` nothing more is sent. Applying again sends only
+        what is provably not applied, and looks up to half a minute where an answer was lost. `watch` is called with
+        each row of the outcome as it comes.
+
+        Raises WritesDisabled on an account that may not write, ConfirmationError for another phrase, StalePlan for a
+        plan that is older than 15 minutes or an account that has changed, JournalError where the journal cannot be used
+        or another process is applying; then nothing was sent. OutcomeUnknown: an entry was sent and the journal could
+        not say so; `outcome` has what is known.
+        """
+        return self._corrections.apply(plan, confirm, watch=watch)
+
+    def settle(self) -> pl.DataFrame:
+        """Decide what is still unknown by reading the ledger; sends nothing, and needs no right to write.
+
+        One row per open entry of the journal: `plan` (its digest) and the columns of an outcome's table. Looks up to
+        half a minute where an answer was lost a moment ago.
+        """
+        return self._corrections.settle()
+
+    def journal(self) -> pl.DataFrame:
+        """Every intent and outcome, oldest first. Raises JournalError where the journal was changed."""
+        return self._corrections.journal()
+
+    # --- the mirror --------------------------------------------------------------------------------------------
+
+    @overload
+    def sync(self, uri: str | Path, *, dry_run: Literal[False] = ..., **options: Unpack[SyncOptions]) -> Mirror: ...
+
+    @overload
+    def sync(self, uri: str | Path, *, dry_run: Literal[True], **options: Unpack[SyncOptions]) -> Estimate: ...
+
+    @overload
+    def sync(self, uri: str | Path, *, dry_run: bool, **options: Unpack[SyncOptions]) -> Mirror | Estimate: ...
+
+    def sync(
+        self,
+        uri: str | Path,
+        *,
+        tables: str | Iterable[str] | None = None,
+        customers: Customers | None = None,
+        max_requests: int | None = None,
+        deadline: Deadline | None = None,
+        full: bool = False,
+        open_every: timedelta = timedelta(days=1),
+        full_every: timedelta = timedelta(days=7),
+        dry_run: bool = False,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> Mirror | Estimate:
+        """Write the account to `uri` as Delta Lake tables, or bring what is there up to date, and open it.
+
+        `uri` is a local path, `s3://`, `gs://` or `az://` (with `storage_options`). `tables` are customers, invoices,
+        invoice_breakdowns, costs, balances, net_balances, contracts, products, rate_cards, credit_types, and what
+        those nest (line_items, ledger, ...). None is what the mirror has; for a new one all but `invoice_breakdowns`,
+        which cost a request for each 35 days of a customer. Archived customers and balances are included.
+
+        The first sync reads everything; a later one only what may have changed, by the rules of
+        `metronome_analytics.mirror.rules`, and everything that was read longer than `full_every` ago; `full=True`
+        reads all of it now. `max_requests` and `deadline` (a time, or how long) stop it cleanly: it begins no customer
+        that would not fit. However it ends, customers are in the mirror whole or not at all, and the next sync goes on
+        there. `dry_run=True` returns an Estimate instead, and writes nothing.
+
+        Raises LoadError when customers could not be read (the others are in the mirror), MirrorLocked while another
+        sync is at work, MirrorMismatch for the mirror of another account or environment, MirrorError where it cannot
+        be written.
+        """
+        from metronome_analytics.mirror.request import read_request  # noqa: PLC0415  # deltalake is an extra
+        from metronome_analytics.mirror.syncing import sync_account  # noqa: PLC0415  # as above
+
+        request = read_request(
+            tables=tables,
+            customers=customers,
+            max_requests=max_requests,
+            deadline=deadline,
+            full=full,
+            open_every=open_every,
+            full_every=full_every,
+        )
+        return sync_account(
+            self,
+            uri,
+            request,
+            tables_as_held=tables is None,
+            dry_run=bool(args.flag("dry_run", dry_run)),
+            storage_options=storage_options,
+        )
+
+    def estimate(
+        self,
+        loader: str,
+        customers: Customers | None = None,
+        *,
+        starting_on: Instant | None = None,
+        ending_before: Instant | None = None,
+        window_size: str = "day",
+    ) -> Estimate:
+        """How many requests `loader` ("invoices", "balances", ...) takes at least, and how long at the account's pace.
+
+        Sends nothing when `customers` are given; None lists them. A customer counts what it took on average in the
+        loads so far, one request if there were none; `invoice_breakdowns` one for each part of its window.
+        """
+        from metronome_analytics.mirror.estimate import estimate_load  # noqa: PLC0415  # only this needs it
+
+        return estimate_load(
+            self,
+            loader,
+            customers,
+            starting_on=starting_on,
+            ending_before=ending_before,
+            window_size=window_size,
+        )
+
     # --- life ----------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Let go of every connection and the background thread; again does nothing."""
-        self._closer()
+        self.session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -181,15 +271,18 @@ class Account(
         return f'<div><strong>Account</strong><ul style="margin:2px 0">{facts}</ul></div>'
 
     def _facts(self) -> list[str]:
+        session, rate = self.session, self.session.connection.max_requests_per_second
         facts = [
-            repr(self._base_url),
-            *([f"environment={self.environment!r}"] if self.environment else []),
+            repr(session.base_url),
+            *([f"environment={session.environment!r}"] if session.environment else []),
             "token='********'",
-            "may write" if self._allow_writes else "reads only",
-            "unpaced" if self._rate is None else f"{self._rate:g} requests/s",
-            *(["closed"] if not self._closer.alive else []),
+            "may write" if session.allow_writes else "reads only",
+            "unpaced" if rate is None else f"{rate:g} requests/s",
+            *(["closed"] if session.closed else []),
         ]
-        if self._receipts:
-            spent = self.receipts.select("requests", "rows").sum().row(0)
-            facts.append(f"{len(self._receipts)} loads, {spent[0]:,} requests, {spent[1]:,} rows so far")
+        receipts = session.receipts.all()
+        if receipts:
+            requests = sum(receipt.tally.requests for receipt in receipts)
+            rows = sum(receipt.tally.rows for receipt in receipts)
+            facts.append(f"{len(receipts)} loads, {requests:,} requests, {rows:,} rows so far")
         return facts

@@ -170,10 +170,11 @@ def choice(argument: str, value: str | None, *choices: str) -> str | None:
     """`value` as it stands in `choices`, whatever its case; None stays None."""
     if value is None:
         return None
-    for allowed in choices:
+    words = [str(word) for word in choices]
+    for allowed in words:
         if isinstance(value, str) and value.lower() == allowed.lower():
             return allowed
-    raise ArgumentError(f"{argument} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+    raise ArgumentError(f"{argument} must be one of {', '.join(map(repr, words))}, not {value!r}.")
 
 
 def identifier(argument: str, value: object) -> str:
@@ -198,6 +199,28 @@ def choices(argument: str, values: str | Iterable[str] | None, *allowed: str) ->
     return None if given is None else [found for value in given if (found := choice(argument, value, *allowed))]
 
 
+def whole_number(argument: str, value: object, *, least: int = 0) -> int:
+    """`value`, which must be a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        bound = {0: " that is not negative", 1: " above zero"}.get(least, f" of at least {least}")
+        raise ArgumentError(f"{argument} must be a whole number{bound}, not {value!r}.")
+    return value
+
+
+def frame_with(frame: object, argument: str, *needed: str, source: str | None = None) -> pl.Schema:
+    """The schema of `frame`, which must be a polars frame with the columns `needed`; `source` is who returns such."""
+    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
+        raise ArgumentError(f"{argument} must be a polars DataFrame or LazyFrame, not {type(frame).__name__}.")
+    schema = frame.collect_schema()
+    missing = [name for name in needed if name not in schema]
+    if missing:
+        raise ArgumentError(
+            f"{argument} has no column {', '.join(map(repr, missing))}.",
+            advice=f"Pass the frame as {source or f'account.{argument}()'} returned it.",
+        )
+    return schema
+
+
 def an_object(argument: str, value: Mapping[str, object] | None, *fields: str) -> dict[str, object] | None:
     """`value` as an object; with `fields` it may have no others."""
     if value is None:
@@ -219,3 +242,9 @@ def objects(
     if isinstance(values, Mapping | str) or not isinstance(values, Iterable):
         raise ArgumentError(f"{argument} must be a list of objects, not {type(values).__name__}.")
     return [found for value in values if (found := an_object(argument, value, *fields)) is not None]
+
+
+def not_both(**instants: Instant | None) -> None:
+    """Refuse arguments, given by name, that exclude each other."""
+    if all(value is not None for value in instants.values()):
+        raise ArgumentError(f"{' and '.join(instants)} exclude each other.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from metronome_analytics.api.endpoints import ENDPOINTS, Cursor, Effect, Endpoint
+from metronome_analytics.api.endpoints import ENDPOINTS, Cursor, Endpoint
 from metronome_analytics.tables.columns import key_of
+from metronome_analytics.tables.loads import Catalogue
 from metronome_analytics.tables.registry import TABLES
-from metronome_analytics.tables.schemas import Catalogue
 
 
 def catalogue() -> pl.DataFrame:
@@ -19,14 +19,13 @@ def catalogue() -> pl.DataFrame:
 
 def _row(endpoint: Endpoint) -> dict[str, object]:
     table = TABLES.get(endpoint.name)
-    reads = endpoint.effect is Effect.READ
     return {
         "endpoint": str(endpoint),
-        "loader": ((table.loader if table else None) or endpoint.name) if reads else None,
+        "loader": endpoint.loader,
         "effect": endpoint.effect.value,
         "paging": "none" if endpoint.cursor is Cursor.NONE else f"{endpoint.cursor.place} {endpoint.cursor.asked}",
         "page_limit": endpoint.page_limit,
-        "table": table.schema.__name__ if table else None,
+        "table": endpoint.table,
         "key": key_of(table.schema) if table else None,
         "status": endpoint.status.value,
     }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -449,3 +450,20 @@ def test_no_warning_without_a_failure() -> None:
     with warnings.catch_warnings(), account_of(small_account(["a"])) as account:
         warnings.simplefilter("error")
         assert account.invoices(on_error="collect").height == 1
+
+
+def test_every_load_has_an_id_of_its_own_whoever_loads() -> None:
+    """Threads that load at once leave receipts whose ids are theirs alone."""
+    with ma.demo(customers=2) as account, ThreadPoolExecutor(8) as threads:
+        for load in [threads.submit(account.credit_types) for _ in range(64)]:
+            load.result()
+        assert account.receipts["load_id"].to_list() == [f"{number:04d}" for number in range(1, 65)]
+
+
+def test_a_thread_collects_the_receipts_of_its_own_loads() -> None:
+    """What another thread loads meanwhile is not among them."""
+    with ma.demo(customers=2) as account, ThreadPoolExecutor(1) as other:
+        with account.session.receipts.collecting() as own:
+            other.submit(account.products).result()
+            account.credit_types()
+        assert [receipt.endpoint for receipt in own] == ["credit_types"]

@@ -75,7 +75,7 @@ def test_a_long_load_draws_its_bar(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
     def show(self: ProgressBar, *, requests: int, foreseen: int, rows: int) -> None:
         original(self, requests=requests, foreseen=foreseen, rows=rows)
-        account._background._started().call(drawn.set)
+        account.session._background._started().call(drawn.set)
 
     monkeypatch.setattr(ProgressBar, "show", show)
 

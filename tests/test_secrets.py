@@ -39,7 +39,13 @@ def test_the_token_is_in_no_text_we_make() -> None:
             ma.connect(TOKEN, transport=httpx.MockTransport(failing), progress=False) as account,
         ):
             warnings.simplefilter("always")
-            texts += [repr(account), str(account), repr(vars(account)), repr(vars(account._client))]
+            texts += [
+                repr(account),
+                str(account),
+                repr(vars(account)),
+                repr(vars(account.session)),
+                repr(vars(account.session.client)),
+            ]
             account.customers()
             try:
                 account.invoices("a")

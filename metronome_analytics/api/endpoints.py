@@ -1,4 +1,4 @@
-"""The registry: one row per endpoint we can speak to.
+"""The registry: one row per endpoint we can speak to, with the table it fills and the loader that reads it.
 
 The HTTP verb is no guide to the effect (many reads are POST), so each row says READ or WRITE itself.
 """
@@ -7,9 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from metronome_analytics.api.wire import billing, catalogue, contracts, plans
+from metronome_analytics.api.wire import (
+    account,
+    alerts,
+    balances,
+    contracts,
+    costs,
+    customers,
+    invoices,
+    plans,
+    products,
+    rates,
+    subscriptions,
+    usage,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,7 +75,10 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint: how it is called, what it does, how it pages, what it answers."""
+    """One endpoint: how it is called, what it does, how it pages, what it answers, and who makes what of the answer.
+
+    `table` and `loader` are names, of a schema of `tables` and of a method of `Account`: this room knows neither.
+    """
 
     name: str
     method: str
@@ -72,12 +88,22 @@ class Endpoint:
     page_limit: int | None  # the largest page the API documents; None where it takes no limit
     wire: pl.Struct | None  # a row of `data`, or the single object; None for an answer that is no JSON
     is_list: bool = True  # whether `data` is a list of rows rather than one object
+    table: str | None = None  # None for an answer that is no table
+    unnest: tuple[str, ...] = ()  # the nested lists of a wire row that become rows of the table, outermost first
+    loader: str | None = None  # None for a write
     status: Status = Status.CURRENT
     endless: bool = False  # its cursor never ends: an empty page is the end
     first_page_only: tuple[str, ...] = ()  # parameters that may not come together with a cursor
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+
+class _Extras(TypedDict, total=False):
+    unnest: tuple[str, ...]
+    status: Status
+    endless: bool
+    first_page_only: tuple[str, ...]
 
 
 def _list(  # noqa: PLR0917  # the columns of a row, in their order
@@ -87,13 +113,36 @@ def _list(  # noqa: PLR0917  # the columns of a row, in their order
     cursor: Cursor,
     limit: int | None,
     wire: pl.Struct,
-    status: Status = Status.CURRENT,
+    table: str,
+    loader: str | None = None,
+    **extras: Unpack[_Extras],
 ) -> Endpoint:
-    return Endpoint(name, method, path, Effect.READ, cursor, limit, wire, status=status)
+    """A list; its loader has its own name where the row does not name another."""
+    return Endpoint(name, method, path, Effect.READ, cursor, limit, wire, table=table, loader=loader or name, **extras)
 
 
-def _one(name: str, method: str, path: str, wire: pl.Struct | None, status: Status = Status.CURRENT) -> Endpoint:
-    return Endpoint(name, method, path, Effect.READ, Cursor.NONE, None, wire, is_list=False, status=status)
+def _one(  # noqa: PLR0917  # as above
+    name: str,
+    method: str,
+    path: str,
+    wire: pl.Struct | None,
+    table: str | None,
+    loader: str | None = None,
+    **extras: Unpack[_Extras],
+) -> Endpoint:
+    return Endpoint(
+        name,
+        method,
+        path,
+        Effect.READ,
+        Cursor.NONE,
+        None,
+        wire,
+        is_list=False,
+        table=table,
+        loader=loader or name,
+        **extras,
+    )
 
 
 _CUSTOMER = "/v1/customers/{customer_id}"
@@ -106,58 +155,62 @@ _PLANS, _GATED = Status.PLANS_ONLY, Status.CLIENT_GATED
 # ruff: noqa: E501
 _ROWS = (
     # customers
-    _list("customers", "GET", "/v1/customers", _QUERY, 100, billing.CUSTOMER),
-    _one("customer", "GET", _CUSTOMER, billing.CUSTOMER),
-    _list("customer_billable_metrics", "GET", f"{_CUSTOMER}/billable-metrics", _QUERY, 100, catalogue.BILLABLE_METRIC),
-    _list("alerts", "POST", "/v1/customer-alerts/list", _QUERY, None, catalogue.CUSTOMER_ALERT),
-    _one("alert", "POST", "/v1/customer-alerts/get", catalogue.CUSTOMER_ALERT),
-    _list("billing_configurations", "POST", "/v1/getCustomerBillingProviderConfigurations", _NONE, None, catalogue.BILLING_CONFIGURATION),
-    _one("billing_config", "GET", f"{_CUSTOMER}/billing-config/{{billing_provider_type}}", plans.BILLING_CONFIG, _PLANS),
-    _list("customer_named_schedule", "POST", "/v1/customers/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, _GATED),
-    _list("preview_events", "POST", f"{_CUSTOMER}/previewEvents", _NONE, None, billing.INVOICE),
+    _list("customers", "GET", "/v1/customers", _QUERY, 100, customers.CUSTOMER, "Customers"),
+    _one("customer", "GET", _CUSTOMER, customers.CUSTOMER, "Customers"),
+    _list("billing_configurations", "POST", "/v1/getCustomerBillingProviderConfigurations", _NONE, None, customers.BILLING_CONFIGURATION, "BillingConfigurations"),
     # invoices
-    _list("invoices", "GET", f"{_CUSTOMER}/invoices", _QUERY, 100, billing.INVOICE),
-    _one("invoice", "GET", f"{_CUSTOMER}/invoices/{{invoice_id}}", billing.INVOICE),
-    _one("invoice_pdf", "GET", f"{_CUSTOMER}/invoices/{{invoice_id}}/pdf", None),
-    _list("invoice_breakdowns", "GET", f"{_CUSTOMER}/invoices/breakdowns", _QUERY, 100, billing.INVOICE_BREAKDOWN),
-    _list("spend_breakdowns", "POST", f"{_CUSTOMER}/invoices/spend-breakdowns", _BODY, 100, billing.INVOICE_BREAKDOWN),
-    _list("payments", "POST", "/v1/payments/list", _BODY, 25, catalogue.PAYMENT),
-    _list("costs", "GET", f"{_CUSTOMER}/costs", _QUERY, 100, billing.COST, _PLANS),
+    _list("invoices", "GET", f"{_CUSTOMER}/invoices", _QUERY, 100, invoices.INVOICE, "Invoices"),
+    _one("invoice", "GET", f"{_CUSTOMER}/invoices/{{invoice_id}}", invoices.INVOICE, "Invoices"),
+    _one("invoice_pdf", "GET", f"{_CUSTOMER}/invoices/{{invoice_id}}/pdf", None, None),
+    _list("invoice_breakdowns", "GET", f"{_CUSTOMER}/invoices/breakdowns", _QUERY, 100, invoices.INVOICE_BREAKDOWN, "InvoiceBreakdowns"),
+    _list("spend_breakdowns", "POST", f"{_CUSTOMER}/invoices/spend-breakdowns", _BODY, 100, invoices.INVOICE_BREAKDOWN, "InvoiceBreakdowns"),
+    _list("preview_events", "POST", f"{_CUSTOMER}/previewEvents", _NONE, None, invoices.INVOICE, "Invoices"),
+    _list("payments", "POST", "/v1/payments/list", _BODY, 25, invoices.PAYMENT, "Payments"),
+    # costs
+    _list("costs", "GET", f"{_CUSTOMER}/costs", _QUERY, 100, costs.COST, "Costs", unnest=("credit_types",), status=_PLANS),
     # balances
-    _list("commits", "POST", "/v1/contracts/customerCommits/list", _BODY, 25, billing.BALANCE),
-    _list("credits", "POST", "/v1/contracts/customerCredits/list", _BODY, 25, billing.BALANCE),
-    _list("balances", "POST", "/v1/contracts/customerBalances/list", _BODY, 25, billing.BALANCE),
-    _one("net_balances", "POST", "/v1/contracts/customerBalances/getNetBalance", billing.NET_BALANCE),
+    _list("commits", "POST", "/v1/contracts/customerCommits/list", _BODY, 25, balances.BALANCE, "Balances"),
+    _list("credits", "POST", "/v1/contracts/customerCredits/list", _BODY, 25, balances.BALANCE, "Balances"),
+    _list("balances", "POST", "/v1/contracts/customerBalances/list", _BODY, 25, balances.BALANCE, "Balances"),
+    _one("net_balances", "POST", "/v1/contracts/customerBalances/getNetBalance", balances.NET_BALANCE, "NetBalances"),
     # contracts; the lists are not paged by the OpenAPI file, but a `cursor` is followed where one comes
-    _list("contracts", "POST", "/v2/contracts/list", Cursor.BODY_CURSOR, None, contracts.CONTRACT_V2),
-    _one("contract", "POST", "/v2/contracts/get", contracts.CONTRACT_V2),
-    _list("contracts_v1", "POST", "/v1/contracts/list", Cursor.BODY_CURSOR, None, contracts.CONTRACT_V1),
-    _one("contract_v1", "POST", "/v1/contracts/get", contracts.CONTRACT_V1),
-    _list("contract_edits", "POST", "/v2/contracts/getEditHistory", _NONE, None, contracts.CONTRACT_EDIT),
-    _list("rate_schedule", "POST", "/v1/contracts/getContractRateSchedule", _QUERY, 100, contracts.CONTRACT_RATE),
-    _one("subscription_quantities", "POST", "/v1/contracts/getSubscriptionQuantityHistory", contracts.SUBSCRIPTION_QUANTITIES),
-    _list("subscription_seats", "POST", "/v1/contracts/getSubscriptionSeatsHistory", Cursor.BODY_CURSOR_NEXT, 10, contracts.SUBSCRIPTION_SEATS),
-    _list("seat_balances", "POST", "/v1/contracts/seatBalances/list", Cursor.BODY_CURSOR_PAGINATION, 100, contracts.SEAT_BALANCE),
-    _list("contract_named_schedule", "POST", "/v1/contracts/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, _GATED),
-    # pricing and catalogue
-    _list("products", "POST", f"{_PRICING}/products/list", _QUERY, 100, catalogue.PRODUCT),
-    _list("rate_cards", "POST", f"{_PRICING}/rate-cards/list", _QUERY, 100, catalogue.RATE_CARD),
-    _list("rates", "POST", f"{_PRICING}/rate-cards/getRates", _QUERY, 100, contracts.CARD_RATE),
-    _list("rate_card_named_schedule", "POST", f"{_PRICING}/rate-cards/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, _GATED),
-    _list("credit_types", "GET", "/v1/credit-types/list", _QUERY, 100, catalogue.CREDIT_TYPE_ROW),
-    _list("packages", "POST", "/v1/packages/list", _QUERY, 100, catalogue.PACKAGE),
-    _list("custom_field_keys", "POST", "/v1/customFields/listKeys", _QUERY, None, catalogue.CUSTOM_FIELD_KEY),
+    _list("contracts", "POST", "/v2/contracts/list", Cursor.BODY_CURSOR, None, contracts.CONTRACT_V2, "Contracts"),
+    _one("contract", "POST", "/v2/contracts/get", contracts.CONTRACT_V2, "Contracts"),
+    _list("contracts_v1", "POST", "/v1/contracts/list", Cursor.BODY_CURSOR, None, contracts.CONTRACT_V1, "ContractsV1", "contracts"),
+    _one("contract_v1", "POST", "/v1/contracts/get", contracts.CONTRACT_V1, "ContractsV1", "contract"),
+    _list("contract_edits", "POST", "/v2/contracts/getEditHistory", _NONE, None, contracts.CONTRACT_EDIT, "ContractEdits"),
+    _list("contract_named_schedule", "POST", "/v1/contracts/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, "NamedSchedule", "named_schedule", status=_GATED),
+    _list("customer_named_schedule", "POST", "/v1/customers/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, "NamedSchedule", "named_schedule", status=_GATED),
+    _list("rate_card_named_schedule", "POST", f"{_PRICING}/rate-cards/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, "NamedSchedule", "named_schedule", status=_GATED),
+    # subscriptions
+    _one("subscription_quantities", "POST", "/v1/contracts/getSubscriptionQuantityHistory", subscriptions.SUBSCRIPTION_QUANTITIES, "SubscriptionQuantities", unnest=("history", "history.data")),
+    _list("subscription_seats", "POST", "/v1/contracts/getSubscriptionSeatsHistory", Cursor.BODY_CURSOR_NEXT, 10, subscriptions.SUBSCRIPTION_SEATS, "SubscriptionSeats"),
+    _list("seat_balances", "POST", "/v1/contracts/seatBalances/list", Cursor.BODY_CURSOR_PAGINATION, 100, subscriptions.SEAT_BALANCE, "SeatBalances"),
+    # rates
+    _list("rate_cards", "POST", f"{_PRICING}/rate-cards/list", _QUERY, 100, rates.RATE_CARD, "RateCards"),
+    _list("rates", "POST", f"{_PRICING}/rate-cards/getRates", _QUERY, 100, rates.CARD_RATE, "Rates"),
+    _list("rate_schedule", "POST", "/v1/contracts/getContractRateSchedule", _QUERY, 100, rates.CONTRACT_RATE, "RateSchedule"),
+    # products
+    _list("products", "POST", f"{_PRICING}/products/list", _QUERY, 100, products.PRODUCT, "Products"),
+    _list("packages", "POST", "/v1/packages/list", _QUERY, 100, products.PACKAGE, "Packages"),
     # usage
-    _list("billable_metrics", "GET", "/v1/billable-metrics", _QUERY, 100, catalogue.BILLABLE_METRIC),
-    _list("usage", "POST", "/v1/usage", _QUERY, None, catalogue.USAGE),
-    _list("usage_groups", "POST", "/v1/usage/groups", _QUERY, 100, catalogue.USAGE_GROUP),
+    _list("billable_metrics", "GET", "/v1/billable-metrics", _QUERY, 100, usage.BILLABLE_METRIC, "BillableMetrics"),
+    _list("customer_billable_metrics", "GET", f"{_CUSTOMER}/billable-metrics", _QUERY, 100, usage.BILLABLE_METRIC, "BillableMetrics", "billable_metrics"),
+    _list("usage", "POST", "/v1/usage", _QUERY, None, usage.USAGE, "Usage"),
+    _list("usage_groups", "POST", "/v1/usage/groups", _QUERY, 100, usage.USAGE_GROUP, "UsageGroups"),
+    # alerts
+    _list("alerts", "POST", "/v1/customer-alerts/list", _QUERY, None, alerts.CUSTOMER_ALERT, "Alerts"),
+    _one("alert", "POST", "/v1/customer-alerts/get", alerts.CUSTOMER_ALERT, "Alerts"),
+    # account; a date filter of the audit log may not come with a cursor, and its cursor has no end
+    _list("credit_types", "GET", "/v1/credit-types/list", _QUERY, 100, account.CREDIT_TYPE_ROW, "CreditTypes"),
+    _list("custom_field_keys", "POST", "/v1/customFields/listKeys", _QUERY, None, account.CUSTOM_FIELD_KEY, "CustomFieldKeys"),
+    _list("audit_logs", "GET", "/v1/auditLogs", _QUERY, 100, account.AUDIT_LOG, "AuditLogs", endless=True, first_page_only=("starting_on", "ending_before")),
     # plans
-    _list("plans", "GET", f"{_CUSTOMER}/plans", _QUERY, 100, plans.PLAN, _PLANS),
-    _list("plan_price_adjustments", "GET", f"{_CUSTOMER}/plans/{{customer_plan_id}}/priceAdjustments", _QUERY, 100, plans.PRICE_ADJUSTMENT, _PLANS),
-    _list("credit_grants", "POST", "/v1/credits/listGrants", _QUERY, 100, plans.CREDIT_GRANT, _PLANS),
-    _list("credit_grant_entries", "POST", "/v1/credits/listEntries", _QUERY, None, plans.CREDIT_GRANT_LEDGER, _PLANS),
-    # audit; a date filter and a cursor may not come together, and the cursor has no end
-    Endpoint("audit_logs", "GET", "/v1/auditLogs", Effect.READ, _QUERY, 100, catalogue.AUDIT_LOG, endless=True, first_page_only=("starting_on", "ending_before")),
+    _list("plans", "GET", f"{_CUSTOMER}/plans", _QUERY, 100, plans.PLAN, "Plans", status=_PLANS),
+    _list("plan_price_adjustments", "GET", f"{_CUSTOMER}/plans/{{customer_plan_id}}/priceAdjustments", _QUERY, 100, plans.PRICE_ADJUSTMENT, "PlanPriceAdjustments", status=_PLANS),
+    _list("credit_grants", "POST", "/v1/credits/listGrants", _QUERY, 100, plans.CREDIT_GRANT, "CreditGrants", status=_PLANS),
+    _list("credit_grant_entries", "POST", "/v1/credits/listEntries", _QUERY, None, plans.CREDIT_GRANT_LEDGER, "CreditGrantEntries", unnest=("ledgers",), status=_PLANS),
+    _one("billing_config", "GET", f"{_CUSTOMER}/billing-config/{{billing_provider_type}}", plans.BILLING_CONFIG, "BillingConfig", status=_PLANS),
     # writes
     Endpoint("add_manual_balance_entry", "POST", "/v1/contracts/addManualBalanceLedgerEntry", Effect.WRITE, _NONE, None, None, is_list=False),
 )

@@ -17,9 +17,9 @@ from metronome_analytics.cli.printing import plain, say, screen
 from metronome_analytics.corrections import BalancePlan
 from metronome_analytics.corrections.checks import MAX_ENTRY, MAX_TOTAL
 from metronome_analytics.corrections.journal import Journal
-from metronome_analytics.corrections.units import display
 from metronome_analytics.errors import ArgumentError, JournalError, OutcomeUnknown
 from metronome_analytics.settings import journal_path
+from metronome_analytics.tables.money import display
 
 entries = App(name="entries", help="Manual balance entries: plan them, apply a plan, see what became of it.")
 journal = App(name="journal", help="The journal of every manual balance entry that was sent.")

@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 import polars as pl
 
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.extras import need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,9 +96,7 @@ def _split(text: str, separator: str, path: Path) -> Iterator[_Line]:
 
 
 def _sheets(path: Path) -> Iterator[Iterator[_Line]]:
-    from metronome_analytics.reports.extras import need  # noqa: PLC0415  # reports import analysis, and it this room
-
-    need("openpyxl", "excel", "Workbooks are read")
+    need("excel", "openpyxl")
     from openpyxl import load_workbook  # noqa: PLC0415  # an extra
     from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415  # as above
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import time
 import warnings
-from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from metronome_analytics import arguments as args
-from metronome_analytics.api.client import Client, Request, Tally
+from metronome_analytics.api.client import Request, Tally
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.errors import IncompleteLoadWarning, load_error
-from metronome_analytics.loading import DriftLog, Load
-from metronome_analytics.progress import ProgressBar, ProgressMode
+from metronome_analytics.loaders.load import Load
+from metronome_analytics.progress import ProgressBar
 from metronome_analytics.tables.registry import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from metronome_analytics.arguments import Customers, OnError
-    from metronome_analytics.background import Background
+    from metronome_analytics.receipts import Receipt
+    from metronome_analytics.session import Session
 
     Plan = Callable[[Load], Awaitable[Sequence[Request]]]
 
@@ -43,15 +41,10 @@ SELECTORS = (
 
 
 class Loaders:
-    """What every loader needs of an account."""
+    """Loaders of one resource, made with a session: it is all that they hold."""
 
-    environment: str | None
-    _client: Client
-    _background: Background
-    _drift: DriftLog
-    _receipts: list[dict[str, Any]]
-    _concurrency: int
-    _progress: ProgressMode
+    def __init__(self, session: Session) -> None:
+        self.session = session
 
     def _fan_out(
         self,
@@ -103,8 +96,9 @@ class Loaders:
     ) -> pl.DataFrame:
         """Run the requests of `plan`, shape their rows as the table of `name`, and leave a receipt whatever happens."""
         collect = args.choice("on_error", on_error, "raise", "collect") == "collect"
-        load = Load(self._client, self._drift, self._concurrency, collect)
-        bar = ProgressBar(name, self._progress)
+        session = self.session
+        load = Load(session, collect, session.connection.max_concurrency)
+        bar = ProgressBar(name, session.progress)
         complete = False
 
         async def work() -> None:
@@ -114,17 +108,17 @@ class Loaders:
 
         with self._receipt(name, load.tally, filters) as receipt:
             try:
-                self._background.run(
+                self.session.run(
                     work,
                     tick=lambda: bar.show(requests=load.tally.requests, foreseen=load.foreseen, rows=load.tally.rows),
                 )
                 frame = TABLES[name].shape(load.frame(ENDPOINTS[name]))
                 if within is not None:
                     frame = frame.filter(within)
-                receipt["complete"] = complete = not load.failures
+                receipt.complete = complete = not load.failures
             finally:
                 bar.close()
-                receipt |= {"customers": load.customers, "unknown_fields": len(load.unknown_fields)}
+                receipt.customers, receipt.unknown_fields = load.customers, len(load.unknown_fields)
         if not complete and collect:
             warnings.warn(
                 f"{name}: {len(load.failures)} of {load.planned} requests failed, the frame is incomplete. "
@@ -144,24 +138,13 @@ class Loaders:
             return body
 
         with self._receipt(request.endpoint.name, tally, filters) as receipt:
-            receipt["customers"] = 1
-            body = self._background.run(lambda: self._client.fetch(request, as_it_is, tally=tally))
-            receipt["complete"] = True
+            receipt.customers = 1
+            body = self.session.run(lambda: self.session.client.fetch(request, as_it_is, tally=tally))
+            receipt.complete = True
         return body
 
-    @contextmanager
-    def _receipt(self, name: str, tally: Tally, filters: Mapping[str, object]) -> Iterator[dict[str, Any]]:
-        """A receipt, written however the load ends; incomplete unless told otherwise."""
-        started_at, began = datetime.now(UTC), time.monotonic()
-        receipt: dict[str, Any] = {"endpoint": name, "customers": 0, "complete": False, "unknown_fields": 0}
-        try:
-            yield receipt
-        finally:
-            receipt |= asdict(tally)
-            receipt["load_id"] = f"{len(self._receipts) + 1:04d}"
-            receipt["started_at"], receipt["seconds"] = started_at, time.monotonic() - began
-            receipt["filters"] = json.dumps(given({"environment": self.environment, **filters}), default=str)
-            self._receipts.append(receipt)
+    def _receipt(self, name: str, tally: Tally, filters: Mapping[str, object]) -> AbstractContextManager[Receipt]:
+        return self.session.receipts.writing(name, tally, {"environment": self.session.environment, **filters})
 
 
 def request_for(
@@ -210,6 +193,11 @@ def batches(ids: list[str] | None) -> list[list[str] | None]:
     if ids is None:
         return [None]
     return [ids[first : first + IDS_PER_REQUEST] for first in range(0, len(ids), IDS_PER_REQUEST)]
+
+
+def of_contract(customer: Customers | None, contract_id: str) -> dict[str, str]:
+    """The labels of a request about one contract of one customer."""
+    return {"customer_id": args.one_customer(customer), "contract_id": args.identifier("contract_id", contract_id)}
 
 
 def how_many(ids: list[str] | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Contracts, their edits, rates, subscriptions and seats."""
+"""Contracts, their edits, and named schedules."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.loaders.base import SELECTORS, Loaders, given, request_for
+from metronome_analytics.loaders.base import Loaders, of_contract, request_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import polars as pl
 
     from metronome_analytics.api.client import Request
     from metronome_analytics.arguments import Customers, Instant, OnError
-    from metronome_analytics.loading import Load
+    from metronome_analytics.loaders.load import Load
 
 
 class ContractLoaders(Loaders):
@@ -40,7 +40,7 @@ class ContractLoaders(Loaders):
         `subscriptions`, `overrides` and `scheduled_charges` for what the rows nest.
         """
         name = _versioned("contracts", version)
-        _not_both(covering_date=covering_date, starting_at=starting_at)
+        args.not_both(covering_date=covering_date, starting_at=starting_at)
         body = {
             "covering_date": args.optional_rfc3339("covering_date", covering_date),
             "starting_at": args.optional_rfc3339("starting_at", starting_at),
@@ -74,7 +74,7 @@ class ContractLoaders(Loaders):
         name = _versioned("contract", version)
         if as_of_date is not None and (include_ledgers or name == "contract_v1"):
             raise ArgumentError("as_of_date goes neither with include_ledgers nor with version=1.")
-        labels = _of_contract(customer, contract_id)
+        labels = of_contract(customer, contract_id)
         body = {
             "include_balance": args.flag("include_balance", include_balance),
             "include_ledgers": args.flag("include_ledgers", include_ledgers),
@@ -97,7 +97,7 @@ class ContractLoaders(Loaders):
         """
         name = "contract_edits"
         if contract_id is not None:
-            requests = [request_for(name, _of_contract(customers, contract_id))]
+            requests = [request_for(name, of_contract(customers, contract_id))]
             return self._just(name, requests, on_error=on_error, filters={"contract_id": contract_id})
         ids = args.customer_ids(customers)
 
@@ -109,114 +109,44 @@ class ContractLoaders(Loaders):
 
         return self._load(name, plan, on_error=on_error, filters={})
 
-    def rate_schedule(
+    def named_schedule(
         self,
-        customer: Customers,
-        contract_id: str,
+        schedule_name: str,
         *,
-        at: Instant | None = None,
-        selectors: Iterable[Mapping[str, object]] | None = None,
-        on_error: OnError = "raise",
-    ) -> pl.DataFrame:
-        """One row per entitled rate of a contract: the columns of `tables.RateSchedule`. `at` is now by default."""
-        body = {
-            "at": args.optional_rfc3339("at", at),
-            "selectors": args.objects("selectors", selectors, *SELECTORS),
-        }
-        requests = [request_for("rate_schedule", _of_contract(customer, contract_id), body=body)]
-        return self._just("rate_schedule", requests, on_error=on_error, filters={"contract_id": contract_id, **body})
-
-    def subscription_quantities(
-        self, customer: Customers, contract_id: str, subscription_id: str, *, on_error: OnError = "raise"
-    ) -> pl.DataFrame:
-        """One row per past quantity and price of a subscription: the columns of `tables.SubscriptionQuantities`."""
-        labels = _of_subscription(customer, contract_id, subscription_id)
-        requests = [request_for("subscription_quantities", labels)]
-        return self._just("subscription_quantities", requests, on_error=on_error, filters=labels)
-
-    def subscription_seats(
-        self,
-        customer: Customers,
-        contract_id: str,
-        subscription_id: str,
-        *,
+        customer: Customers | None = None,
+        contract: str | None = None,
+        rate_card: str | None = None,
         covering_date: Instant | None = None,
-        starting_at: Instant | None = None,
-        ending_before: Instant | None = None,
+        properties: Mapping[str, object] | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
-        """One row per period of a subscription's seats: the columns of `tables.SubscriptionSeats`.
+        """One row per segment of a named schedule: the columns of `tables.NamedSchedule`.
 
-        `covering_date` excludes the other two.
+        Of a `customer`, of a customer's `contract`, or of a `rate_card`. With `covering_date` at most one segment;
+        `properties` tell the schedules of one name on a contract apart.
+        Client-gated: an account may not have them.
         """
-        _not_both(covering_date=covering_date, starting_at=starting_at)
-        _not_both(covering_date=covering_date, ending_before=ending_before)
-        labels = _of_subscription(customer, contract_id, subscription_id)
-        args.window(("starting_at", starting_at), ("ending_before", ending_before))
+        if (customer is None) == (rate_card is None):
+            raise ArgumentError("customer or rate_card, one of them and not both, says whose schedule it is.")
+        if contract is not None and customer is None:
+            raise ArgumentError("contract needs its customer.")
+        if properties is not None and contract is None:
+            raise ArgumentError("properties go with a contract.")
+        labels = {"schedule_name": args.identifier("schedule_name", schedule_name)}
+        if rate_card is not None:
+            name, labels["rate_card_id"] = "rate_card_named_schedule", args.identifier("rate_card", rate_card)
+        else:
+            name, labels["customer_id"] = "customer_named_schedule", args.one_customer(customer)
+        if contract is not None:
+            name, labels["contract_id"] = "contract_named_schedule", args.identifier("contract", contract)
         body = {
             "covering_date": args.optional_rfc3339("covering_date", covering_date),
-            "starting_at": args.optional_rfc3339("starting_at", starting_at),
-            "ending_before": args.optional_rfc3339("ending_before", ending_before),
+            "properties": args.an_object("properties", properties),
         }
-        requests = [request_for("subscription_seats", labels, body=body)]
-        return self._just("subscription_seats", requests, on_error=on_error, filters={**labels, **body})
-
-    def seat_balances(
-        self,
-        customer: Customers,
-        contract_id: str,
-        *,
-        subscription_ids: str | Iterable[str] | None = None,
-        seat_ids: str | Iterable[str] | None = None,
-        include_credits_and_commits: bool = False,
-        include_ledgers: bool = False,
-        covering_date: Instant | None = None,
-        starting_at: Instant | None = None,
-        effective_before: Instant | None = None,
-        skip_missing_seat_ids: bool | None = None,
-        on_error: OnError = "raise",
-    ) -> pl.DataFrame:
-        """One row per seat of a contract: the columns of `tables.SeatBalances`, key `contract_id`, `seat_id`.
-
-        `include_ledgers` needs `include_credits_and_commits`; `covering_date` excludes `starting_at` and
-        `effective_before`. An unknown id among `seat_ids` fails the request unless `skip_missing_seat_ids=True`.
-        """
-        _not_both(covering_date=covering_date, starting_at=starting_at)
-        _not_both(covering_date=covering_date, effective_before=effective_before)
-        if include_ledgers and not include_credits_and_commits:
-            raise ArgumentError("include_ledgers needs include_credits_and_commits=True.")
-        labels = _of_contract(customer, contract_id)
-        body = given(
-            {
-                "subscription_ids": args.texts("subscription_ids", subscription_ids),
-                "seat_ids": args.texts("seat_ids", seat_ids),
-                "include_credits_and_commits": args.flag("include_credits_and_commits", include_credits_and_commits),
-                "include_ledgers": args.flag("include_ledgers", include_ledgers),
-                "covering_date": args.optional_rfc3339("covering_date", covering_date),
-                "starting_at": args.optional_rfc3339("starting_at", starting_at),
-                "effective_before": args.optional_rfc3339("effective_before", effective_before),
-                "skip_missing_seat_ids": args.flag("skip_missing_seat_ids", skip_missing_seat_ids),
-            }
-        )
-        requests = [request_for("seat_balances", labels, body=body)]
-        return self._just("seat_balances", requests, on_error=on_error, filters={"contract_id": contract_id, **body})
+        return self._just(name, [request_for(name, labels, body=body)], on_error=on_error, filters={**labels, **body})
 
 
 def _versioned(name: str, version: int) -> str:
     if version not in {1, 2}:
         raise ArgumentError(f"version is 1 or 2, not {version!r}.")
     return f"{name}_v1" if version == 1 else name
-
-
-def _not_both(**instants: Instant | None) -> None:
-    if all(value is not None for value in instants.values()):
-        raise ArgumentError(f"{' and '.join(instants)} exclude each other.")
-
-
-def _of_contract(customer: Customers | None, contract_id: str) -> dict[str, str]:
-    return {"customer_id": args.one_customer(customer), "contract_id": args.identifier("contract_id", contract_id)}
-
-
-def _of_subscription(customer: Customers, contract_id: str, subscription_id: str) -> dict[str, str]:
-    subscription = args.identifier("subscription_id", subscription_id)
-    return {**_of_contract(customer, contract_id), "subscription_id": subscription}

@@ -1,23 +1,24 @@
-"""Invoices, their breakdowns, PDFs and payments, and costs by day."""
+"""Invoices, their breakdowns, PDFs and payments, and what events would come to."""
 
 from __future__ import annotations
 
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import MalformedResponse
 from metronome_analytics.loaders.base import Loaders, bounds, request_for, within_window
-from metronome_analytics.tables.daily import daily_costs
+from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
+    from metronome_analytics.api.client import Request
     from metronome_analytics.arguments import Customers, Instant, OnError
 
 # What one response of invoices/breakdowns may cover; the API would answer the rest behind a cursor.
@@ -25,7 +26,7 @@ BREAKDOWN_SPAN = {"DAY": timedelta(days=35), "HOUR": timedelta(hours=24)}
 
 
 class InvoiceLoaders(Loaders):
-    """The loaders of invoices and costs."""
+    """The loaders of invoices."""
 
     def invoices(
         self,
@@ -115,7 +116,7 @@ class InvoiceLoaders(Loaders):
         size = args.choice("window_size", window_size, "DAY", "HOUR") or "DAY"
         query = {
             "window_size": size,
-            "status": args.choice("status", status, "DRAFT", "FINALIZED"),
+            "status": args.choice("status", status, InvoiceStatus.DRAFT, InvoiceStatus.FINALIZED),
             "credit_type_id": args.text("credit_type_id", credit_type_id),
         }
         spans = [
@@ -172,6 +173,37 @@ class InvoiceLoaders(Loaders):
             within=within_window(pl.col("breakdown_start_timestamp"), start, end) if size == "day" else None,
         )
 
+    def preview_events(
+        self,
+        customer: Customers,
+        events: Iterable[Mapping[str, object]],
+        mode: str = "replace",
+        *,
+        skip_zero_qty_line_items: bool | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """The invoices that `events` would give: the columns of `tables.Invoices`. Computes, and changes nothing.
+
+        An event is an object with `event_type`, and `timestamp`, `properties`, `transaction_id` as wanted. `mode` is
+        replace (only these events) or merge (with those there are). The API takes 8 such requests a second, and no
+        metric defined in SQL.
+        """
+        labels = {"customer_id": args.one_customer(customer)}
+        sent = args.objects("events", events, "event_type", "timestamp", "properties", "transaction_id") or []
+        for event in sent:
+            args.identifier("event_type", event.get("event_type"))
+            if "timestamp" in event:
+                event["timestamp"] = args.optional_rfc3339("timestamp", cast("Instant", event["timestamp"]))
+        body = {
+            "events": sent,
+            "mode": args.choice("mode", mode, "replace", "merge"),
+            "skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items),
+        }
+        requests: list[Request] = [request_for("preview_events", labels, body=body)]
+        return self._just(
+            "preview_events", requests, on_error=on_error, filters={**body, "events": f"{len(sent)} events"}
+        )
+
     def payments(
         self,
         customer: Customers,
@@ -189,45 +221,3 @@ class InvoiceLoaders(Loaders):
         body = {"statuses": args.choices("statuses", statuses, *known)}
         requests = [request_for("payments", labels, body=body)]
         return self._just("payments", requests, on_error=on_error, filters={"invoice_id": invoice_id, **body})
-
-    def costs(
-        self,
-        customers: Customers | None = None,
-        *,
-        starting_on: Instant,
-        ending_before: Instant,
-        on_error: OnError = "raise",
-    ) -> pl.DataFrame:
-        """Pending cost by customer, UTC day and credit type: the columns of `tables.Costs`; see `cost_lines`.
-
-        Plans-only at the vendor: a customer on contracts has no rows. See `daily_costs` for both.
-        """
-        start, end = args.required_window(starting_on, ending_before)
-        query = bounds(*args.whole_days(start, end))
-        return self._fan_out(
-            "costs",
-            customers,
-            lambda id_: [request_for("costs", {"customer_id": id_}, query=query)] if start < end else [],
-            on_error=on_error,
-            filters={"starting_on": start, "ending_before": end},
-            within=within_window(pl.col("start_timestamp"), start, end),
-        )
-
-    def daily_costs(
-        self,
-        customers: Customers | None = None,
-        *,
-        starting_on: Instant,
-        ending_before: Instant,
-        on_error: OnError = "raise",
-    ) -> pl.DataFrame:
-        """Cost by customer, day, credit type and product, on contracts and on Plans alike: `tables.DailyCosts`.
-
-        Contracts: from daily invoice breakdowns; `gross` is the sum of what was used, `cost` what is left of it after
-        commits and credits (postpaid commits do not lower it: their usage is payable). Plans: from `/costs`, where
-        both are the pending cost, by line name. `pending` marks drafts. Two passes over the customers: the breakdowns
-        and the costs, each with its receipt.
-        """
-        window: dict[str, Any] = {"starting_on": starting_on, "ending_before": ending_before, "on_error": on_error}
-        breakdowns = self.invoice_breakdowns(customers, **window)
-        return daily_costs(breakdowns, self.costs(customers, **window))

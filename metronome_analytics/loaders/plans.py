@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from metronome_analytics.api.client import Request
     from metronome_analytics.arguments import Customers, Instant, OnError
-    from metronome_analytics.loading import Load
+    from metronome_analytics.loaders.load import Load
 
 
 class PlanLoaders(Loaders):
@@ -95,3 +95,15 @@ class PlanLoaders(Loaders):
         ]
         filters = {**body, "customer_ids": how_many(ids)}
         return self._just("credit_grant_entries", requests, on_error=on_error, filters=filters)
+
+    def billing_config(self, customer: Customers, provider: str, *, on_error: OnError = "raise") -> pl.DataFrame:
+        """One row: a Plans customer's configuration with one billing provider (`stripe`, `aws_marketplace`, ...).
+
+        The columns of `tables.BillingConfig`. Plans only: a customer on contracts has none (NotFoundError).
+        """
+        labels = {
+            "customer_id": args.one_customer(customer),
+            "billing_provider_type": args.identifier("provider", provider),
+        }
+        requests = [request_for("billing_config", labels)]
+        return self._just("billing_config", requests, on_error=on_error, filters={"provider": provider})

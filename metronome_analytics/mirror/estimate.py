@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
@@ -9,8 +10,21 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from metronome_analytics import arguments as args
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.loaders.invoices import BREAKDOWN_SPAN
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from metronome_analytics.arguments import Customers, Instant
+    from metronome_analytics.loaders import AllLoaders
+
+# The loaders that ask for each customer by itself.
+_ESTIMATED = (
+    *("invoices", "invoice_breakdowns", "costs", "balances", "commits", "credits", "net_balances"),
+    *("contracts", "alerts", "plans", "credit_grants"),
+)
 
 _ROW = {"table": pl.String(), "reason": pl.String(), "customers": pl.Int64(), "requests": pl.Int64()}
 
@@ -61,3 +75,32 @@ class Estimate:
             f"<div><strong>{escape(self.summary.capitalize())}</strong>"
             f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
         )
+
+
+def estimate_load(
+    loaders: AllLoaders,
+    loader: str,
+    customers: Customers | None,
+    *,
+    starting_on: Instant | None,
+    ending_before: Instant | None,
+    window_size: str,
+) -> Estimate:
+    """What a load by `loader` takes, as `Account.estimate` says."""
+    if loader not in _ESTIMATED:
+        raise ArgumentError(f"{loader!r} cannot be estimated.", advice=f"Loaders are {', '.join(_ESTIMATED)}.")
+    least = 1
+    if loader == "invoice_breakdowns":
+        if starting_on is None or ending_before is None:
+            raise ArgumentError("invoice_breakdowns need starting_on and ending_before.")
+        window = args.whole_days(*args.required_window(starting_on, ending_before))
+        size = args.choice("window_size", window_size, "DAY", "HOUR") or "DAY"
+        least = sum(1 for _ in args.chunks(*window, BREAKDOWN_SPAN[size]))
+    ids = args.customer_ids(customers)
+    if ids is None:
+        ids = loaders.customers()["id"].to_list()
+    session = loaders.session
+    past = [receipt for receipt in session.receipts.all() if receipt.endpoint == loader and receipt.complete]
+    pages, heads = sum(receipt.tally.pages for receipt in past), sum(receipt.customers for receipt in past)
+    requests = math.ceil(len(ids) * max(least, pages / heads if heads else 0))
+    return Estimate.of([(loader, "asked", len(ids), requests)], session.connection.max_requests_per_second)

@@ -17,7 +17,7 @@ from metronome_analytics.errors import (
     PaginationError,
     RequestRejected,
 )
-from metronome_analytics.loading import whole
+from metronome_analytics.loaders.load import whole
 from metronome_analytics.mirror.layout import PROGRESS
 from metronome_analytics.mirror.mirrored import Mirrored, Span, credit_types, first, told
 from metronome_analytics.mirror.store import Fresh
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from metronome_analytics.api.client import Tally
-    from metronome_analytics.loading import Chunk, Load
+    from metronome_analytics.loaders.load import Chunk, Load
     from metronome_analytics.mirror.store import Part, Writer
 
 # What a customer's rows of one table may hold before they go to disk, and those of all that wait for their bucket;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -21,7 +21,7 @@ from metronome_analytics.errors import (
     RequestRejected,
     load_error,
 )
-from metronome_analytics.loading import Load
+from metronome_analytics.loaders.load import Load
 from metronome_analytics.mirror import rules
 from metronome_analytics.mirror.estimate import Estimate
 from metronome_analytics.mirror.mirrored import BACKDATING, MIRRORED, WANTED
@@ -32,6 +32,8 @@ from metronome_analytics.progress import ProgressBar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from metronome_analytics.loaders import AllLoaders
+    from metronome_analytics.mirror.request import SyncRequest
     from metronome_analytics.mirror.store import Snapshot, Writer
 
 # About so many customers share a bucket: the unit in which a mirror is written, and analyses are run.
@@ -45,25 +47,14 @@ UNPACED_AT_ONCE = 8
 _NO_SIGNAL = (AuthenticationError, NotFoundError, RequestRejected)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the caller asked of a sync."""
-
-    tables: tuple[str, ...]
-    customers: tuple[str, ...] | None
-    max_requests: int | None
-    is_over: Callable[[], bool]
-    open_every: timedelta
-    full_every: timedelta
-
-
 class Sync:
-    """Brings the mirror in `store` up to date with `account`."""
+    """Brings a mirror up to date with the account that `loaders` read."""
 
-    def __init__(self, account: Any, wish: Wish) -> None:
-        self._account = account
-        self._wish = wish
-        self._now: Callable[[], datetime] = account._now  # noqa: SLF001  # a part of the account
+    def __init__(self, loaders: AllLoaders, request: SyncRequest) -> None:
+        self._loaders = loaders
+        self._session = loaders.session
+        self._request = request
+        self._now: Callable[[], datetime] = self._session.clock.now
         self._sync_id = uuid.uuid4().hex[:12]
         self._spent: dict[str, int] = {}
         self._events = pl.DataFrame()
@@ -76,11 +67,12 @@ class Sync:
         return pl.concat(both).unique("id", keep="first", maintain_order=True)
 
     def _ask(self, loader: str, **how: object) -> pl.DataFrame:
-        try:
-            frame: pl.DataFrame = getattr(self._account, loader)(**how)
-        finally:
-            receipt = self._account._receipts[-1]  # noqa: SLF001  # as above
-            self._spent[loader] = self._spent.get(loader, 0) + receipt["requests"]
+        with self._session.receipts.collecting() as receipts:
+            try:
+                frame: pl.DataFrame = getattr(self._loaders, loader)(**how)
+            finally:
+                spent = sum(receipt.tally.requests for receipt in receipts)
+                self._spent[loader] = self._spent.get(loader, 0) + spent
         return frame
 
     def _signals(self, listing: pl.DataFrame, store: Store | None) -> rules.Signals:
@@ -139,11 +131,11 @@ class Sync:
         due = rules.due(
             signals,
             _known(store, *rules.THEN),
-            self._wish.tables,
+            self._request.tables,
             now=self._now(),
-            open_every=self._wish.open_every,
-            full_every=self._wish.full_every,
-            customers=self._wish.customers,
+            open_every=self._request.open_every,
+            full_every=self._request.full_every,
+            customers=self._request.customers,
             with_unknown=with_unknown,
             already=self._sync_id,
         )
@@ -187,7 +179,7 @@ class Sync:
         """The visit of the account's own tables."""
         known = _known(store, "table", "customer_id", "digest").filter(pl.col("customer_id").is_null())
         digests = dict(known.select("table", "digest").rows())
-        names = [name for name in self._wish.tables if MIRRORED[name].owner is None]
+        names = [name for name in self._request.tables if MIRRORED[name].owner is None]
         cells = [Cell(MIRRORED[name], "list", digests.get(name)) for name in names]
         return Visit(None, 0, self._now(), cells, {})
 
@@ -202,26 +194,26 @@ class Sync:
         cells = ((visit, cell) for visit in self._visits(plan, signals) for cell in visit.cells)
         for taken, (visit, cell) in zip(before, cells, strict=True):
             rows.append((cell.table.name, cell.reason, 1, taken or visit.least(self._now(), cell)))
-        return Estimate.of(rows, self._account._rate)  # noqa: SLF001  # its own part
+        return Estimate.of(rows, self._session.connection.max_requests_per_second)
 
     def run(self, listing: pl.DataFrame, store: Store, writer: Writer) -> None:
         """Bring the mirror up to date, as far as the limits let; what failed is raised when all else is done."""
-        account = self._account
-        at_once: int = account._concurrency  # noqa: SLF001  # its own part
-        if account._rate is None:  # noqa: SLF001  # as above
+        session = self._session
+        at_once = session.connection.max_concurrency
+        if session.connection.max_requests_per_second is None:
             at_once = min(at_once, UNPACED_AT_ONCE)
-        load = Load(account._client, account._drift, at_once, collect=True)  # noqa: SLF001  # as above
-        bar = ProgressBar("sync", account._progress)  # noqa: SLF001  # as above
+        load = Load(session, collect=True, concurrency=at_once)
+        bar = ProgressBar("sync", session.progress)
         _same_account(listing, store)
         self._want(store, writer)
         self._write_customers(listing, store, writer)
         signals = self._signals(listing, store)
-        limit = Limit(load.tally, max_requests=self._left(), is_over=self._wish.is_over)
+        limit = Limit(load.tally, max_requests=self._left(), is_over=self._request.is_over)
         reader = Reader(load, writer, limit, now=self._now, sync_id=self._sync_id)
 
         def read(visits: Iterable[Visit], customers: Counter[int], cells: int) -> None:
             load.planned += cells
-            account._background.run(  # noqa: SLF001  # as above
+            session.run(
                 partial(reader.run, visits, customers),
                 tick=lambda: bar.show(requests=load.tally.requests, foreseen=load.foreseen, rows=load.tally.rows),
             )
@@ -231,7 +223,7 @@ class Sync:
             heads = dict(plan.group_by("bucket").agg(pl.col("customer_id").n_unique()).rows())
             read(self._visits(plan, signals), Counter(heads), plan.height)
 
-        with account._receipt("sync", load.tally, {"tables": self._wish.tables}) as receipt:  # noqa: SLF001  # as above
+        with session.receipts.writing("sync", load.tally, self._filters()) as receipt:
             try:
                 own = self._of_account(store)
                 read([own], Counter({0: 1}), len(own.cells))
@@ -240,25 +232,28 @@ class Sync:
                     # What the log names may be of customers read just now.
                     signals = self._attributed(signals, store.snapshot())
                     keep_up(signals, with_unknown=True)
-                receipt["complete"] = not reader.stopped and not load.failures
+                receipt.complete = not reader.stopped and not load.failures
             finally:
                 bar.close()
                 self._tell(writer)
-                receipt |= {"customers": listing.height, "unknown_fields": len(load.unknown_fields)}
+                receipt.customers, receipt.unknown_fields = listing.height, len(load.unknown_fields)
         if load.failures:
             raise load_error(load.failures[0], partial=store.snapshot().progress(), failures=load.failure_frame())
 
+    def _filters(self) -> dict[str, object]:
+        return {"environment": self._session.environment, "tables": self._request.tables}
+
     def _left(self) -> int | None:
         """The requests that may still be sent, after those of the signals."""
-        if self._wish.max_requests is None:
+        if self._request.max_requests is None:
             return None
-        return max(self._wish.max_requests - sum(self._spent.values()), 0)
+        return max(self._request.max_requests - sum(self._spent.values()), 0)
 
     def _want(self, store: Store, writer: Writer) -> None:
         """Note the tables that belong to the mirror from now on, so that it knows what it lacks."""
         held = _known(store, "table", "customer_id")
         known = held.filter(pl.col("customer_id").is_null())["table"].to_list()
-        new = [name for name in self._wish.tables if name not in known]
+        new = [name for name in self._request.tables if name not in known]
         if new:
             writer.make(new)
             rows = [{"table": name, "bucket": 0, "sync_id": self._sync_id, "status": WANTED} for name in new]

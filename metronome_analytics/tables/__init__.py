@@ -1,125 +1,28 @@
-"""What users hold: table schemas, the selection from wire rows, the flatteners."""
+"""What users hold: the tables, with columns, dtypes, keys and units, and the flatteners of what they nest.
 
-from metronome_analytics.tables.catalogue import (
-    Alerts,
-    AuditLogs,
-    BillableMetrics,
-    BillingConfigurations,
-    CreditTypes,
-    CustomFieldKeys,
-    Packages,
-    Payments,
-    Products,
-    RateCards,
-    Usage,
-    UsageGroups,
-)
-from metronome_analytics.tables.columns import select
-from metronome_analytics.tables.contracts import (
-    ContractBalances,
-    ContractEdits,
-    Contracts,
-    NamedSchedule,
-    Overrides,
-    Rates,
-    RateSchedule,
-    ScheduledCharges,
-    SeatBalances,
-    SubscriptionQuantities,
-    Subscriptions,
-    SubscriptionSeats,
-)
-from metronome_analytics.tables.flatten import (
-    contract_commits,
-    contract_credits,
-    cost_lines,
-    ledger,
-    line_items,
-    overrides,
-    scheduled_charges,
-    segments,
-    subscriptions,
-)
-from metronome_analytics.tables.plans import (
-    BillingConfig,
-    CreditGrantEntries,
-    CreditGrants,
-    PlanPriceAdjustments,
-    Plans,
-)
-from metronome_analytics.tables.schemas import (
-    Balances,
-    BreakdownLineItems,
-    Catalogue,
-    CostLines,
-    Costs,
-    Customers,
-    DailyCosts,
-    Drift,
-    Failures,
-    InvoiceBreakdowns,
-    Invoices,
-    Ledger,
-    LineItems,
-    NetBalances,
-    Receipts,
-    Segments,
-)
+A column keeps the API's own name unless its docstring says otherwise; the names of flattened fields are those of the
+vendor's Data Export. Amounts are exact and in the unit of the row's credit type: never add rows of different
+`credit_type_id`. Each module lists what it gives in its own `__all__`: a new table is a change of one file.
+"""
 
-__all__ = [
-    "Alerts",
-    "AuditLogs",
-    "Balances",
-    "BillableMetrics",
-    "BillingConfig",
-    "BillingConfigurations",
-    "BreakdownLineItems",
-    "Catalogue",
-    "ContractBalances",
-    "ContractEdits",
-    "Contracts",
-    "CostLines",
-    "Costs",
-    "CreditGrantEntries",
-    "CreditGrants",
-    "CreditTypes",
-    "CustomFieldKeys",
-    "Customers",
-    "DailyCosts",
-    "Drift",
-    "Failures",
-    "InvoiceBreakdowns",
-    "Invoices",
-    "Ledger",
-    "LineItems",
-    "NamedSchedule",
-    "NetBalances",
-    "Overrides",
-    "Packages",
-    "Payments",
-    "PlanPriceAdjustments",
-    "Plans",
-    "Products",
-    "RateCards",
-    "RateSchedule",
-    "Rates",
-    "Receipts",
-    "ScheduledCharges",
-    "SeatBalances",
-    "Segments",
-    "SubscriptionQuantities",
-    "SubscriptionSeats",
-    "Subscriptions",
-    "Usage",
-    "UsageGroups",
-    "contract_commits",
-    "contract_credits",
-    "cost_lines",
-    "ledger",
-    "line_items",
-    "overrides",
-    "scheduled_charges",
-    "segments",
-    "select",
-    "subscriptions",
-]
+from types import ModuleType as _Module
+
+from metronome_analytics.tables.account import *
+from metronome_analytics.tables.alerts import *
+from metronome_analytics.tables.balances import *
+from metronome_analytics.tables.columns import select as select
+from metronome_analytics.tables.contracts import *
+from metronome_analytics.tables.costs import *
+from metronome_analytics.tables.customers import *
+from metronome_analytics.tables.invoices import *
+from metronome_analytics.tables.loads import *
+from metronome_analytics.tables.money import major_units as major_units
+from metronome_analytics.tables.plans import *
+from metronome_analytics.tables.products import *
+from metronome_analytics.tables.rates import *
+from metronome_analytics.tables.subscriptions import *
+from metronome_analytics.tables.usage import *
+
+__all__ = sorted(
+    name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)
+)

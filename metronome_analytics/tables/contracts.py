@@ -1,16 +1,38 @@
-"""Contracts, what they embed, their rates, subscriptions, seats and named schedules.
+"""Contracts, what they embed, their edits, and named schedules.
 
 Columns that hold settings nobody adds up (`*_configuration`, `discounts`, edits and the like) are JSON text.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import dataframely as dy
 import polars as pl
 
 from metronome_analytics.api.wire import contracts as wire
+from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables import columns as c
-from metronome_analytics.tables.schemas import Balances
+from metronome_analytics.tables.balances import Balances
+from metronome_analytics.tables.columns import select
+from metronome_analytics.tables.flatten import embedded
+
+if TYPE_CHECKING:
+    from metronome_analytics.tables.columns import Frame
+
+__all__ = [
+    "ContractBalances",
+    "ContractEdits",
+    "Contracts",
+    "ContractsV1",
+    "NamedSchedule",
+    "Overrides",
+    "ScheduledCharges",
+    "contract_commits",
+    "contract_credits",
+    "overrides",
+    "scheduled_charges",
+]
 
 
 class Contracts(dy.Schema):
@@ -123,36 +145,6 @@ class ContractBalances(Balances):
     contract_id = c.text("contract_id")
 
 
-class Subscriptions(dy.Schema):
-    """One row per subscription of a contract. Key: `contract_id`, `id`.
-
-    `quantity_schedule` holds current and future quantities only; the past is in `subscription_quantities`.
-    """
-
-    contract_id = c.key()
-    id = c.key("item.id")
-    customer_id = c.text()
-    name = c.text("item.name")
-    description = c.text("item.description")
-    starting_at = c.instant("item.starting_at")
-    ending_before = c.instant("item.ending_before")
-    created_at = c.instant("item.created_at")
-    product_id = c.text("item.subscription_rate.product.id")
-    product_name = c.text("item.subscription_rate.product.name")
-    billing_frequency = c.text("item.subscription_rate.billing_frequency")
-    collection_schedule = c.text("item.collection_schedule")
-    quantity_management_mode = c.text("item.quantity_management_mode")
-    seat_group_key = c.text("item.seat_config.seat_group_key")
-    invoice_behavior = c.text("item.proration.invoice_behavior")
-    is_prorated = c.flag("item.proration.is_prorated")
-    fiat_credit_type_id = c.text("item.fiat_credit_type_id")
-    custom_credit_type_id = c.text("item.custom_credit_type_id")
-    billing_cycle_config = c.text("item.billing_cycle_config")
-    billing_periods = c.nested(pl.Struct({"item": wire.SUBSCRIPTION}), "item.billing_periods")
-    quantity_schedule = c.nested(pl.Struct({"item": wire.SUBSCRIPTION}), "item.quantity_schedule")
-    custom_fields = c.mapping("item.custom_fields")
-
-
 class Overrides(dy.Schema):
     """One row per override of a contract's rates. Key: `contract_id`, `id`.
 
@@ -240,110 +232,6 @@ class ContractEdits(dy.Schema):
     update_subscriptions = c.text()
 
 
-class RateSchedule(dy.Schema):
-    """One row per entitled rate of a contract and period.
-
-    Key: `contract_id`, `product_id`, `starting_at`, `pricing_group_values`, `billing_frequency` (the last two may be
-    null). Prices are per unit, in the unit of `credit_type_name`. An override, where there is one, is what is charged.
-    """
-
-    contract_id = c.in_key(c.text())
-    product_id = c.in_key(c.text())
-    starting_at = c.in_key(c.instant())
-    ending_before = c.instant()
-    customer_id = c.text()
-    rate_card_id = c.text()
-    product_name = c.text()
-    product_tags = c.nested(wire.CONTRACT_RATE, "product_tags")
-    product_custom_fields = c.mapping()
-    pricing_group_values = c.in_key(c.mapping())
-    billing_frequency = c.in_key(c.text())
-    entitled = c.flag()
-    credit_type_id = c.text(("override_rate.credit_type.id", "list_rate.credit_type.id"))
-    credit_type_name = c.text(("override_rate.credit_type.name", "list_rate.credit_type.name"))
-    list_rate_type = c.text("list_rate.rate_type")
-    list_rate_price = c.amount("list_rate.price")
-    override_rate_type = c.text("override_rate.rate_type")
-    override_rate_price = c.amount("override_rate.price")
-    commit_rate_type = c.text("commit_rate.rate_type")
-    commit_rate_price = c.amount("commit_rate.price")
-    list_rate = c.nested(wire.CONTRACT_RATE, "list_rate")
-    override_rate = c.nested(wire.CONTRACT_RATE, "override_rate")
-    commit_rate = c.nested(wire.CONTRACT_RATE, "commit_rate")
-
-
-class Rates(dy.Schema):
-    """One row per rate of a rate card and period.
-
-    Key: `rate_card_id`, `product_id`, `starting_at`, `pricing_group_values`, `billing_frequency` (the last two may be
-    null). `price` is per unit, in the unit of `credit_type_name`.
-    """
-
-    rate_card_id = c.in_key(c.text())
-    product_id = c.in_key(c.text())
-    starting_at = c.in_key(c.instant())
-    ending_before = c.instant()
-    product_name = c.text()
-    product_tags = c.nested(wire.CARD_RATE, "product_tags")
-    product_custom_fields = c.mapping()
-    pricing_group_values = c.in_key(c.mapping())
-    billing_frequency = c.in_key(c.text())
-    entitled = c.flag()
-    rate_type = c.text("rate.rate_type")
-    price = c.amount("rate.price")
-    credit_type_id = c.text("rate.credit_type.id")
-    credit_type_name = c.text("rate.credit_type.name")
-    commit_rate_type = c.text("commit_rate.rate_type")
-    commit_rate_price = c.amount("commit_rate.price")
-    rate = c.nested(wire.CARD_RATE, "rate")
-    commit_rate = c.nested(wire.CARD_RATE, "commit_rate")
-
-
-class SubscriptionQuantities(dy.Schema):
-    """One row per price of a subscription from a moment on. Key: `subscription_id`, `starting_at`, `unit_price`.
-
-    The past only: future quantities are in the contract's `quantity_schedule`. Amounts are in the unit of
-    `fiat_credit_type_id`, or of `custom_credit_type_id` where there is one.
-    """
-
-    subscription_id = c.in_key(c.text())
-    starting_at = c.in_key(c.instant("history.starting_at"))
-    customer_id = c.text()
-    contract_id = c.text()
-    quantity = c.number("data.quantity")
-    unit_price = c.in_key(c.amount("data.unit_price"))
-    total = c.amount("data.total")
-    fiat_credit_type_id = c.text()
-    custom_credit_type_id = c.text()
-
-
-class SubscriptionSeats(dy.Schema):
-    """One row per period of a subscription's seats. Key: `subscription_id`, `starting_at`."""
-
-    subscription_id = c.key()
-    starting_at = c.instant(primary_key=True)
-    ending_before = c.instant()
-    customer_id = c.text()
-    contract_id = c.text()
-    total_quantity = c.number()
-    assigned_seat_ids = c.nested(wire.SUBSCRIPTION_SEATS, "assigned_seat_ids")
-
-
-class SeatBalances(dy.Schema):
-    """One row per seat. Key: `contract_id`, `seat_id`.
-
-    `balances` has a balance per credit type; `commits` and `credits` are null unless asked for. Their dates and
-    entries are named `start_date`, `end_date` and `ledger_entries`, unlike everywhere else in the API.
-    """
-
-    contract_id = c.key()
-    seat_id = c.key()
-    customer_id = c.text()
-    balances = c.nested(wire.SEAT_BALANCE, "balances")
-    commits = c.nested(wire.SEAT_BALANCE, "commits")
-    credits = c.nested(wire.SEAT_BALANCE, "credits")
-
-
 class NamedSchedule(dy.Schema):
     """One row per segment of a named schedule. Key: `schedule_name`, `starting_at`.
 
@@ -357,3 +245,43 @@ class NamedSchedule(dy.Schema):
     contract_id = c.text()
     rate_card_id = c.text()
     value = c.text()
+
+
+def contract_commits(contracts: Frame) -> Frame:
+    """One row per commit that `account.contracts()` embeds, in the columns of `ContractBalances`.
+
+    A contract truncates them (`has_more_commits`); `account.commits()` has all. Raises ArgumentError when there are
+    no `commits`.
+    """
+    return _embedded_balances(contracts, "commits")
+
+
+def contract_credits(contracts: Frame) -> Frame:
+    """One row per credit that `account.contracts()` embeds, in the columns of `ContractBalances`.
+
+    A contract truncates them (`has_more_credits`); `account.credits()` has all. Raises ArgumentError when there are
+    no `credits`.
+    """
+    return _embedded_balances(contracts, "credits")
+
+
+def overrides(contracts: Frame) -> Frame:
+    """One row per rate override of `account.contracts()`: the columns of `Overrides`, key `contract_id`, `id`."""
+    return embedded(contracts, Overrides, "overrides")
+
+
+def scheduled_charges(contracts: Frame) -> Frame:
+    """One row per scheduled charge of `account.contracts()`: `ScheduledCharges`, key `contract_id`, `id`."""
+    return embedded(contracts, ScheduledCharges, "scheduled_charges")
+
+
+def _embedded_balances(contracts: Frame, name: str) -> Frame:
+    frame_with(contracts, "contracts", name)
+    items = (
+        contracts.lazy()
+        .select("customer_id", pl.col("id").alias("contract_id"), pl.col(name).alias("item"))
+        .explode("item", empty_as_null=False, keep_nulls=False)
+        .unnest("item")
+    )
+    flat = select(items, ContractBalances)
+    return flat.collect() if isinstance(contracts, pl.DataFrame) else flat

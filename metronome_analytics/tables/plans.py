@@ -7,6 +7,14 @@ import dataframely as dy
 from metronome_analytics.api.wire import plans as wire
 from metronome_analytics.tables import columns as c
 
+__all__ = [
+    "BillingConfig",
+    "CreditGrantEntries",
+    "CreditGrants",
+    "PlanPriceAdjustments",
+    "Plans",
+]
+
 
 class Plans(dy.Schema):
     """One row per plan of a customer. Key: `customer_id`, `id`. `id` is the customer's plan, `plan_id` the plan."""

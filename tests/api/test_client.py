@@ -7,7 +7,6 @@ from functools import partial
 
 import anyio
 import anyio.abc
-import httpcore
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -216,7 +215,7 @@ async def test_a_write_is_refused_before_a_byte_leaves(endpoint: Endpoint) -> No
 def test_a_loader_of_an_account_that_may_write_still_reads_only() -> None:
     """allow_writes=True opens no WRITE to the loaders' client."""
     with account_of(lambda _: answer([]), allow_writes=True) as account:
-        assert account._client._writes is False
+        assert account.session.client._writes is False
 
 
 def test_the_request_carries_the_token_and_json() -> None:
@@ -289,24 +288,3 @@ async def test_connections_are_few_kept_and_closed() -> None:
         with anyio.fail_after(10):
             await gone.wait()
         serving.cancel_scope.cancel()
-
-
-def test_bodies_are_read_in_large_pieces() -> None:
-    """A connection asks the network for a quarter of a megabyte at once, wherever it keeps that number."""
-    asked_for: list[int] = []
-
-    class Stream(httpcore.AsyncMockStream):
-        async def read(self, max_bytes: int, *rest: float | None, **named: float | None) -> bytes:
-            asked_for.append(max_bytes)
-            return await super().read(max_bytes, *rest, **named)
-
-    class Backend(httpcore.AsyncMockBackend):
-        async def connect_tcp(self, *_: object, **__: object) -> Stream:
-            return Stream([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{}"])
-
-    async def fetch() -> bytes:
-        async with httpcore.AsyncConnectionPool(network_backend=Backend([])) as pool:
-            return (await pool.request("GET", "http://localhost/")).content
-
-    assert anyio.run(fetch) == b"{}"
-    assert set(asked_for) == {256 * 1024}

@@ -14,6 +14,7 @@ import polars as pl
 
 import metronome_analytics as ma
 from metronome_analytics.corrections.journal import Journal
+from metronome_analytics.session import Clock, open_session
 from metronome_analytics.simulator import Fault, Simulator, Switches
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def opened(
 ) -> Iterator[ma.Account]:
     """An account on a served simulator that lives in the simulator's time."""
     time = time or Time()
-    with ma.connect(
+    session = open_session(
         simulator.token,
         base_url=url,
         max_requests_per_second=None,
@@ -76,11 +77,10 @@ def opened(
         # No certificates to load: the simulator is on this machine.
         transport=transport or httpx.AsyncHTTPTransport(verify=False),
         timeout=timeout,
-    ) as account:
-        account._journal_path = lambda: journal
-        account._now = lambda: simulator.clock.now
-        account._clock = time.now
-        account._sleep = time.sleep
+        clock=Clock(now=lambda: simulator.clock.now, wall=time.now, sleep=time.sleep),
+        journal_path=lambda: journal,
+    )
+    with ma.Account(session) as account:
         yield account
 
 
@@ -103,7 +103,7 @@ def renew(simulator: Simulator, **switches: Any) -> None:
 def targets(account: ma.Account) -> list[dict[str, str]]:
     """Where entries may go: the active segment of each balance that has something left."""
     balances = account.balances().filter(pl.col("balance") > 0)
-    now = account._now()
+    now = account.now
     active = ma.segments(balances).filter(pl.col("starting_at") <= now, pl.col("ending_before") > now)
     return active.select("customer_id", "balance_id", "segment_id").rows(named=True)
 

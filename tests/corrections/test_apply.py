@@ -87,13 +87,13 @@ def test_a_second_attempt_has_the_same_uniqueness_key_and_a_new_idempotency_key(
 ) -> None:
     """The server replays a stored 500 for a day, and knows an entry by its uniqueness_key for ever."""
     sent: list[tuple[str, str, str]] = []
-    send = desk.account._send
+    send = desk.account._corrections._send
 
     def sending(body: dict[str, Any], *, idempotency_key: str) -> None:
         sent.append((body["uniqueness_key"], idempotency_key, json.dumps(body)))
         send(body, idempotency_key=idempotency_key)
 
-    monkeypatch.setattr(desk.account, "_send", sending)
+    monkeypatch.setattr(desk.account._corrections, "_send", sending)
     plan = desk.plan(-1000)
     desk.fault("status", status=500)
     desk.apply(plan)
@@ -224,7 +224,7 @@ def test_a_ledger_that_cannot_be_read_proves_nothing(desk: Desk) -> None:
     assert desk.apply(plan) == [("unknown", 200), ("not_sent", None)]
     assert desk.account.settle()["status"].to_list() == ["unknown"]
     desk.simulator.faults.clear()
-    del desk.account._send
+    del desk.account._corrections._send
     assert desk.account.settle().select("status", "verified").rows() == [("applied", True)]
     assert desk.account.settle().height == 0
     assert desk.apply(plan) == [("already_applied", None), ("applied", 200)]
@@ -340,8 +340,8 @@ def test_the_loaders_client_sends_no_write(desk: Desk, endpoint: Any) -> None:
         return None
 
     with pytest.raises(ma.WritesDisabled):
-        desk.account._background.run(
-            lambda: desk.account._client.fetch(Request(endpoint, body={}), nothing, tally=Tally())
+        desk.account.session.run(
+            lambda: desk.account.session.client.fetch(Request(endpoint, body={}), nothing, tally=Tally())
         )
     assert desk.simulator.requests.total == 0
 
@@ -389,13 +389,13 @@ def without_manual(payload: Any) -> Any:
 
 def blind_after_post(desk: Desk) -> None:
     """Reads fail from the first POST on."""
-    send = desk.account._send
+    send = desk.account._corrections._send
 
     def sending(body: dict[str, Any], *, idempotency_key: str) -> None:
         send(body, idempotency_key=idempotency_key)
         desk.fault("status", READ, times=None, status=503)
 
-    desk.account._send = sending  # type: ignore[method-assign]  # the test takes it away
+    desk.account._corrections._send = sending  # type: ignore[method-assign]  # the test takes it away
 
 
 def _ignore(_: object) -> None:

@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 import metronome_analytics as ma
+from metronome_analytics import session
 from metronome_analytics.__main__ import main
 from metronome_analytics.cli.exits import PARTIAL, UNDECIDED
-from metronome_analytics.corrections.desk import CorrectionDesk
+from metronome_analytics.session import Clock
 from metronome_analytics.simulator import Fault, Simulator, running
 from tests.corrections.support import POST, Time
 
@@ -39,8 +40,7 @@ def files(served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.chdir(tmp_path)
     time = Time()
-    monkeypatch.setattr(CorrectionDesk, "_sleep", staticmethod(time.sleep))
-    monkeypatch.setattr(CorrectionDesk, "_clock", staticmethod(time.now))
+    monkeypatch.setattr(session, "Clock", lambda: Clock(wall=time.now, sleep=time.sleep))
     with ma.connect(max_requests_per_second=None, progress=False) as account:
         balances = account.balances().filter(pl.col("balance") > 0)
         active = ma.segments(balances).filter(pl.col("starting_at") <= time.at, pl.col("ending_before") > time.at)

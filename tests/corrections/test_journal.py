@@ -105,7 +105,7 @@ def test_a_journal_that_is_no_file_sends_nothing(desk: Desk, tmp_path: Path) -> 
     plan = desk.plan(-1000)
     (tmp_path / "file").touch()
     for place in (tmp_path, tmp_path / "file" / "journal.sqlite"):
-        desk.account._journal_path = lambda place=place: place  # type: ignore[misc]  # bound in the loop
+        desk.account.session.journal_path = lambda place=place: place  # type: ignore[misc]  # bound in the loop
         with pytest.raises(ma.JournalError, match=r"cannot be used"):
             desk.apply(plan)
     assert desk.posts() == 0
@@ -203,14 +203,14 @@ def test_an_intent_is_on_the_disk_before_it_is_sent(desk: Desk, monkeypatch: pyt
     """Another connection sees it in the file while the POST is on its way; it says what is sent and by which keys."""
     plan = desk.plan(-1000)
     seen: list[bytes] = []
-    send = desk.account._send
+    send = desk.account._corrections._send
 
     def sending(body: dict[str, Any], *, idempotency_key: str) -> None:
         seen.append(desk.journal.read_bytes())
         assert idempotency_key.encode() in seen[-1]
         send(body, idempotency_key=idempotency_key)
 
-    monkeypatch.setattr(desk.account, "_send", sending)
+    monkeypatch.setattr(desk.account._corrections, "_send", sending)
     desk.apply(plan)
     assert plan.uniqueness_key(0).encode() in seen[0]
     assert b'"amount": "-1000"' in seen[0]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import metronome_analytics as ma
-from metronome_analytics.corrections.units import display
+from metronome_analytics.tables.money import display
 from tests.corrections.support import READ, opened, targets
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def test_segments_that_are_over_or_to_come_are_refused_and_several_are_listed(de
         with pytest.raises(ma.PlanRejected) as raised:
             account.plan_balance_entries(entry)
         assert all(item["segment_id"] in str(raised.value) for item in items)
-        now = account._now()
+        now = account.now
         for item in items:
             if item["starting_at"] <= now < item["ending_before"]:
                 plan = account.plan_balance_entries({**entry, "segment_id": item["segment_id"]})
@@ -181,9 +181,9 @@ def test_the_same_entry_twice_needs_to_be_asked_for(desk: Desk) -> None:
 def test_an_entry_without_a_time_gets_now_and_says_so(desk: Desk) -> None:
     """The API would put it at the segment's start."""
     plan = desk.plan(-1000)
-    assert plan.table["timestamp"].to_list() == [desk.account._now()]
+    assert plan.table["timestamp"].to_list() == [desk.account.now]
     assert "timestamp set to now" in plan.table["warnings"][0][0]
-    at = desk.account._now() - timedelta(hours=3)
+    at = desk.account.now - timedelta(hours=3)
     given = desk.account.plan_balance_entries({**desk.rows(-1000)[0], "timestamp": at})
     assert given.table["timestamp"].to_list() == [at]
     assert not any("set to now" in warning for warning in given.table["warnings"][0])

@@ -49,12 +49,12 @@ def test_an_error_is_shown_and_ends_the_review(desk: Desk) -> None:
     """What apply raises stands on the screen and in .error; the same review cannot try again."""
     plan = desk.plan(-1000)
     review = PlanReview(plan, apply=desk.account.apply)
-    desk.account._allow_writes = False
+    desk.account.session.allow_writes = False
     click(review, plan.confirmation)
     assert review.state == "failed"
     assert isinstance(review.error, ma.WritesDisabled)
     assert review.message.startswith("WritesDisabled: ")
-    desk.account._allow_writes = True
+    desk.account.session.allow_writes = True
     click(review, plan.confirmation)
     assert (review.state, desk.posts()) == ("failed", 0)
 

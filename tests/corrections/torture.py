@@ -151,7 +151,7 @@ def crashing(account: ma.Account, point: Point, entry: int) -> Iterator[None]:
                 raise Crash
             left["count"] -= 1
 
-    write, send = Journal.write, account._send
+    write, send = Journal.write, account._corrections._send
 
     def writing(self: Journal, kind: str, plan: str, number: int, data: dict[str, Any]) -> None:
         maybe("before the intent" if kind == "intent" else "before the outcome")
@@ -165,12 +165,12 @@ def crashing(account: ma.Account, point: Point, entry: int) -> Iterator[None]:
             maybe("after the send")
 
     Journal.write = writing  # type: ignore[assignment,method-assign]  # put back below
-    account._send = sending  # type: ignore[method-assign]  # as above
+    account._corrections._send = sending  # type: ignore[method-assign]  # as above
     try:
         yield
     finally:
         Journal.write = write  # type: ignore[method-assign]  # as above
-        account._send = send  # type: ignore[method-assign]  # as above
+        account._corrections._send = send  # type: ignore[method-assign]  # as above
 
 
 def play(world: World, sequence: Sequence) -> str:
@@ -227,7 +227,7 @@ def _run(desk: Desk, wires: Wires, plan: ma.BalancePlan, run: Run) -> None:
 @contextmanager
 def _blind(desk: Desk) -> Iterator[None]:
     """Reads fail from the first POST on."""
-    send = desk.account._send
+    send = desk.account._corrections._send
 
     def sending(body: dict[str, Any], *, idempotency_key: str) -> None:
         try:
@@ -235,11 +235,11 @@ def _blind(desk: Desk) -> Iterator[None]:
         finally:
             desk.fault("status", READ, times=None, status=503)
 
-    desk.account._send = sending  # type: ignore[method-assign]  # put back below
+    desk.account._corrections._send = sending  # type: ignore[method-assign]  # put back below
     try:
         yield
     finally:
-        desk.account._send = send  # type: ignore[method-assign]  # as above
+        desk.account._corrections._send = send  # type: ignore[method-assign]  # as above
 
 
 def _true(table: Any, counts: list[int], journalled: list[str]) -> None:

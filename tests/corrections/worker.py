@@ -18,9 +18,10 @@ from typing import Any
 import stamina
 
 import metronome_analytics as ma
-from metronome_analytics.account import connect
+from metronome_analytics.account import Account
 from metronome_analytics.corrections import BalancePlan
 from metronome_analytics.corrections.journal import Journal
+from metronome_analytics.session import Clock, open_session
 
 
 def main() -> int:
@@ -46,22 +47,23 @@ def work(order: dict[str, Any]) -> None:
     """Apply the plan of an order, and die at its point."""
     plan = BalancePlan.load(order["plan"])
     stamina.set_testing(True, attempts=2, cap=True)
-    with connect(
+    session = open_session(
         order["token"],
         base_url=order["url"],
         environment=plan.environment,
         allow_writes=True,
         max_requests_per_second=None,
         progress=False,
-    ) as account:
-        account._journal_path = lambda: Path(order["journal"])
-        account._sleep = lambda _: None
+        clock=Clock(sleep=lambda _: None),
+        journal_path=lambda: Path(order["journal"]),
+    )
+    with Account(session) as account:
         _die_at(account, order["point"], order["entry"])
         account.apply(plan, plan.confirmation)
 
 
 def _die_at(account: ma.Account, point: str | None, entry: int) -> None:
-    write, send = Journal.write, account._send
+    write, send = Journal.write, account._corrections._send
     left = [entry]
 
     def maybe(here: str) -> None:
@@ -83,7 +85,7 @@ def _die_at(account: ma.Account, point: str | None, entry: int) -> None:
         maybe("after the send")
 
     Journal.write = writing  # type: ignore[assignment,method-assign]  # this process has no other use for it
-    account._send = sending  # type: ignore[method-assign]  # as above
+    account._corrections._send = sending  # type: ignore[method-assign]  # as above
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 import metronome_analytics as ma
 from metronome_analytics.cli.loads import every_net_balance
 from metronome_analytics.mirror.mirrored import MIRRORED
+from metronome_analytics.session import Clock, open_session
 
 if TYPE_CHECKING:
     from metronome_analytics.mirror.mirror import Mirror
@@ -47,15 +48,15 @@ def assert_mirrors(mirror: Mirror, tables: dict[str, pl.DataFrame]) -> None:
 
 def account_of(simulator: Simulator, **how: Any) -> ma.Account:
     """An account on the simulator, in this process, that lives by its clock."""
-    account = ma.connect(
+    session = open_session(
         simulator.token,
         base_url="https://simulator.invalid",
         transport=httpx.ASGITransport(simulator.app),
         progress=False,
+        clock=Clock(now=lambda: simulator.clock.now),
         **{"max_requests_per_second": None, "environment": "test", **how},
     )
-    account._now = lambda: simulator.clock.now
-    return account
+    return ma.Account(session)
 
 
 def spent(mirror: Mirror) -> dict[str, int]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import metronome_analytics as ma
 from metronome_analytics.mirror import delta
+from metronome_analytics.session import Clock, open_session
 
 
 def die_at(number: int) -> None:
@@ -39,8 +40,15 @@ def die_at(number: int) -> None:
 def main(url: str, token: str, uri: str, now: str, death: str = "0") -> None:
     """Sync once."""
     die_at(int(death))
-    with ma.connect(token, base_url=url, environment="test", max_requests_per_second=None, progress=False) as account:
-        account._now = lambda: datetime.fromisoformat(now)
+    session = open_session(
+        token,
+        base_url=url,
+        environment="test",
+        max_requests_per_second=None,
+        progress=False,
+        clock=Clock(now=lambda: datetime.fromisoformat(now)),
+    )
+    with ma.Account(session) as account:
         account.sync(uri)
 
 

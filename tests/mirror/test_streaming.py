@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 import metronome_analytics as ma
 from metronome_analytics.analysis.checks import lines as invoice_lines
 from metronome_analytics.tables import Costs
-from metronome_analytics.tables.daily import daily_costs
+from metronome_analytics.tables.costs import daily_costs
 from tests.analysis.conftest import load
 from tests.analysis.faults import FAULTS, Fault
 from tests.analysis.support import applied, invoice, line

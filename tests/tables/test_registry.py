@@ -7,7 +7,7 @@ import pytest
 
 import metronome_analytics as ma
 from metronome_analytics.api.endpoints import ENDPOINTS, Cursor
-from metronome_analytics.loading import _empty
+from metronome_analytics.loaders.load import _empty
 from metronome_analytics.tables.registry import TABLES
 from tests.fakes import account_of, asked
 
@@ -55,7 +55,7 @@ LISTED = sorted(set(TABLES) - {"plan_price_adjustments"})
 def call(account: ma.Account, name: str) -> pl.DataFrame:
     """What the loader of the endpoint `name` gives."""
     positional, keywords = ARGUMENTS.get(name, ((), {}))
-    frame: pl.DataFrame = getattr(account, TABLES[name].loader or name)(*positional, **keywords)
+    frame: pl.DataFrame = getattr(account, str(ENDPOINTS[name].loader))(*positional, **keywords)
     return frame
 
 

@@ -7,14 +7,16 @@ from typing import Literal
 import polars as pl
 
 from metronome_analytics.analysis.frames import MONEY, ZERO
-from metronome_analytics.analysis.units import code, in_cents
+from metronome_analytics.analysis.invoiced import is_invoiced
+from metronome_analytics.tables.money import USD_NAME, in_cents
+from metronome_analytics.tables.money import currency as currency_of
+from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 Units = Literal["major", "api"]
 
 MISSING_HERE, MISSING_THERE = "missing here", "missing there"
 AMOUNT, CURRENCY, MATCHED = "amount differs", "currency differs", "matched"
 
-_CENTS = " (cents)"
 _OURS = ("row", "invoice_id")
 
 
@@ -72,12 +74,12 @@ def _grouped(theirs: pl.DataFrame) -> pl.LazyFrame:
 def _in_api_units(groups: pl.LazyFrame, known: pl.LazyFrame, units: Units) -> pl.LazyFrame:
     """Their sums with the credit type of their currency, as our invoices or the API's rule have it."""
     types = known.select(
-        code(pl.col("credit_type_name")).str.to_uppercase().alias("currency"),
+        currency_of(pl.col("credit_type_name")).str.to_uppercase().alias("currency"),
         "credit_type_id",
         "credit_type_name",
     ).unique("currency", keep="none")
     # The API keeps US dollars in cents and every other currency in whole units (fact sheet 1.8).
-    name = pl.when(pl.col("currency") == "USD").then(pl.lit(f"USD{_CENTS}")).otherwise("currency")
+    name = pl.when(pl.col("currency") == "USD").then(pl.lit(USD_NAME)).otherwise("currency")
     told = groups.join(types, on="currency", how="left").with_columns(
         pl.coalesce("credit_type_name", name).alias("credit_type_name")
     )
@@ -93,8 +95,8 @@ def _converted(units: Units) -> pl.Expr:
 
 def _matched(ours: pl.LazyFrame, groups: pl.LazyFrame, units: Units) -> pl.LazyFrame:
     """Each of our invoices with what they have of it in its currency, and what they have that we do not."""
-    final = pl.col("status") == "FINALIZED"
-    billed = final & (pl.col("total") != ZERO) & (pl.col("type") != "USAGE_CONSOLIDATED")
+    final = pl.col("status") == InvoiceStatus.FINALIZED
+    billed = is_invoiced() & (pl.col("total") != ZERO)
     joined = ours.join(groups, on="external_id", how="full", coalesce=True, suffix="_theirs")
     here, there = pl.col("invoice_id").is_not_null(), pl.col("entries").is_not_null()
     # A row that names no currency cannot be added to one that does: it is expected to be nothing more.
@@ -136,7 +138,7 @@ def _ours(invoices: pl.LazyFrame, theirs: pl.LazyFrame) -> pl.LazyFrame:
     known = theirs.select(pl.col("external_id"), pl.lit(True).alias("by_id")).unique()
     ours = invoices.filter("first").select(
         pl.col("id").alias("invoice_id"), "customer_id", "row", "status", "type", "total", "credit_type_id",
-        "credit_type_name", code(pl.col("credit_type_name")).str.to_uppercase().alias("short"),
+        "credit_type_name", currency_of(pl.col("credit_type_name")).str.to_uppercase().alias("short"),
         pl.coalesce("issued_at", "end_timestamp").alias("at"), pl.col(provider).alias("provider_id"),
     )  # fmt: skip
     return ours.join(known, left_on="invoice_id", right_on="external_id", how="left").with_columns(
@@ -157,7 +159,7 @@ def _hint(final: pl.Expr) -> pl.Expr:
     return (
         pl.when(pl.col("blame") == CURRENCY)
         .then(pl.lit("another currency"))
-        .when(pl.col("status") == "VOID")
+        .when(pl.col("status") == InvoiceStatus.VOID)
         .then(pl.lit("the invoice is void"))
         .when(pl.col("status").is_not_null() & ~final)
         .then(pl.lit("a draft here, final there"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from metronome_analytics.analysis.checks.lines import PURCHASE
 from metronome_analytics.analysis.frames import INSTANT, ZERO, optional
+from metronome_analytics.tables.vocabulary import BalanceType, InvoiceStatus, LineType
 
 _SALE = ("balance_id", "origin_id")
 _VOID = "the invoice is void"
@@ -33,7 +33,7 @@ def prepaid_purchase(invoices: pl.LazyFrame, lines: pl.LazyFrame, balances: pl.L
         .join(heads, on="invoice_id", how="left")
         .join(facts, on="balance_id", how="left")
     )
-    void = pl.col("status") == "VOID"
+    void = pl.col("status") == InvoiceStatus.VOID
     other = pl.col("credit_type_id").is_not_null() & (pl.col("credit_type_id") != pl.col("sold_in"))
     # A commit is archived once its invoices are void: then nothing is due any more (fact sheet 4.11).
     settled = void & pl.col("archived").fill_null(False)
@@ -86,9 +86,9 @@ def _with_origin(rows: pl.LazyFrame, origins: pl.LazyFrame) -> pl.LazyFrame:
 
 def _sold(invoices: pl.LazyFrame, lines: pl.LazyFrame, origins: pl.LazyFrame) -> pl.LazyFrame:
     """What was billed for each commit by each chain of invoices: by those that are not void, if there are any."""
-    bought = lines.filter((pl.col("line_type") == PURCHASE) & pl.col("commit_id").is_not_null())
+    bought = lines.filter((pl.col("line_type") == LineType.PURCHASE) & pl.col("commit_id").is_not_null())
     first = invoices.filter("first").select(
-        "row", pl.col("id").alias("invoice_id"), (pl.col("status") != "VOID").alias("live")
+        "row", pl.col("id").alias("invoice_id"), (pl.col("status") != InvoiceStatus.VOID).alias("live")
     )
     names = invoices.select(
         pl.col("credit_type_id").alias("sold_in"), pl.col("credit_type_name").alias("sold_in_name")
@@ -141,7 +141,9 @@ def _settled(sold: pl.LazyFrame, due: pl.LazyFrame) -> pl.LazyFrame:
 def _due(balances: pl.LazyFrame, origins: pl.LazyFrame) -> pl.LazyFrame:
     """What the invoice schedules of prepaid commits say is billed; commits that are not invoiced have nothing due."""
     schedule = pl.col("invoice_schedule").struct
-    prepaid = balances.filter((pl.col("type") == "PREPAID") & ~schedule.field("do_not_invoice").fill_null(False))
+    prepaid = balances.filter(
+        (pl.col("type") == BalanceType.PREPAID) & ~schedule.field("do_not_invoice").fill_null(False)
+    )
     items = prepaid.select(
         pl.col("id").alias("balance_id"),
         pl.coalesce(schedule.field("credit_type").struct.field("id"), "credit_type_id").alias("credit_type_id"),

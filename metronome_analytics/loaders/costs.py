@@ -1,0 +1,61 @@
+"""Costs by day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from metronome_analytics import arguments as args
+from metronome_analytics.loaders.base import bounds, request_for, within_window
+from metronome_analytics.loaders.invoices import InvoiceLoaders
+from metronome_analytics.tables.costs import daily_costs
+
+if TYPE_CHECKING:
+    from metronome_analytics.arguments import Customers, Instant, OnError
+
+
+class CostLoaders(InvoiceLoaders):
+    """The loaders of costs."""
+
+    def costs(
+        self,
+        customers: Customers | None = None,
+        *,
+        starting_on: Instant,
+        ending_before: Instant,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """Pending cost by customer, UTC day and credit type: the columns of `tables.Costs`; see `cost_lines`.
+
+        Plans-only at the vendor: a customer on contracts has no rows. See `daily_costs` for both.
+        """
+        start, end = args.required_window(starting_on, ending_before)
+        query = bounds(*args.whole_days(start, end))
+        return self._fan_out(
+            "costs",
+            customers,
+            lambda id_: [request_for("costs", {"customer_id": id_}, query=query)] if start < end else [],
+            on_error=on_error,
+            filters={"starting_on": start, "ending_before": end},
+            within=within_window(pl.col("start_timestamp"), start, end),
+        )
+
+    def daily_costs(
+        self,
+        customers: Customers | None = None,
+        *,
+        starting_on: Instant,
+        ending_before: Instant,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """Cost by customer, day, credit type and product, on contracts and on Plans alike: `tables.DailyCosts`.
+
+        Contracts: from daily invoice breakdowns; `gross` is the sum of what was used, `cost` what is left of it after
+        commits and credits (postpaid commits do not lower it: their usage is payable). Plans: from `/costs`, where
+        both are the pending cost, by line name. `pending` marks drafts. Two passes over the customers: the breakdowns
+        and the costs, each with its receipt.
+        """
+        window: dict[str, Any] = {"starting_on": starting_on, "ending_before": ending_before, "on_error": on_error}
+        breakdowns = self.invoice_breakdowns(customers, **window)
+        return daily_costs(breakdowns, self.costs(customers, **window))

@@ -1,0 +1,188 @@
+"""One load: many requests at once, their rows in order, what failed, what the API sent that we do not know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+import anyio
+import anyio.to_thread
+import polars as pl
+
+from metronome_analytics.api.client import Request, Tally
+from metronome_analytics.api.decode import Page, Reading, decode, undeclared_fields
+from metronome_analytics.api.pages import pages
+from metronome_analytics.errors import MetronomeError
+from metronome_analytics.tables import Failures
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from metronome_analytics.api.endpoints import Endpoint
+    from metronome_analytics.session import Session
+
+# Every page is checked for wrong types; for fields nobody declared, the first megabytes of a load are.
+_DRIFT_BYTES = 4 * 1024 * 1024
+# Small answers are merged into larger frames as they become contiguous; large ones are left alone.
+_MERGE_FRAMES = 64
+_MERGE_ROWS = 10_000
+
+
+class Chunk(NamedTuple):
+    """Rows as far as their fields were met, and the reading that knows the others."""
+
+    reading: Reading
+    rows: pl.DataFrame
+
+
+class _Rows:
+    """Frames by the order of their requests, merged as they become contiguous.
+
+    50,000 customers give 50,000 small frames, and a frame of forty columns has a price of its own.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, list[Chunk]] = {}
+        self._finished: set[int] = set()
+        self._next = 0
+        self._small: list[Chunk] = []
+        self._merged: list[pl.DataFrame] = []
+
+    def add(self, index: int, chunk: Chunk) -> None:
+        if chunk.rows.height:
+            self._waiting.setdefault(index, []).append(chunk)
+
+    def finish(self, index: int) -> None:
+        self._finished.add(index)
+        while self._next in self._finished:
+            self._finished.discard(self._next)
+            self._small += self._waiting.pop(self._next, [])
+            self._next += 1
+        if len(self._small) >= _MERGE_FRAMES:
+            self._merge()
+
+    def _merge(self) -> None:
+        if self._small:
+            self._merged.append(whole(self._small))
+            self._small = []
+
+    def all(self) -> list[pl.DataFrame]:
+        """Every frame so far, in order, those of unfinished requests last."""
+        self._merge()
+        rest = [chunk for _, chunks in sorted(self._waiting.items()) for chunk in chunks]
+        return [*self._merged, whole(rest)] if rest else self._merged
+
+
+def whole(chunks: Sequence[Chunk]) -> pl.DataFrame:
+    """`chunks` as one frame in the wire dtypes; what one reading left out is filled in for all its rows at once."""
+    few_rows = sum(chunk.rows.height for chunk in chunks) < _MERGE_ROWS
+    runs: list[pl.DataFrame] = [
+        reading.whole(pl.concat([chunk.rows for chunk in run], rechunk=few_rows))
+        for reading, run in groupby(chunks, key=lambda chunk: chunk.reading)
+    ]
+    return pl.concat(runs, rechunk=few_rows)
+
+
+@dataclass(slots=True)
+class Load:
+    """One call of a loader, from its first request to its rows.
+
+    With `collect`, a request that fails leaves the others running; without, the first failure cancels them. At most
+    `concurrency` requests are under way at once.
+    """
+
+    session: Session
+    collect: bool
+    concurrency: int
+    tally: Tally = field(default_factory=Tally)
+    failures: list[MetronomeError] = field(default_factory=list)
+    unknown_fields: set[str] = field(default_factory=set)
+    customers: int = 0
+    planned: int = 0
+    finished: int = 0
+    _rows: _Rows = field(default_factory=_Rows)
+    _gathered: Endpoint | None = None
+    _drift_bytes: int = _DRIFT_BYTES
+
+    async def gather(self, requests: Sequence[Request]) -> None:
+        """Exhaust every request, as many at once as `concurrency` allows; `frame` has their rows, and only theirs."""
+        self._rows = _Rows()
+        self._gathered = requests[0].endpoint if requests else None
+        self.planned, self.finished, self.tally.rows = len(requests), 0, 0
+        self.customers = len({request.customer_id for request in requests if request.customer_id is not None})
+        queue = iter(enumerate(requests))
+
+        async def worker() -> None:
+            for index, request in queue:
+                try:
+                    async for chunk in self.chunks(request):
+                        self._rows.add(index, chunk)
+                except MetronomeError as error:
+                    self.failures.append(error)
+                    if not self.collect:
+                        group.cancel_scope.cancel()
+                        return
+                self._rows.finish(index)
+                self.finished += 1
+
+        async with anyio.create_task_group() as group:
+            for _ in range(min(self.concurrency, len(requests))):
+                group.start_soon(worker)
+
+    async def look_up(self, requests: Sequence[Request], *names: str) -> list[tuple[str, ...]]:
+        """Text columns of every row of `requests`, for the requests that follow from them."""
+        if not requests:
+            return []
+        await self.gather(requests)
+        if self.failures and not self.collect:
+            return []
+        return self.frame(requests[0].endpoint).select(names).rows()
+
+    async def chunks(self, request: Request) -> AsyncIterator[Chunk]:
+        """The rows of `request`, page by page."""
+        async for page in self._pages(request):
+            yield Chunk(page.reading, _labelled(page.met, request))
+
+    async def _pages(self, request: Request) -> AsyncIterator[Page]:
+        async for page in pages(self.session.client, request, tally=self.tally):
+            self.tally.rows += page.met.height
+            if self._drift_bytes > 0:
+                self._drift_bytes -= len(page.body)
+                look = partial(undeclared_fields, page.body, request.endpoint, seen=self.unknown_fields)
+                found = await anyio.to_thread.run_sync(look)
+                self.unknown_fields |= found
+                self.session.drift.note(request.endpoint, found)
+            yield page
+
+    @property
+    def foreseen(self) -> int:
+        """The requests this load will take at least: those sent, and one for each that has not begun."""
+        return self.tally.requests + max(self.planned - self.finished, 0)
+
+    def frame(self, endpoint: Endpoint) -> pl.DataFrame:
+        """The wire rows so far, in the order of their requests."""
+        frames = self._rows.all() if self._gathered is endpoint else []
+        return pl.concat(frames, rechunk=False) if frames else _empty(endpoint)
+
+    def failure_frame(self) -> pl.DataFrame:
+        """The columns of `Failures`."""
+        return pl.DataFrame(
+            [(error.customer_id, error.endpoint, str(error), error.status) for error in self.failures],
+            schema=Failures.create_empty().schema,
+            orient="row",
+        )
+
+
+def _labelled(rows: pl.DataFrame, request: Request) -> pl.DataFrame:
+    """`rows` with what they were asked for (whose they are), where the API does not repeat it."""
+    wire = dict(request.endpoint.wire or ())
+    labels = [pl.lit(text).alias(name) for name, text in request.labels.items() if name not in wire]
+    return rows.with_columns_seq(labels) if labels else rows
+
+
+def _empty(endpoint: Endpoint) -> pl.DataFrame:
+    """No rows of what `endpoint` answers, in the very dtypes its pages decode to."""
+    body = b'{"data": []}' if endpoint.is_list else b'{"data": {}}'
+    return decode(body, endpoint).rows.clear()

@@ -1,0 +1,100 @@
+"""Subscriptions and their seats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metronome_analytics import arguments as args
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.loaders.base import Loaders, given, of_contract, request_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import polars as pl
+
+    from metronome_analytics.arguments import Customers, Instant, OnError
+
+
+class SubscriptionLoaders(Loaders):
+    """The loaders of subscriptions."""
+
+    def subscription_quantities(
+        self, customer: Customers, contract_id: str, subscription_id: str, *, on_error: OnError = "raise"
+    ) -> pl.DataFrame:
+        """One row per past quantity and price of a subscription: the columns of `tables.SubscriptionQuantities`."""
+        labels = _of_subscription(customer, contract_id, subscription_id)
+        requests = [request_for("subscription_quantities", labels)]
+        return self._just("subscription_quantities", requests, on_error=on_error, filters=labels)
+
+    def subscription_seats(
+        self,
+        customer: Customers,
+        contract_id: str,
+        subscription_id: str,
+        *,
+        covering_date: Instant | None = None,
+        starting_at: Instant | None = None,
+        ending_before: Instant | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row per period of a subscription's seats: the columns of `tables.SubscriptionSeats`.
+
+        `covering_date` excludes the other two.
+        """
+        args.not_both(covering_date=covering_date, starting_at=starting_at)
+        args.not_both(covering_date=covering_date, ending_before=ending_before)
+        labels = _of_subscription(customer, contract_id, subscription_id)
+        args.window(("starting_at", starting_at), ("ending_before", ending_before))
+        body = {
+            "covering_date": args.optional_rfc3339("covering_date", covering_date),
+            "starting_at": args.optional_rfc3339("starting_at", starting_at),
+            "ending_before": args.optional_rfc3339("ending_before", ending_before),
+        }
+        requests = [request_for("subscription_seats", labels, body=body)]
+        return self._just("subscription_seats", requests, on_error=on_error, filters={**labels, **body})
+
+    def seat_balances(
+        self,
+        customer: Customers,
+        contract_id: str,
+        *,
+        subscription_ids: str | Iterable[str] | None = None,
+        seat_ids: str | Iterable[str] | None = None,
+        include_credits_and_commits: bool = False,
+        include_ledgers: bool = False,
+        covering_date: Instant | None = None,
+        starting_at: Instant | None = None,
+        effective_before: Instant | None = None,
+        skip_missing_seat_ids: bool | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row per seat of a contract: the columns of `tables.SeatBalances`, key `contract_id`, `seat_id`.
+
+        `include_ledgers` needs `include_credits_and_commits`; `covering_date` excludes `starting_at` and
+        `effective_before`. An unknown id among `seat_ids` fails the request unless `skip_missing_seat_ids=True`.
+        """
+        args.not_both(covering_date=covering_date, starting_at=starting_at)
+        args.not_both(covering_date=covering_date, effective_before=effective_before)
+        if include_ledgers and not include_credits_and_commits:
+            raise ArgumentError("include_ledgers needs include_credits_and_commits=True.")
+        labels = of_contract(customer, contract_id)
+        body = given(
+            {
+                "subscription_ids": args.texts("subscription_ids", subscription_ids),
+                "seat_ids": args.texts("seat_ids", seat_ids),
+                "include_credits_and_commits": args.flag("include_credits_and_commits", include_credits_and_commits),
+                "include_ledgers": args.flag("include_ledgers", include_ledgers),
+                "covering_date": args.optional_rfc3339("covering_date", covering_date),
+                "starting_at": args.optional_rfc3339("starting_at", starting_at),
+                "effective_before": args.optional_rfc3339("effective_before", effective_before),
+                "skip_missing_seat_ids": args.flag("skip_missing_seat_ids", skip_missing_seat_ids),
+            }
+        )
+        requests = [request_for("seat_balances", labels, body=body)]
+        return self._just("seat_balances", requests, on_error=on_error, filters={"contract_id": contract_id, **body})
+
+
+def _of_subscription(customer: Customers, contract_id: str, subscription_id: str) -> dict[str, str]:
+    subscription = args.identifier("subscription_id", subscription_id)
+    return {**of_contract(customer, contract_id), "subscription_id": subscription}

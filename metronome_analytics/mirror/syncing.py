@@ -1,0 +1,64 @@
+"""From an account to its mirror: find or make the store, and run one sync on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from metronome_analytics.errors import MirrorMismatch
+from metronome_analytics.mirror.mirror import Mirror
+from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED
+from metronome_analytics.mirror.store import Store
+from metronome_analytics.mirror.sync import CUSTOMERS_PER_BUCKET, Sync
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from metronome_analytics.loaders import AllLoaders
+    from metronome_analytics.mirror.estimate import Estimate
+    from metronome_analytics.mirror.request import SyncRequest
+
+
+def sync_account(
+    loaders: AllLoaders,
+    uri: str | Path,
+    request: SyncRequest,
+    *,
+    tables_as_held: bool,
+    dry_run: bool,
+    storage_options: Mapping[str, str] | None,
+) -> Mirror | Estimate:
+    """Bring the mirror at `uri` up to date, as `Account.sync` says; with `dry_run` only estimate what that takes.
+
+    With `tables_as_held` a mirror that is there keeps the tables it has.
+    """
+    session = loaders.session
+    identity = {"base_url": session.base_url, "environment": session.environment or ""}
+    store = Store.find(uri, LAYOUTS, storage_options=storage_options)
+    if store is not None:
+        _same_place(store.identity, identity, uri)
+        if tables_as_held:
+            held = set(store.snapshot().progress("table")["table"])
+            request = replace(request, tables=tuple(name for name in MIRRORED if name in held) or request.tables)
+    sync = Sync(loaders, request)
+    listing = sync.listing()
+    if dry_run:
+        return sync.estimate(listing, store)
+    if store is None:
+        buckets = max(1, math.ceil(listing.height / CUSTOMERS_PER_BUCKET))
+        store = Store.create(uri, LAYOUTS, identity=identity, buckets=buckets, storage_options=storage_options)
+    with store.writing() as writer:
+        sync.run(listing, store, writer)
+    return Mirror(store)
+
+
+def _same_place(held: Mapping[str, str], here: Mapping[str, str], uri: object) -> None:
+    for what, ours in here.items():
+        theirs = held.get(what, "")
+        if theirs != ours:
+            raise MirrorMismatch(
+                f"The mirror at {uri} is of {what} {theirs!r}, this account's is {ours!r}.",
+                advice="Connect as the mirror was made, or sync to another place.",
+            )

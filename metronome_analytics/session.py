@@ -1,0 +1,163 @@
+"""What every conversation with one account shares: clients and pace, the loop they run on, clock, receipts, drift."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from metronome_analytics import arguments as args
+from metronome_analytics.api.client import Client
+from metronome_analytics.background import Background
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.receipts import DriftLog, ReceiptLog
+from metronome_analytics.settings import journal_path, proxy_of, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    import httpx
+    from pydantic import SecretStr
+
+    from metronome_analytics.progress import ProgressMode
+
+T = TypeVar("T")
+
+
+def utc_now() -> datetime:
+    """The time on this machine."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The times that matter, and how to wait.
+
+    `now` is the account's own time: a simulated account has its own. `wall` is this machine's: how old a plan is.
+    """
+
+    now: Callable[[], datetime] = utc_now
+    wall: Callable[[], datetime] = utc_now
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Connection:
+    """Where an account is and how it may be spoken to; makes its clients."""
+
+    token: SecretStr
+    base_url: str
+    max_requests_per_second: float | None
+    max_concurrency: int
+    timeout: float
+    transport: httpx.AsyncBaseTransport | None = None
+
+    def client(self, *, writes: bool = False) -> Client:
+        """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint."""
+        return Client(
+            self.token,
+            self.base_url,
+            max_requests_per_second=self.max_requests_per_second,
+            max_concurrency=self.max_concurrency,
+            timeout=self.timeout,
+            transport=self.transport,
+            proxy=proxy_of(self.base_url) if self.transport is None else None,
+            writes=writes,
+        )
+
+
+class Session:
+    """One conversation with one account. Loaders, corrections and the mirror are made with it; any thread may use it.
+
+    `client` is shared by all reads, so the pace is the account's, and cannot write.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        environment: str | None = None,
+        allow_writes: bool = False,
+        progress: ProgressMode = "auto",
+        clock: Clock | None = None,
+        journal_path: Callable[[], Path] = journal_path,
+    ) -> None:
+        self.connection = connection
+        self.environment = environment
+        self.allow_writes = allow_writes
+        self.progress: ProgressMode = progress
+        self.clock = clock or Clock()
+        self.journal_path = journal_path
+        self.client = connection.client()
+        self.receipts = ReceiptLog()
+        self.drift = DriftLog()
+        self._background = Background()
+        # Closes at interpreter exit too; holds no reference to the session itself.
+        self._closer = weakref.finalize(self, self._background.close, self.client.aclose)
+
+    @property
+    def base_url(self) -> str:
+        """Where the account is."""
+        return self.connection.base_url
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be sent."""
+        return not self._closer.alive
+
+    def run(self, work: Callable[[], Awaitable[T]], *, tick: Callable[[], None] = lambda: None) -> T:
+        """`await work()` on the session's loop, from any thread; `tick` is called while it lasts."""
+        return self._background.run(work, tick=tick)
+
+    def close(self) -> None:
+        """Let go of every connection and the background thread; again does nothing."""
+        self._closer()
+
+
+def open_session(
+    token: str | SecretStr | None = None,
+    *,
+    base_url: str | None = None,
+    environment: str | None = None,
+    allow_writes: bool = False,
+    max_requests_per_second: float | None = 7.5,
+    max_concurrency: int = 16,
+    timeout: float = 60.0,
+    progress: ProgressMode = "auto",
+    transport: httpx.AsyncBaseTransport | None = None,
+    clock: Clock | None = None,
+    journal_path: Callable[[], Path] = journal_path,
+) -> Session:
+    """A session, its arguments checked; nothing is sent. The environment and `connect()` say what they mean.
+
+    Raises ConfigurationError without a usable token or base URL, ArgumentError for any other argument.
+    """
+    secret, url = read_settings(token, base_url)
+    pace = max_requests_per_second
+    return Session(
+        Connection(
+            secret,
+            url,
+            max_requests_per_second=None if pace is None else _positive("max_requests_per_second", pace),
+            max_concurrency=int(_positive("max_concurrency", max_concurrency)),
+            timeout=_positive("timeout", timeout),
+            transport=transport,
+        ),
+        environment=args.text("environment", environment),
+        allow_writes=bool(args.flag("allow_writes", allow_writes)),
+        progress=progress,
+        clock=clock,
+        journal_path=journal_path,
+    )
+
+
+def _positive(argument: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ArgumentError(f"{argument} must be a positive number, not {value!r}.")
+    if argument == "max_concurrency" and value != int(value):
+        raise ArgumentError(f"{argument} must be a whole number, not {value!r}.")
+    return value

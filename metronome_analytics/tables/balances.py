@@ -1,0 +1,143 @@
+"""Commits and credits, their ledgers and segments, and net balances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dataframely as dy
+import polars as pl
+
+from metronome_analytics.api.wire import balances as wire
+from metronome_analytics.arguments import frame_with
+from metronome_analytics.tables import columns as c
+from metronome_analytics.tables.flatten import flatten
+
+if TYPE_CHECKING:
+    from metronome_analytics.tables.columns import Frame
+
+__all__ = [
+    "Balances",
+    "Ledger",
+    "NetBalances",
+    "Segments",
+    "ledger",
+    "segments",
+]
+
+
+class Balances(dy.Schema):
+    """One row per commit or credit. Key: `customer_id`, `id`. `type` is PREPAID, POSTPAID or CREDIT.
+
+    `balance` is what is accessible now, in the unit of `credit_type_name`: expired and future segments count zero,
+    deductions of draft invoices are already off, and it never goes below zero while the ledger may. `contract_id` is
+    null for a balance at customer level. `created_at` may be missing for credits. `rolled_over_from_commit_id` and
+    `recurring_commit_id` hold the credit's id for credits, as in the Data Export.
+    """
+
+    id = c.key()
+    customer_id = c.key()
+    type = c.text()
+    name = c.text()
+    description = c.text()
+    priority = c.number()
+    product_id = c.text("product.id")
+    product_name = c.text("product.name")
+    contract_id = c.text("contract.id")
+    invoice_contract_id = c.text("invoice_contract.id")
+    rate_type = c.text()
+    credit_type_id = c.text("access_schedule.credit_type.id")
+    credit_type_name = c.text("access_schedule.credit_type.name")
+    access_type = c.text("access_schedule.access_type")
+    amount = c.amount()
+    balance = c.amount()
+    cost_basis = c.number()
+    rollover_fraction = c.number()
+    rolled_over_from_commit_id = c.text(("rolled_over_from.commit_id", "rolled_over_from.credit_id"))
+    rolled_over_from_contract_id = c.text("rolled_over_from.contract_id")
+    recurring_commit_id = c.text(("recurring_commit_id", "recurring_credit_id"))
+    subscription_config = c.nested(wire.BALANCE, "subscription_config")
+    applicable_product_ids = c.nested(wire.BALANCE, "applicable_product_ids")
+    applicable_product_tags = c.nested(wire.BALANCE, "applicable_product_tags")
+    applicable_contract_ids = c.nested(wire.BALANCE, "applicable_contract_ids")
+    specifiers = c.nested(wire.BALANCE, "specifiers")
+    hierarchy_child_access = c.nested(wire.BALANCE, "hierarchy_configuration.child_access")
+    spend_tracker_attributes = c.nested(wire.BALANCE, "spend_tracker_attributes")
+    uniqueness_key = c.text()
+    netsuite_sales_order_id = c.text()
+    salesforce_opportunity_id = c.text()
+    created_at = c.instant()
+    created_by = c.text()
+    archived_at = c.instant()
+    custom_fields = c.mapping()
+    access_schedule = c.nested(wire.BALANCE, "access_schedule")
+    invoice_schedule = c.nested(wire.BALANCE, "invoice_schedule")
+    ledger = c.nested(wire.BALANCE, "ledger")
+
+
+class Ledger(dy.Schema):
+    """One row per ledger entry. Key: `balance_id`, `entry_index` (from 0, API order: an entry has no id).
+
+    `amount` is signed as the API signs it: grants positive, deductions negative. Traps: a draft invoice's deduction
+    is dated in the future; manual entries, postpaid initial balances, true-ups and postpaid expirations carry no
+    `segment_id`; `contract_id` is the contract whose invoice drew, not the balance's own.
+    """
+
+    customer_id = c.text()
+    balance_id = c.key("id")
+    balance_type = c.text("type")
+    entry_index = c.index()
+    type = c.text("item.type")
+    timestamp = c.instant("item.timestamp")
+    amount = c.amount("item.amount")
+    segment_id = c.text("item.segment_id")
+    invoice_id = c.text("item.invoice_id")
+    contract_id = c.text("item.contract_id")
+    new_contract_id = c.text("item.new_contract_id")
+    reason = c.text("item.reason")
+    credit_type_id = c.text()
+    credit_type_name = c.text()
+
+
+class Segments(dy.Schema):
+    """One row per access schedule item. Key: `balance_id`, `segment_id`.
+
+    Access runs from `starting_at` to `ending_before`, exclusive.
+    """
+
+    customer_id = c.text()
+    balance_id = c.key("id")
+    balance_type = c.text("type")
+    segment_id = c.key("item.id")
+    amount = c.amount("item.amount")
+    starting_at = c.instant("item.starting_at")
+    ending_before = c.instant("item.ending_before")
+    credit_type_id = c.text()
+    credit_type_name = c.text()
+
+
+class NetBalances(dy.Schema):
+    """One row per customer. Key: `customer_id`, `credit_type_id`. `balance` is in the unit of that credit type."""
+
+    customer_id = c.key()
+    credit_type_id = c.key()
+    balance = c.amount()
+
+
+def ledger(balances: Frame) -> Frame:
+    """One row per ledger entry of `account.balances()`, `commits()` or `credits()`.
+
+    Returns the columns of `Ledger` (key `balance_id`, `entry_index`), in API order; amounts keep the API's sign and
+    unit. A balance loaded with `include_ledgers=False` has no rows. Raises ArgumentError when there is no `ledger`.
+    """
+    frame_with(balances, "balances", "ledger")
+    return flatten(balances, Ledger, pl.col("ledger"), index="entry_index")
+
+
+def segments(balances: Frame) -> Frame:
+    """One row per access schedule item of `account.balances()`, `commits()` or `credits()`.
+
+    Returns the columns of `Segments` (key `balance_id`, `segment_id`). Raises ArgumentError when there is no
+    `access_schedule`.
+    """
+    frame_with(balances, "balances", "access_schedule")
+    return flatten(balances, Segments, pl.col("access_schedule").struct.field("schedule_items"))
