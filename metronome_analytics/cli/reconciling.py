@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import polars as pl
 from cyclopts import Parameter
 from rich.text import Text
 
 from metronome_analytics.analysis import reconcile as reconciled
+from metronome_analytics.analysis.closing import close
 from metronome_analytics.cli import exits, findings
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import every_customer, every_net_balance
@@ -20,16 +23,18 @@ from metronome_analytics.cli.printing import count, say, screen
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.external import DecimalMark  # noqa: TC001  # cyclopts reads the annotations
 from metronome_analytics.tables import Receipts
+from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    import polars as pl
     from rich.console import Console
 
     from metronome_analytics.account import Account
     from metronome_analytics.analysis import Reconciliation
+    from metronome_analytics.analysis.closing import Close
+    from metronome_analytics.mirror.mirror import Mirror
 
 
 def reconcile(
@@ -49,6 +54,7 @@ def reconcile(
 ) -> int:
     """Reconcile a month: check its invoices and every balance, and write a workbook and an HTML page.
 
+    Of a month that is over the reports show the balances at its end, 24:00 UTC of its last day, and its own ledger.
     The whole account is loaded, because the ledger an invoice is checked against holds every month. The token is read
     from METRONOME_BEARER_TOKEN; there is no option for it.
 
@@ -111,6 +117,14 @@ def reconcile(
         )
         findings.show(console, found, loaded.customers, loaded.invoices)
         report = _Report(f"reconciliation-{month}", f"Reconciliation of {month}", filters, as_of)
+        closed = books.close(start, end) if end <= as_of else None
+        if closed is not None:
+            filters["Balances and ledger"] = f"as of the end of {month} (24:00 UTC); what moved in it"
+            filters["Checks"] = f"of the books as read at {as_of:%Y-%m-%d %H:%M} UTC"
+            loaded, report = (
+                replace(loaded, balances=closed.balances),
+                replace(report, as_of=end, entries=closed.ledger),
+            )
         files = report.write(folder, loaded, chosen, found, books.receipts)
     say(console, "", f"Wrote {', '.join(files)} into", Text(str(out), style="bold"), found.headline)
     return exits.of_verdict(found.verdict)
@@ -151,6 +165,26 @@ class _Books:
     environment: str | None
     as_of: datetime
     receipts: pl.DataFrame
+    days_of: Callable[[list[str], datetime, datetime], pl.DataFrame | None]
+    """Daily breakdowns of some customers; None where there are none to be had."""
+
+    def close(self, start: datetime, end: datetime) -> Close:
+        """The close of a month. Days are loaded only of customers whose billing periods lie on both sides of one."""
+        status, begins, ends = (pl.col(name) for name in ("status", "start_timestamp", "end_timestamp"))
+        across = [(begins < edge) & (edge < ends) for edge in (start, end)]
+        split = self.loaded.invoices.filter((status != InvoiceStatus.VOID) & pl.any_horizontal(across))
+        days = None
+        if split.height:
+            ids = split["customer_id"].unique(maintain_order=True).to_list()
+            days = self.days_of(ids, *split.select(begins.min(), ends.max()).row(0))
+        return close(
+            self.loaded.balances,
+            starting=start,
+            ending=end,
+            loaded_at=self.as_of,
+            invoices=self.loaded.invoices,
+            breakdowns=days,
+        )
 
 
 @contextmanager
@@ -161,7 +195,14 @@ def _books(
     if mirror is None:
         with opened(environment, base_url, pace, demo=demo) as (account, as_of):
             loaded = _load(account)
-            yield _Books(loaded, repr(account), account.environment, as_of, account.receipts)
+            yield _Books(
+                loaded,
+                repr(account),
+                account.environment,
+                as_of,
+                account.receipts,
+                lambda ids, first, last: account.invoice_breakdowns(ids, starting_on=first, ending_before=last),
+            )
         return
     if demo:
         raise ArgumentError("mirror and demo exclude each other: sync --demo makes a mirror of the simulated account.")
@@ -176,7 +217,15 @@ def _books(
         held.environment,
         newest(held),
         Receipts.create_empty(),
+        partial(_mirrored_days, held),
     )
+
+
+def _mirrored_days(held: Mirror, ids: list[str], first: datetime, last: datetime) -> pl.DataFrame | None:
+    if "invoice_breakdowns" not in held.completeness["table"]:
+        return None
+    begins = pl.col("breakdown_start_timestamp")
+    return held.invoice_breakdowns().filter(pl.col("customer_id").is_in(ids), begins >= first, begins < last).collect()
 
 
 def _load(account: Account) -> _Loaded:
@@ -195,6 +244,7 @@ class _Report:
     title: str
     filters: Mapping[str, str]
     as_of: datetime
+    entries: pl.DataFrame | None = None
 
     def write(
         self,
@@ -214,6 +264,7 @@ class _Report:
             "reconciliation": found,
             "receipts": receipts,
             "as_of": self.as_of,
+            "entries": self.entries,
             "filters": self.filters,
             "title": self.title,
         }

@@ -69,6 +69,7 @@ class Books:
         receipts: Given | None,
         as_of: Instant,
         filters: Mapping[str, object] | None,
+        entries: Given | None = None,
     ) -> Books:
         """The books of what a report was given; ArgumentError for frames of another kind."""
         at = required_instant("as_of", as_of)
@@ -88,7 +89,7 @@ class Books:
             invoices=bills,
             lines=_told(lines, names, units).join(kinds, on="invoice_id", how="left", maintain_order="left"),
             balances=_told(_used(held, at), names, units),
-            ledger=_told(_entries(held), names, units),
+            ledger=_told(_entries(held, entries), names, units),
             checks=_told(checks, names, units),
             summary=_unit(summary, units),
             receipts=None if receipts is None else receipts.lazy().collect(),
@@ -142,10 +143,11 @@ def _used(balances: pl.DataFrame, at: datetime) -> pl.DataFrame:
     return balances.join(use, on=["customer_id", "id"], how="left", maintain_order="left")
 
 
-def _entries(balances: pl.DataFrame) -> pl.DataFrame:
+def _entries(balances: pl.DataFrame, shown: Given | None) -> pl.DataFrame:
     names = balances.select(
         "customer_id",
         pl.col("id").alias("balance_id"),
         optional(balances.columns, "name").alias("balance_name"),
     ).unique(["customer_id", "balance_id"], keep="first")
-    return ledger(balances).join(names, on=["customer_id", "balance_id"], how="left", maintain_order="left")
+    booked = ledger(balances) if shown is None else checked(shown, "entries", "balance_id", "amount").collect()
+    return booked.join(names, on=["customer_id", "balance_id"], how="left", maintain_order="left")

@@ -56,6 +56,7 @@ def html(
     receipts: Given | None = None,
     history: Given | None = None,
     as_of: Instant,
+    entries: Given | None = None,
     filters: Mapping[str, object] | None = None,
     title: str = "Metronome report",
     charts: bool = True,
@@ -81,6 +82,7 @@ def html(
         receipts=receipts,
         as_of=as_of,
         filters=filters,
+        entries=entries,
     )
     # great_tables and altair are slow to import.
     from metronome_analytics.reports import parts, pictures  # noqa: PLC0415  # as said

@@ -39,6 +39,7 @@ def workbook(
     reconciliation: Reconciliation | None = None,
     receipts: Given | None = None,
     as_of: Instant,
+    entries: Given | None = None,
     filters: Mapping[str, object] | None = None,
     title: str = "Metronome report",
 ) -> Path:
@@ -46,7 +47,8 @@ def workbook(
 
     Sheets: Summary, Invoices, Line items, Balances, Ledger, Checks, Exceptions, Notes. `invoices` and `balances` are
     the frames of `account.invoices()` and `account.balances()`, `customers` gives names, `reconciliation` is what
-    `reconcile()` found, `receipts` are `account.receipts`, and `filters` says in the notes what was selected.
+    `reconcile()` found, `entries` are the ledger entries to show (those of `balances` unless given), `receipts` are
+    `account.receipts`, and `filters` says in the notes what was selected.
     An amount is in major units with its currency beside the API's own number, and as text too where it has more than
     the 15 digits Excel keeps; nothing is rounded. The Summary's totals are live formulas, per currency and kind.
     Times are UTC. A sheet of more than 1,048,575 rows is continued on another. Raises ArgumentError for frames of
@@ -62,6 +64,7 @@ def workbook(
         receipts=receipts,
         as_of=as_of,
         filters=filters,
+        entries=entries,
     )
     parts = {
         "Invoices": sheets.sheet("Invoices", books.invoices, sheets.INVOICES),

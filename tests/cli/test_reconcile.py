@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -153,6 +153,30 @@ def test_a_mirror_and_the_account_check_the_same_net_balances(
         held = account.balances(everyone["id"], include_archived=True)
     assert set(held["customer_id"]) < set(everyone["id"])
     assert sum(int(line.split()[-4]) for line in live) >= everyone.height
+
+
+def test_the_reports_of_a_closed_month_show_its_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The balances at its last instant and the ledger of the month; of the running month, the books as they are."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(ma, "demo", partial(ma.demo, customers=6))
+    for name in ("workbook", "html"):
+        monkeypatch.setattr(reports, name, lambda path, **what: (path.touch(), given.update(what)))
+    assert run("--month", "2026-10", "--demo", "--out", str(tmp_path)) == 0
+    end = datetime(2026, 11, 1, tzinfo=UTC)
+    assert given["as_of"] == end
+    assert given["entries"]["timestamp"].is_between(START, end).all()
+    assert ma.ledger(given["balances"])["timestamp"].max() <= end
+    assert "24:00 UTC" in given["filters"]["Balances and ledger"]
+    with ma.demo(as_of=end) as account:
+        then = account.balances(account.customers()["id"])
+    begun = ma.segments(then).filter(starting_at=end)["balance_id"]  # November's
+    both = (
+        given["balances"].join(then.select("id", api="balance"), on="id").filter(~pl.col("id").is_in(begun.implode()))
+    )
+    assert both.height > 5
+    assert both.filter(pl.col("balance") != pl.col("api")).is_empty()
+    assert run("--month", "2026-11", "--demo", "--out", str(tmp_path)) == 3
+    assert (given["as_of"], given["entries"]) == (AS_OF, None)
 
 
 @pytest.mark.usefixtures("environment")
