@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if module not in EXTRAS["cli"]:
             raise
         sys.stderr.write(f"metronome-analytics: {missing('cli', module)}\n")
-        return 1
+        return 2  # as `cli.exits` has it, which is not there either
     return run(arguments)
 
 

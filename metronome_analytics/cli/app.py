@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 from rich.text import Text
 
 from metronome_analytics import __version__
 from metronome_analytics.account import connect
 from metronome_analytics.catalogue import catalogue
+from metronome_analytics.cli import exits
 from metronome_analytics.cli.entries import entries, journal
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import TABLES, TableName, Wish
@@ -38,6 +39,7 @@ app = App(
     help="Every customer, invoice, cost, commit, credit and balance ledger of a Metronome account as exact tables.",
     version=__version__,
     suppress_keyboard_interrupt=False,
+    help_epilogue=exits.HELP,
 )
 
 app.command(entries)
@@ -47,16 +49,18 @@ app.command(sync)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Our own errors and the system's become one message on stderr and exit code 1."""
+    """Run one command; its exit code. Our own errors and the system's become one message on stderr."""
     try:
         with readable_log():
-            app(arguments, result_action="return_none")
+            code = app(arguments, result_action="return_value", exit_on_error=False)
+    except CycloptsError:  # it has said what is wrong with the arguments
+        return exits.CANNOT
     except (MetronomeError, OSError) as error:
         say(screen(stderr=True), f"metronome-analytics: {_message(error)}")
-        return 1
+        return exits.CANNOT
     except KeyboardInterrupt:
-        return 130
-    return 0
+        return exits.INTERRUPTED
+    return exits.DONE if code is None else int(code)
 
 
 @app.command
@@ -172,6 +176,7 @@ def endpoints() -> None:
 
 def _run(account: Account, wish: Wish, folder: Folder, *, chart: bool, mirror: bool = False) -> None:
     console = screen()
+    folder.try_out()
     say(console, Text(f"{account!r} as of {wish.as_of:%Y-%m-%d %H:%M} UTC{wish.limits}", style="dim"))
     try:
         tables = fill(account, wish, folder)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from rich.text import Text
 
-from metronome_analytics.analysis.checks.verdicts import NOT_CHECKED, WARNING, WORDS, in_words
+from metronome_analytics.analysis.checks.verdicts import NOT_CHECKED, WARNING, WORDS
 from metronome_analytics.cli.printing import cut, grid, heading, plain, say, show_table
 from metronome_analytics.tables.money import amount_text, currency_told_apart
 from metronome_analytics.wording import count
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
 
 MOST = 20
 """Failures and reasons that are printed; the reports have them all."""
-
-
-def verdict(found: Reconciliation) -> str:
-    """One line: whether the books tie out."""
-    counted = f"{in_words(found.checks)}."
-    if not found.ok:
-        return f"Does not tie out: {counted}"
-    if not found.complete:
-        return f"Nothing failed, but not everything could be checked: {counted}"
-    return f"Ties out: {counted}"
 
 
 def show(console: Console, found: Reconciliation, customers: pl.DataFrame, invoices: pl.DataFrame) -> None:

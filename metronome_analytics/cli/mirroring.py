@@ -10,6 +10,7 @@ import polars as pl
 from cyclopts import Parameter
 from rich.text import Text
 
+from metronome_analytics.cli import exits
 from metronome_analytics.cli.options import Many, opened
 from metronome_analytics.cli.printing import grid, heading, say, screen
 from metronome_analytics.mirror.estimate import Estimate
@@ -37,7 +38,7 @@ def sync(
     environment: str | None = None,
     base_url: str | None = None,
     max_requests_per_second: float = 7.5,
-) -> None:
+) -> int:
     """Mirror an account as Delta Lake tables: everything the first time, then what may have changed.
 
     Stopped in any way it goes on where it was the next time. The token is read from METRONOME_BEARER_TOKEN; there is
@@ -82,8 +83,10 @@ def sync(
         )
     if isinstance(done, Estimate):
         show_estimate(console, done)
-    else:
-        show_mirror(console, done)
+        return exits.DONE
+    show_mirror(console, done)
+    failed = done.completeness["failed"].sum() > 0
+    return exits.PARTIAL if failed or (customer is None and not done.is_complete) else exits.DONE
 
 
 def show_estimate(console: Console, estimate: Estimate) -> None:

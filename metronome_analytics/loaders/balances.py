@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from metronome_analytics.arguments import Customers, Instant, OnError
 
 
+def net_balance_units(held: Iterable[str]) -> tuple[str | None, ...]:
+    """The credit types in which a customer's net balance is asked for, of those its commits and credits are in.
+
+    One call answers for one credit type. A customer without any is asked for in the API's default, USD (None): that
+    it is zero there too is the only proof that no balance was left out.
+    """
+    return tuple(dict.fromkeys(held)) or (None,)
+
+
 class BalanceLoaders(Loaders):
     """The loaders of balances."""
 

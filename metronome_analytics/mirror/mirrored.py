@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics import arguments as args
-from metronome_analytics.loaders.base import bounds, request_for
+from metronome_analytics.loaders.balances import net_balance_units
+from metronome_analytics.loaders.base import bounds, given, request_for
 from metronome_analytics.loaders.invoices import BREAKDOWN_SPAN
 from metronome_analytics.mirror.layout import Layout
 from metronome_analytics.tables.columns import key_of
@@ -141,9 +142,10 @@ def credit_types(balances: pl.DataFrame) -> list[str]:
 
 
 def _net_balances(id_: str, span: Span) -> list[Request]:
-    # One call answers for one credit type, USD unless another is named.
-    bodies: list[dict[str, object]] = [{"credit_type_id": each} for each in span.credit_types] or [{}]
-    return [request_for("net_balances", {"customer_id": id_}, body=body) for body in bodies]
+    return [
+        request_for("net_balances", {"customer_id": id_}, body=given({"credit_type_id": unit}))
+        for unit in net_balance_units(span.credit_types)
+    ]
 
 
 def _invoices(id_: str, _: Span) -> list[Request]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from metronome_analytics.analysis.checks.verdicts import FAIL, NOT_CHECKED, counts, in_words
+from metronome_analytics.analysis.checks.verdicts import in_words
+from metronome_analytics.analysis.verdict import DIFFERS, TIES_OUT
 from metronome_analytics.arguments import file_to_write
 from metronome_analytics.extras import need
 from metronome_analytics.reports.notes import COUNTED, ROUNDING, UNITS, made_by, receipt_lines
@@ -104,17 +105,12 @@ def _head(report: Report, title: str) -> list[str]:
 
 
 def _verdict(report: Report) -> str:
-    found = counts(report.checks)
-    if not report.reconciled:
-        kind, text = "unsure", "Not reconciled."
-    elif found[FAIL]:
-        kind, text = "fail", f"{found[FAIL]:,} of {report.checks.height:,} checks failed."
-    elif found[NOT_CHECKED]:
-        kind, text = "unsure", "Nothing failed, but not everything could be checked."
-    else:
-        kind, text = "pass", "Everything was checked and ties out."
-    if report.reconciled:
-        text = f"{text} {in_words(report.checks)}."
+    kind = {TIES_OUT: "pass", DIFFERS: "fail"}.get(report.verdict or "", "unsure")
+    text = report.headline
+    if report.verdict == TIES_OUT:
+        text = f"Everything was checked and ties out. {in_words(report.checks)}."
+    elif report.verdict == DIFFERS:
+        text = f"{report.exceptions.height:,} of {report.checks.height:,} checks failed. {in_words(report.checks)}."
     return f'<div class="verdict {kind}">{escape(text)}</div>'
 
 

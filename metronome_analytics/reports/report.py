@@ -44,6 +44,7 @@ class Contents(TypedDict, total=False):
     receipts: Given | None
     as_of: Required[Instant]
     filters: Mapping[str, object] | None
+    entries: Given | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class Report:
     checks: pl.DataFrame
     summary: pl.DataFrame
     receipts: pl.DataFrame | None = None
-    reconciled: bool = False
+    verdict: str | None = None
+    headline: str = "Not reconciled."
     filters: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -69,6 +71,11 @@ class Report:
     def of_verdict(self, verdict: str) -> pl.DataFrame:
         """The checks of one verdict."""
         return self.checks.filter(pl.col("verdict") == verdict)
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether a reconciliation was given."""
+        return self.verdict is not None
 
     @classmethod
     def of(
@@ -81,6 +88,7 @@ class Report:
         receipts: Given | None = None,
         as_of: Instant,
         filters: Mapping[str, object] | None = None,
+        entries: Given | None = None,
     ) -> Report:
         """The report of its `Contents`; ArgumentError for frames of another kind."""
         at = required_instant("as_of", as_of)
@@ -100,13 +108,17 @@ class Report:
             invoices=bills,
             lines=_named(lines, names, units).join(kinds, on="invoice_id", how="left", maintain_order="left"),
             balances=_named(_used(held, at), names, units),
-            ledger=_named(_entries(held), names, units),
+            ledger=_named(_entries(held, entries), names, units),
             checks=_named(checks, names, units),
             summary=_unit(summary, units),
             receipts=None if receipts is None else receipts.lazy().collect(),
-            reconciled=reconciliation is not None,
+            **({} if reconciliation is None else _found(reconciliation)),
             filters=dict(filters or {}),
         )
+
+
+def _found(reconciliation: Reconciliation) -> dict[str, str]:
+    return {"verdict": reconciliation.verdict, "headline": reconciliation.headline}
 
 
 def _names(customers: Given | None) -> pl.DataFrame:
@@ -150,10 +162,11 @@ def _used(balances: pl.DataFrame, at: datetime) -> pl.DataFrame:
     return balances.join(use, on=["customer_id", "id"], how="left", maintain_order="left")
 
 
-def _entries(balances: pl.DataFrame) -> pl.DataFrame:
+def _entries(balances: pl.DataFrame, shown: Given | None) -> pl.DataFrame:
     names = balances.select(
         "customer_id",
         pl.col("id").alias("balance_id"),
         optional(balances.columns, "name").alias("balance_name"),
     ).unique(["customer_id", "balance_id"], keep="first")
-    return ledger(balances).join(names, on=["customer_id", "balance_id"], how="left", maintain_order="left")
+    booked = ledger(balances) if shown is None else checked(shown, "entries", "balance_id", "amount").collect()
+    return booked.join(names, on=["customer_id", "balance_id"], how="left", maintain_order="left")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from metronome_analytics.analysis.checks.verdicts import in_words
 from metronome_analytics.arguments import file_to_write
 from metronome_analytics.extras import need
 from metronome_analytics.reports.notes import notes
@@ -36,7 +35,8 @@ def workbook(path: str | Path, *, title: str = "Metronome report", **contents: U
 
     Sheets: Summary, Invoices, Line items, Balances, Ledger, Checks, Exceptions, Notes. `invoices` and `balances` are
     the frames of `account.invoices()` and `account.balances()`, `customers` gives names, `reconciliation` is what
-    `reconcile()` found, `receipts` are `account.receipts`, and `filters` says in the notes what was selected.
+    `reconcile()` found, `entries` are the ledger entries to show (those of `balances` unless given), `receipts` are
+    `account.receipts`, and `filters` says in the notes what was selected.
     An amount is in major units with its currency beside the API's own number, and as text too where it has more than
     the 15 digits Excel keeps; nothing is rounded. The Summary's totals are live formulas, per currency and kind.
     Times are UTC. A sheet of more than 1,048,575 rows is continued on another. Raises ArgumentError for frames of
@@ -134,7 +134,7 @@ class _WorkbookWriter:
             f"As of {report.as_of:%Y-%m-%d %H:%M} UTC",
             *(f"{key}: {value}" for key, value in report.filters.items()),
         ]
-        lines.append(_verdict(report))
+        lines.append(report.headline)
         for row, line in enumerate(lines, start=1):
             sheet.write_string(row, 0, line, quiet)
         row = len(lines) + 2
@@ -189,12 +189,6 @@ def amount_format(unit: str | None, digits: str = _DIGITS) -> str:
     """How an amount looks: its currency's code before it, every digit that is there, red when negative."""
     code = f"[${unit}] " if unit is not None and _CODE.fullmatch(unit) else ""
     return f"{code}{digits};[Red]-{code}{digits}"
-
-
-def _verdict(report: Report) -> str:
-    if not report.reconciled:
-        return "Not reconciled."
-    return f"Checks: {in_words(report.checks)}."
 
 
 def _widths(frame: pl.DataFrame) -> dict[Any, int]:

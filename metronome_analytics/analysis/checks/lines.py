@@ -14,7 +14,7 @@ NEEDED = (
 
 _READ = (
     *("invoice_adjustments", "plan_id", "corrected_invoice_id", "constituent_invoices", "external_invoice"),
-    "billing_provider_invoice_id",
+    *("billing_provider_invoice_id", "regenerated_from_invoice_id"),
 )
 """What the checks read of an invoice where the frame has it."""
 
