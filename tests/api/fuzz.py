@@ -113,8 +113,8 @@ class _Object(list[Any]):
 def _answer(dice: Random, endpoint: Endpoint) -> _Object:
     """An answer as the API declares it."""
     assert endpoint.wire is not None
-    row = lambda: _value(dice, endpoint.wire, 0)  # noqa: E731  # a name for what is called in two places
-    data: Any = [row() for _ in range(dice.randint(0, 3))] if endpoint.is_list else row()
+    rows = [_value(dice, endpoint.wire, 0) for _ in range(dice.randint(0, 3) if endpoint.is_list else 1)]
+    data: Any = rows if endpoint.is_list else rows[0]
     cursor: Any = dice.choice((None, "", _text(dice)))
     for name in reversed(endpoint.cursor.answered):
         cursor = _Object([[name, cursor]])
