@@ -112,11 +112,16 @@ def _mistyped(fields: Fields) -> list[str]:
 
 
 def _mistyped_texts(fields: Fields) -> list[str]:
-    """Match a list of texts with something else in it, which polars would take for a text."""
-    lists = pl.List(pl.String())
-    names = {name for name, dtype in fields if dtype == lists}
-    text = rf"{_SPACE}{_TEXT}{_SPACE},"
-    return [rf'(?:{_any_of(names)})"{_COLON}\[(?:{text})*{_SPACE}[-0-9tf]'] if names else []
+    """Match a list of texts, or of lists of them, with something else in it, which polars would take for one."""
+    item = rf"{_SPACE}(?:{_TEXT}|null){_SPACE}"
+    wrong = rf"\[(?:{item},)*{_SPACE}[-0-9tf]"
+    right = rf"{_SPACE}(?:null|\[(?:{item}(?:,{item})*|{_SPACE})\]){_SPACE}"
+    patterns = (
+        (pl.List(pl.String()), wrong),
+        (pl.List(pl.List(pl.String())), rf'\[(?:{right},)*{_SPACE}(?:{wrong}|[-0-9tf"])'),
+    )
+    found = ((_any_of({name for name, dtype in fields if dtype == lists}), wrong) for lists, wrong in patterns)
+    return [rf'(?:{names})"{_COLON}{wrong}' for names, wrong in found if names]
 
 
 def _mistyped_entries(fields: Fields) -> list[str]:
