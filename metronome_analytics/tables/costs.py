@@ -20,7 +20,6 @@ __all__ = [
     "Costs",
     "DailyCosts",
     "cost_lines",
-    "daily_costs",
 ]
 
 
