@@ -7,6 +7,8 @@
 
 from lazy_loader import attach_stub
 
+__version__ = "0.2.0"
+
 # The names and their homes stand in __init__.pyi, once. Each is imported when it is first used, so that the import
 # itself is quick, and type checkers and editors know every signature before.
 __getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

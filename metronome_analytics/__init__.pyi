@@ -11,6 +11,7 @@ from .analysis import balance_lint as balance_lint
 from .analysis import burn_down as burn_down
 from .analysis import drain_order as drain_order
 from .analysis import forecast as forecast
+from .analysis import invoiced as invoiced
 from .analysis import reconcile as reconcile
 from .analysis import utilisation as utilisation
 from .corrections import BalanceEntry as BalanceEntry
@@ -48,7 +49,10 @@ from .tables import contract_credits as contract_credits
 from .tables import cost_lines as cost_lines
 from .tables import ledger as ledger
 from .tables import line_items as line_items
+from .tables import major_units as major_units
 from .tables import overrides as overrides
 from .tables import scheduled_charges as scheduled_charges
 from .tables import segments as segments
 from .tables import subscriptions as subscriptions
+
+__version__: str

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from difflib import get_close_matches
 from typing import Any, Literal, Protocol
 
 import polars as pl
 
+from metronome_analytics import periods
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.wording import nearest
 
 Instant = datetime | date | str
 OnError = Literal["raise", "collect"]
@@ -138,9 +138,9 @@ def asked_window(
     if sum(way is not None for way in ways) > 1:
         raise ArgumentError("month, period, and starting_on with ending_before exclude each other.")
     if month is not None:
-        return named_period("month", month)
+        return periods.named("month", month)
     if period is not None:
-        starting_on, ending_before = _ends(period)
+        starting_on, ending_before = periods.ends(period)
     return window(("starting_on", starting_on), ("ending_before", ending_before))
 
 
@@ -157,35 +157,6 @@ def required_window(
             f"{'starting_on' if start is None else 'ending_before'} is needed here.",
             advice='Give both ends, or month="2026-10", or period= (a PeriodPicker or both ends).',
         )
-    return start, end
-
-
-_MONTH = re.compile(r"(?!0000)(\d{4})-(0[1-9]|1[0-2])")
-_QUARTER = re.compile(r"(?!0000)(\d{4})-[Qq]([1-4])")
-
-
-def named_period(argument: str, name: str) -> tuple[datetime, datetime]:
-    """Both ends of a month ("2026-10") or a quarter ("2026-Q4") in UTC."""
-    text = name.strip() if isinstance(name, str) else ""
-    if (found := _QUARTER.fullmatch(text)) is not None:
-        first, length = int(found[1]) * 12 + 3 * int(found[2]) - 3, 3
-    elif (found := _MONTH.fullmatch(text)) is not None:
-        first, length = int(found[1]) * 12 + int(found[2]) - 1, 1
-    else:
-        raise ArgumentError(f"{argument}={name!r} is no month.", advice='Write "2026-10", or "2026-Q4" for a quarter.')
-    start, end = (datetime(at // 12, at % 12 + 1, 1, tzinfo=UTC) for at in (first, first + length))
-    return start, end
-
-
-def _ends(period: Period) -> tuple[Instant, Instant]:
-    chosen = period if isinstance(period, tuple | list) else getattr(period, "value", period)
-    if chosen is None:
-        raise ArgumentError("period: nothing is chosen in the picker yet.")
-    if not isinstance(chosen, tuple | list) or len(chosen) != 2 or None in chosen:
-        raise ArgumentError(
-            f"period cannot be {chosen!r}.", advice='Pass a PeriodPicker or both ends: ("2026-10-01", "2026-10-15").'
-        )
-    start, end = chosen
     return start, end
 
 
@@ -248,19 +219,13 @@ def choice(argument: str, value: str | None, *choices: str) -> str | None:
     """`value` as it stands in `choices`, whatever its case; None stays None."""
     if value is None:
         return None
-    for allowed in choices:
+    words = [str(word) for word in choices]
+    for allowed in words:
         if isinstance(value, str) and value.lower() == allowed.lower():
             return allowed
     raise ArgumentError(
-        f"{argument} must be one of {', '.join(map(repr, choices))}, not {value!r}.", advice=nearest(value, choices)
+        f"{argument} must be one of {', '.join(map(repr, words))}, not {value!r}.", advice=nearest(value, words)
     )
-
-
-def nearest(value: object, known: Iterable[str]) -> str | None:
-    """Which of `known` was meant, as a piece of advice; None where nothing is near."""
-    spelt = {name.casefold(): name for name in known}
-    meant = get_close_matches(str(value).casefold(), spelt, n=1)
-    return f"Did you mean {spelt[meant[0]]!r}?" if meant else None
 
 
 def growing(argument: str, value: str | None, *known: str) -> str | None:
@@ -303,6 +268,28 @@ def choices(argument: str, values: str | Iterable[str] | None, *allowed: str) ->
     """Each of `values` as it stands in `allowed`, whatever its case."""
     given = texts(argument, values)
     return None if given is None else [found for value in given if (found := choice(argument, value, *allowed))]
+
+
+def whole_number(argument: str, value: object, *, least: int = 0) -> int:
+    """`value`, which must be a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        bound = {0: " that is not negative", 1: " above zero"}.get(least, f" of at least {least}")
+        raise ArgumentError(f"{argument} must be a whole number{bound}, not {value!r}.")
+    return value
+
+
+def frame_with(frame: object, argument: str, *needed: str, source: str | None = None) -> pl.Schema:
+    """The schema of `frame`, which must be a polars frame with the columns `needed`; `source` is who returns such."""
+    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
+        raise ArgumentError(f"{argument} must be a polars DataFrame or LazyFrame, not {type(frame).__name__}.")
+    schema = frame.collect_schema()
+    missing = [name for name in needed if name not in schema]
+    if missing:
+        raise ArgumentError(
+            f"{argument} has no column {', '.join(map(repr, missing))}.",
+            advice=f"Pass the frame as {source or f'account.{argument}()'} returned it.",
+        )
+    return schema
 
 
 def an_object(argument: str, value: Mapping[str, object] | None, *fields: str) -> dict[str, object] | None:

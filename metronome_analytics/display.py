@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.analysis.units import amount_text, time_text
-from metronome_analytics.errors import ArgumentError, ConfigurationError
+from metronome_analytics.arguments import frame_with, whole_number
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.extras import need
+from metronome_analytics.tables.money import amount_text, digits
+from metronome_analytics.wording import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,23 +42,16 @@ def show(
     `columns` chooses some. The result is a great_tables GT, to style further. Raises ConfigurationError without
     great_tables, which the extra `report` brings, and ArgumentError for another frame, unknown columns or `rows`.
     """
-    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
-        raise ArgumentError(f"frame must be a polars DataFrame or LazyFrame, not {type(frame).__name__}.")
-    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
-        raise ArgumentError(f"rows must be a whole number above zero, not {rows!r}.")
-    schema = frame.collect_schema()
+    schema = frame_with(frame, "frame")
+    whole_number("rows", rows, least=1)
     names = list(schema) if columns is None else list(columns)
     if unknown := [name for name in names if name not in schema]:
         raise ArgumentError(f"columns names {', '.join(map(repr, unknown))}, which the frame does not have.")
     if not names:
         raise ArgumentError("There is no column to show.")
-    try:
-        from great_tables import GT, loc, style  # noqa: PLC0415  # an extra
-    except ImportError as error:
-        raise ConfigurationError(
-            "ma.show() draws with great_tables, which is not installed.",
-            advice='Install it: pip install "metronome-analytics[report]".',
-        ) from error
+    need("report", "great_tables")
+    from great_tables import GT, loc, style  # noqa: PLC0415  # an extra
+
     head, count = pl.collect_all([frame.lazy().head(rows), frame.lazy().select(pl.len())])
     unit = "credit_type_name" if schema.get("credit_type_name") == pl.String else None
     texts = head.select(_text(name, schema[name], unit).alias(name) for name in names)
@@ -81,13 +77,7 @@ def _text(name: str, dtype: pl.DataType, unit: str | None) -> pl.Expr:
     if isinstance(dtype, pl.Decimal):
         if unit is not None:
             return amount_text(column, pl.col(unit))
-        text = column.cast(pl.String)
-        return (
-            pl.when(text.str.contains(".", literal=True))
-            .then(text.str.strip_chars_end("0"))
-            .otherwise(text)
-            .str.strip_chars_end(".")
-        )
+        return digits(column)
     if isinstance(dtype, pl.Datetime):
         at = column.dt.replace_time_zone("UTC") if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
         return time_text(at)

@@ -59,6 +59,11 @@ __all__ = [
 ]
 
 
+def printable(text: str) -> str:
+    """`text` with half characters (lone surrogates, as JSON may write them) escaped, so that it can be shown."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 class MetronomeError(Exception):
     """The root: what happened, where, and what to do next.
 
@@ -77,6 +82,7 @@ class MetronomeError(Exception):
         status: int | None = None,
         advice: str | None = None,
     ) -> None:
+        message = printable(message)
         super().__init__(message)
         self.message = message
         self.endpoint = endpoint

@@ -14,7 +14,7 @@ from metronome_analytics.background import Background
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.known import KnownCustomers
 from metronome_analytics.receipts import DriftLog, ReceiptLog
-from metronome_analytics.settings import journal_path, read_settings
+from metronome_analytics.settings import journal_path, proxy_of, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -66,6 +66,7 @@ class Connection:
             max_concurrency=self.max_concurrency,
             timeout=self.timeout,
             transport=self.transport,
+            proxy=proxy_of(self.base_url) if self.transport is None else None,
             writes=writes,
         )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from platformdirs import user_data_path
 from pydantic import SecretStr, ValidationError, field_validator
@@ -53,6 +55,35 @@ def journal_path() -> Path:
     """The journal of balance entries: METRONOME_ANALYTICS_JOURNAL, else a file in the user's data directory."""
     named = Settings().analytics_journal
     return named if named is not None else user_data_path("metronome_analytics") / "journal.sqlite"
+
+
+def proxy_of(base_url: str) -> str | None:
+    """The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names for `base_url`, unless NO_PROXY excepts its host.
+
+    This machine is never reached through a proxy: over plain http it would be given the token in the clear. Raises
+    ConfigurationError for a proxy that cannot be spoken to.
+    """
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if _is_loopback(host) or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    scheme = urlsplit(proxy).scheme.lower()
+    if scheme not in {"http", "https", "socks5", "socks5h"}:
+        raise ConfigurationError(
+            f"The proxy of the environment cannot be used: {scheme!r} is none of http, https, socks5 and socks5h.",
+            advice="Correct HTTPS_PROXY or ALL_PROXY, or except the host with NO_PROXY.",
+        )
+    if scheme.startswith("socks") and find_spec("socksio") is None:
+        raise ConfigurationError(
+            "The environment names a SOCKS proxy, which needs a package that is not installed.",
+            advice="Install it with `pip install 'httpx[socks]'`, or except the host with NO_PROXY.",
+        )
+    return proxy
 
 
 def _is_loopback(host: str) -> bool:

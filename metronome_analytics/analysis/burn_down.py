@@ -10,6 +10,7 @@ from metronome_analytics.analysis import drawdown
 from metronome_analytics.analysis.entries import BALANCE, NEEDED, access, entries, identities, rank
 from metronome_analytics.analysis.frames import INSTANT, ZERO, Given, checked, floored, like, literal
 from metronome_analytics.analysis.schemas import BurnDown
+from metronome_analytics.analysis.standing import answered, standing
 from metronome_analytics.arguments import Instant, instant
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 _ORDER = ("balance_index", "scheduled", "timestamp", "segment_starting_at", "rank", "entry_index", "usage_starting_at")
 _SEGMENT = ("balance_index", "segment_id")
-_NOT_COUNTED_AHEAD = ("segment_start", "expiration", "rollover", "true_up")
-"""Entries the API does not count before their date; whatever else is dated ahead is in the balance already."""
 
 
 def burn_down(
@@ -30,6 +29,7 @@ def burn_down(
     invoices: Given | None = None,
     as_of: Instant | None = None,
     include_scheduled: bool = False,
+    loaded_at: Instant | None = None,
 ) -> Frame:
     """One row per balance and step: what changed it, and what was left; the columns of `BurnDown`.
 
@@ -40,8 +40,17 @@ def burn_down(
     `as_of` is when the balances were loaded. The frame then ends there: `remaining` of a balance's last row is the
     API's `balance`; less its pending changes it is the balance without drafts. A deduction or manual entry dated
     later is pending, because the API counts it already; segments that start later are left out unless
-    `include_scheduled`. Without `as_of` nothing is pending by date, nothing is left out and nothing expires that the
-    ledger does not say: the ledger as it stands, from first to last entry.
+    `include_scheduled`, which adds them whether the ledger lists them yet or not. Without `as_of` nothing is pending by
+    date, nothing is left out and nothing expires that the ledger does not say: the ledger as it stands.
+
+    A past `as_of` gives the books of that instant. It is known to be past from `loaded_at` (when the balances were
+    loaded), else, customer by customer, from a deduction dated later whose invoice is FINALIZED, or whose usage begins
+    at `as_of` or later: by its invoice's period, by its window, or because the same contract had drawn on the segment
+    for another period until then (of deductions that name no contract, two dates ahead are believed open at once).
+    Then what is dated after `as_of` was not in the books, entries by hand included, with one exception: the
+    deduction of a period that had begun was a draft, and counts as pending with the windows that had begun, whole;
+    a rest that no window explains counts at the entry's own date, and a VOID invoice drew nothing. Without windows for
+    it the share is unknown: ArgumentError. Entries dated until `as_of` count as they stand today.
 
     `breakdowns` (`account.invoice_breakdowns()`) replaces each deduction by one row per day or hour that drew on it,
     and a row `source="rest"` for what no window explains, so the rows sum to the deduction exactly. With breakdowns
@@ -50,36 +59,67 @@ def burn_down(
     Rules: a ledger's signed entries sum to the balance; expired segments and those to come count zero, an overdrawn
     segment counts zero (rows `overdraft` make up the difference, segment by segment as in getNetBalance); deductions
     of drafts are dated at the end of the billing period (Metronome: ledger entries of commits and credits).
-    Raises ArgumentError for a frame without the needed columns or an `as_of` that is no date.
+    Raises ArgumentError for a frame without the needed columns, an `as_of` that is no date, or a past one that the
+    frames cannot answer for; of a LazyFrame the last when it is collected.
     """
-    at = instant("as_of", as_of)
+    at, read = instant("as_of", as_of), instant("loaded_at", loaded_at)
     given = checked(balances, "balances", *NEEDED)
-    steps = entries(given).join(
-        identities(given).select(*BALANCE, "balance_index", "archived_at"), on=BALANCE, how="left"
-    )
-    steps = drawdown.dated(steps, breakdowns=breakdowns, invoices=invoices)
-    steps = _phased(steps, at)
+    steps = in_books(given, at, read, breakdowns=breakdowns, invoices=invoices)
     if not include_scheduled:
         steps = steps.filter(~pl.col("scheduled"))
-    steps = _floored_by_segment(steps)
+    return like(walked(steps, given, at), balances, BurnDown)
+
+
+def in_books(
+    balances: pl.LazyFrame,
+    at: datetime | None,
+    loaded_at: datetime | None,
+    *,
+    breakdowns: Given | None = None,
+    invoices: Given | None = None,
+) -> pl.LazyFrame:
+    """Every ledger entry, or the windows of it, with what of it was in the books at `at`."""
+    facts = identities(balances).select(
+        *BALANCE, "balance_index", "archived_at", pl.col("contract_id").alias("balance_contract_id")
+    )
+    booked = entries(balances).with_columns(pl.lit(None, pl.String).alias("source"))
     if at is not None:
-        steps = pl.concat([steps, _closings(steps, given, at)], how="diagonal")
-    return like(_numbered(steps, given), balances, BurnDown)
+        booked = pl.concat([booked, _unlisted(balances, booked, at)], how="diagonal")
+    steps = drawdown.dated(booked.join(facts, on=BALANCE, how="left"), breakdowns=breakdowns, invoices=invoices)
+    return standing(steps, at, loaded_at).with_columns(rank())
 
 
-def _phased(steps: pl.LazyFrame, at: datetime | None) -> pl.LazyFrame:
-    """Adds `pending` and `scheduled`, and the rank of events that share a timestamp."""
-    if at is None:
-        return steps.with_columns(pl.col("draft").alias("pending"), pl.lit(False).alias("scheduled"), rank())
-    now = literal(at)
-    ahead = pl.col("timestamp") > now
-    to_come = (
-        (pl.col("segment_starting_at") > now)
-        | (ahead & pl.col("event").is_in(_NOT_COUNTED_AHEAD))
-        | (pl.col("usage_starting_at") >= now)
-    ).fill_null(False)
-    return steps.with_columns(
-        (~to_come & (ahead | pl.col("draft"))).alias("pending"), to_come.alias("scheduled"), rank()
+def walked(steps: pl.LazyFrame, balances: pl.LazyFrame, at: datetime | None) -> pl.LazyFrame:
+    """`steps` in order of time, floored and closed as the API counts them, with what was left after each."""
+    steps = _floored_by_segment(steps.cache()).cache()
+    if at is not None:
+        closings = _closings(steps, balances, at).cache()
+        closed = closings.select(_SEGMENT).with_columns(pl.lit(True).alias("scheduled"))
+        # Nothing is still to come of a segment that is closed.
+        steps = steps.join(closed, on=[*_SEGMENT, "scheduled"], how="anti")
+        steps = pl.concat([steps, closings], how="diagonal")
+    numbered = _numbered(steps, balances)
+    # Last, and once: polars shares no plan through it.
+    return numbered if at is None else answered(numbered, at)
+
+
+def _unlisted(balances: pl.LazyFrame, booked: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
+    """The start of each segment to come that the ledger, which is computed on read, does not list yet."""
+    listed = booked.filter(pl.col("event") == "segment_start").select(*BALANCE, "segment_id")
+    with_ledger = balances.filter(pl.col("ledger").is_not_null()).select(
+        "customer_id", pl.col("id").alias("balance_id")
+    )
+    return (
+        access(balances)
+        .filter(pl.col("segment_starting_at") > literal(at))
+        .join(with_ledger, on=BALANCE, how="semi")
+        .join(listed, on=[*BALANCE, "segment_id"], how="anti")
+        .with_columns(
+            pl.lit("segment_start").alias("event"),
+            pl.lit("schedule").alias("source"),
+            pl.col("segment_starting_at").alias("timestamp"),
+            pl.col("segment_amount").alias("change"),
+        )
     )
 
 
@@ -108,7 +148,8 @@ def _floored_by_segment(steps: pl.LazyFrame) -> pl.LazyFrame:
 
 def _closings(steps: pl.LazyFrame, balances: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
     """What is left of a segment whose access is over though no ledger entry says so."""
-    last = steps.filter(pl.col("sub") == 0).group_by(_SEGMENT).agg(pl.col("counted", "timestamp", "archived_at").last())
+    started = ~pl.col("scheduled") & (pl.col("sub") == 0)
+    last = steps.filter(started).group_by(_SEGMENT).agg(pl.col("counted", "timestamp", "archived_at").last())
     over = pl.min_horizontal("segment_ending_before", "archived_at")
     spans = access(balances).join(identities(balances).select(*BALANCE, "balance_index"), on=BALANCE, how="left")
     return (

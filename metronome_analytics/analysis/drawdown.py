@@ -6,10 +6,10 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, Given, checked
 from metronome_analytics.tables import line_items
+from metronome_analytics.tables.vocabulary import Event, InvoiceStatus, LineType
 
 _ENTRY = ("balance_index", "entry_index")
 _DRAWN = ("balance_id", "invoice_id", "segment_id")
-_APPLIED = "applied_commit_or_credit"
 
 
 def applied(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -19,7 +19,7 @@ def applied(lines: pl.LazyFrame) -> pl.LazyFrame:
     `applied_commit_or_credit` lines are drawdown (fact sheet 4.5).
     """
     return lines.filter(
-        (pl.col("type") == _APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
+        (pl.col("type") == LineType.APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
     ).with_columns(
         pl.coalesce("applied_commit_or_credit_id", "commit_id").alias("balance_id"),
         pl.col("commit_segment_id").alias("segment_id"),
@@ -27,8 +27,13 @@ def applied(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def dated(steps: pl.LazyFrame, *, breakdowns: Given | None, invoices: Given | None) -> pl.LazyFrame:
-    """Ledger entries with `source`, `draft` and `usage_starting_at`; with `breakdowns`, deductions by window."""
-    steps = steps.with_columns(pl.lit("ledger").alias("source"))
+    """Ledger entries with `source`, `invoice_status`, `usage_starting_at` and, in `booked_at`, their own date.
+
+    With `breakdowns` a deduction is one row per window, each with the window's time.
+    """
+    steps = steps.with_columns(
+        pl.coalesce(pl.col("source"), pl.lit("ledger")).alias("source"), pl.col("timestamp").alias("booked_at")
+    )
     facts: list[pl.LazyFrame] = []
     if invoices is not None:
         known = checked(invoices, "invoices", "id", "status", "start_timestamp")
@@ -51,20 +56,30 @@ def dated(steps: pl.LazyFrame, *, breakdowns: Given | None, invoices: Given | No
 
 
 def _with_invoice(steps: pl.LazyFrame, facts: list[pl.LazyFrame]) -> pl.LazyFrame:
-    """Adds whether the invoice is a draft, and the start of its period or of the segment within it."""
+    """Adds the invoice's status, and the start of its period or of the segment within it."""
     if not facts:
-        return steps.with_columns(pl.lit(False).alias("draft"), pl.lit(None, INSTANT).alias("usage_starting_at"))
+        return steps.with_columns(
+            pl.lit(None, pl.String).alias("invoice_status"), pl.lit(None, INSTANT).alias("usage_starting_at")
+        )
+    status = pl.col("status")
     invoices = (
         pl.concat(facts)
         .group_by(pl.col("id").alias("invoice_id"))
-        .agg((pl.col("status") == "DRAFT").any().alias("draft"), pl.col("usage_starting_at").min())
+        .agg(
+            # Where two frames were loaded at different times, a draft is the earlier word: it may still change.
+            pl.when((status == InvoiceStatus.DRAFT).any())
+            .then(pl.lit(InvoiceStatus.DRAFT))
+            .otherwise(status.max())
+            .alias("invoice_status"),
+            pl.col("usage_starting_at").min(),
+        )
     )
-    drawn = pl.col("event") == "deduction"
+    drawn = pl.col("event") == Event.DEDUCTION
     start = pl.when(drawn & pl.col("usage_starting_at").is_not_null()).then(
         pl.max_horizontal("usage_starting_at", "segment_starting_at")
     )
     return steps.join(invoices, on="invoice_id", how="left", maintain_order="left").with_columns(
-        pl.col("draft").fill_null(False), start.alias("usage_starting_at")
+        start.alias("usage_starting_at")
     )
 
 
@@ -80,7 +95,7 @@ def _windows(breakdowns: pl.LazyFrame) -> pl.LazyFrame:
 
 def _split(steps: pl.LazyFrame, windows: pl.LazyFrame) -> pl.LazyFrame:
     """Deductions by window, and a rest where windows and entry differ; everything else as it is."""
-    drawn = pl.col("event") == "deduction"
+    drawn = pl.col("event") == Event.DEDUCTION
     deductions = steps.filter(drawn)
     # A line may leave the segment out: where an invoice drew on one segment only, there is no doubt which.
     lone = deductions.group_by("balance_id", "invoice_id").agg(

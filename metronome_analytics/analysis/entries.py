@@ -6,6 +6,7 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, optional
 from metronome_analytics.tables import ledger, segments
+from metronome_analytics.tables.vocabulary import CLOSING, LEDGER_EVENTS, LEDGER_PREFIXES, Event
 
 BALANCE = ("customer_id", "balance_id")
 """What identifies a balance in every frame made from balances."""
@@ -13,33 +14,19 @@ BALANCE = ("customer_id", "balance_id")
 NEEDED = ("id", "customer_id", "type", "credit_type_id", "credit_type_name", "access_schedule", "ledger")
 """The columns of `account.balances()` that entries and segments are made of."""
 
-_EVENTS = {
-    "SEGMENT_START": "segment_start",
-    "INITIAL_BALANCE": "segment_start",
-    "AUTOMATED_INVOICE_DEDUCTION": "deduction",
-    "MANUAL": "manual",
-    "SEAT_BASED_ADJUSTMENT": "seat_adjustment",
-    "ROLLOVER": "rollover",
-    "CANCELED": "canceled",
-    "CREDITED": "credited",
-    "TRUEUP": "true_up",
-    "EXPIRATION": "expiration",
-}
-_PREFIX = "^(PREPAID_COMMIT|POSTPAID_COMMIT|CREDIT)_"
-_CLOSING = ("rollover", "true_up", "expiration")
-"""What ends a segment: dated at its end, so an entry at a boundary belongs to the segment that ends there."""
+_PREFIX = f"^({'|'.join(LEDGER_PREFIXES.values())})"
 
 
 def event(kind: pl.Expr) -> pl.Expr:
     """The ledger type without the kind of balance, in the words of the field; an unknown type in lower case."""
     bare = kind.str.replace(_PREFIX, "")
-    return bare.replace_strict(_EVENTS, default=bare.str.to_lowercase(), return_dtype=pl.String)
+    return bare.replace_strict(dict(LEDGER_EVENTS), default=bare.str.to_lowercase(), return_dtype=pl.String)
 
 
 def rank(column: str = "event") -> pl.Expr:
     """The order of events that share a timestamp, which the API leaves open: first in, then out, then closed."""
-    order = {"segment_start": 0, "manual": 1, "seat_adjustment": 1, "deduction": 3}
-    closing = {name: 4 + place for place, name in enumerate(_CLOSING)}
+    order = {Event.SEGMENT_START: 0, Event.MANUAL: 1, Event.SEAT_ADJUSTMENT: 1, Event.DEDUCTION: 3}
+    closing = {name: 4 + place for place, name in enumerate(CLOSING)}
     return pl.col(column).replace_strict(order | closing, default=2, return_dtype=pl.Int8).alias("rank")
 
 
@@ -77,7 +64,8 @@ def entries(balances: pl.LazyFrame) -> pl.LazyFrame:
 
     Manual entries, initial balances, true-ups and postpaid expirations carry no segment_id (fact sheet 4.1): they get
     the segment whose access contains their timestamp, of several the one that started last, else the nearest before.
-    An entry of a segment that is no longer scheduled keeps its id and has no dates.
+    An entry of a segment that is no longer scheduled keeps its id and has no dates. `drawing_contract_id` is the
+    contract whose invoice drew, where the entry says so.
     """
     every = ledger(balances).select(
         *BALANCE,
@@ -88,6 +76,7 @@ def entries(balances: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("amount").alias("change"),
         "segment_id",
         "invoice_id",
+        pl.col("contract_id").alias("drawing_contract_id"),
         "reason",
     )
     spans = access(balances)
@@ -102,7 +91,8 @@ def _attributed(loose: pl.LazyFrame, spans: pl.LazyFrame) -> pl.LazyFrame:
     """Entries without a segment, each with the segment that suits its timestamp best."""
     at, start, end = pl.col("timestamp"), pl.col("segment_starting_at"), pl.col("segment_ending_before")
     inside = (
-        pl.when(pl.col("event").is_in(_CLOSING)).then((start < at) & (at <= end)).otherwise((start <= at) & (at < end))
+        # What closes a segment is dated at its end, so at a boundary it belongs to the segment that ends there.
+        pl.when(pl.col("event").is_in(CLOSING)).then((start < at) & (at <= end)).otherwise((start <= at) & (at < end))
     )
     before = start <= at
     return (

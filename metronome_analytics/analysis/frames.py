@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.arguments import Instant, instant
+from metronome_analytics.arguments import Instant, frame_with, instant
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables import money
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 Given = pl.DataFrame | pl.LazyFrame
 
-MONEY = pl.Decimal(38, 10)
+MONEY = money.MONEY
 INSTANT = pl.Datetime("us", "UTC")
 ZERO = pl.lit(Decimal(0), MONEY)
 """No money. An integer literal would leave the dtype of the sum to polars."""
@@ -27,15 +28,7 @@ ZERO = pl.lit(Decimal(0), MONEY)
 
 def checked(frame: Given, argument: str, *needed: str, source: str | None = None) -> pl.LazyFrame:
     """`frame` as a LazyFrame that has the columns `needed`; else ArgumentError names what is missing."""
-    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
-        raise ArgumentError(f"{argument} must be a polars DataFrame or LazyFrame, not {type(frame).__name__}.")
-    names = frame.collect_schema().names()
-    missing = [name for name in needed if name not in names]
-    if missing:
-        raise ArgumentError(
-            f"{argument} has no column {', '.join(map(repr, missing))}.",
-            advice=f"Pass the frame as {source or f'account.{argument}()'} returned it.",
-        )
+    frame_with(frame, argument, *needed, source=source)
     return frame.lazy()
 
 
@@ -66,8 +59,8 @@ def optional(names: list[str], name: str, dtype: pl.DataType | type[pl.DataType]
 
 
 def floored(amount: pl.Expr) -> pl.Expr:
-    """`amount`, never below zero."""
-    return pl.max_horizontal(amount, ZERO)
+    """`amount`, never below zero; what is not known stays null."""
+    return pl.when(amount < ZERO).then(ZERO).otherwise(amount)
 
 
 def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:

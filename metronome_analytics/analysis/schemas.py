@@ -15,7 +15,7 @@ class BurnDown(dy.Schema):
     ledger (an entry as it stands), breakdown (one window of an entry), rest (what of an entry no window explains),
     schedule (what the access schedule and the API's floor imply and no entry says). `entry_index` leads back to the
     ledger. `remaining` is what is accessible after the step. `pending`: counted by the API though the invoice is a
-    draft or the date is still to come. `scheduled`: dated after `as_of` and not counted yet.
+    draft, was one at `as_of`, or the date is still to come. `scheduled`: after `as_of` and not in the books yet.
     `usage_starting_at` is where the usage behind a deduction begins, where that is known.
     """
 
@@ -46,8 +46,9 @@ class Utilisation(dy.Schema):
     """One row per group and credit type; `by` says what a group is, and columns that do not name it are null.
 
     Amounts tie out: granted + adjusted + overdraft - used - expired - rolled_over - trued_up = remaining + not_started.
-    `granted` holds every segment of the schedule, `not_started` the part still to come; what rolled over inside the
-    group is in neither `granted` nor `rolled_over`. `used` is minus the deductions, `pending` the part of it that
+    `granted` holds every segment of the schedule, listed by the ledger or not, `not_started` the part still to come;
+    what is archived before it starts is granted nothing. What rolled over inside the group is in neither `granted` nor
+    `rolled_over`. `used` is minus the deductions, `pending` the part of it that
     drafts drew. `utilisation` is used / granted, `elapsed` the share of the time gone by, both 0 to 1.
     `at_risk` is what will expire unused if use goes on as it did in each running segment.
     """

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import polars as pl
 
-from metronome_analytics.analysis.burn_down import burn_down
+from metronome_analytics.analysis.burn_down import in_books, walked
 from metronome_analytics.analysis.entries import BALANCE, NEEDED, identities
-from metronome_analytics.analysis.frames import MONEY, ZERO, checked, floored, like, literal, optional, ratio
+from metronome_analytics.analysis.frames import MONEY, ZERO, Given, checked, floored, like, literal, optional, ratio
 from metronome_analytics.analysis.schemas import Utilisation
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.errors import ArgumentError
@@ -39,23 +39,34 @@ _FLOWS = {
 _AMOUNTS = (*_FLOWS, "adjusted", "not_started", "pending", "remaining", "at_risk")
 
 
-def utilisation(balances: Frame, *, as_of: Instant | None = None, by: By = "balance") -> Frame:
+def utilisation(
+    balances: Frame,
+    *,
+    as_of: Instant | None = None,
+    by: By = "balance",
+    breakdowns: Given | None = None,
+    invoices: Given | None = None,
+    loaded_at: Instant | None = None,
+) -> Frame:
     """What was granted, used, expired, adjusted and is left, per group and credit type; the columns of `Utilisation`.
 
     `balances` is the frame of `account.balances()`; the result is of the same kind, in the order given. `by` is
     "balance", "segment", "customer", or a customer's "product" or "contract" (null: customer level). Credit types are
     never summed together. Used is minus the sum of deductions, drafts included, never granted less balance:
     expirations, rollovers, true-ups and entries by hand are no use (fact sheet 4.1). Without `as_of` there is no
-    time: `days_left`, `elapsed` and `at_risk` are null and nothing counts as not started. A balance without a ledger
-    has no row.
-    Raises ArgumentError for another `by` or a frame without the needed columns.
+    time: `days_left`, `elapsed` and `at_risk` are null, nothing counts as not started, and a segment to come is granted
+    only if the ledger lists it. A balance without a ledger has no row. A past `as_of` gives what the books said then,
+    by the rules of `burn_down()`, which also says what `breakdowns`, `invoices` and `loaded_at` are needed for.
+    Raises ArgumentError for another `by`, a frame without the needed columns, or a past `as_of` that the frames cannot
+    answer for.
     """
     if by not in get_args(By):
         raise ArgumentError(f"by must be one of {', '.join(map(repr, get_args(By)))}, not {by!r}.")
-    at = instant("as_of", as_of)
+    at, read = instant("as_of", as_of), instant("loaded_at", loaded_at)
     given = checked(balances, "balances", *NEEDED)
+    steps = in_books(given, at, read, breakdowns=breakdowns, invoices=invoices)
     keys: list[str] = [*_KEYS[by], *_UNIT]
-    rows = _segments(given, at).with_columns(_internal_rollover(by).alias("internal"))
+    rows = _segments(steps, given, at).with_columns(_internal_rollover(by).alias("internal"))
     grouped = rows.group_by(keys, maintain_order=True).agg(
         pl.struct(BALANCE).n_unique().cast(pl.Int64).alias("balances"),
         pl.col(*_AMOUNTS, "internal").sum(),
@@ -68,9 +79,9 @@ def utilisation(balances: Frame, *, as_of: Instant | None = None, by: By = "bala
     return like(_timed(grouped, at).with_columns(empty), balances, Utilisation)
 
 
-def _segments(balances: pl.LazyFrame, at: datetime | None) -> pl.LazyFrame:
+def _segments(steps: pl.LazyFrame, balances: pl.LazyFrame, at: datetime | None) -> pl.LazyFrame:
     """One row per balance and segment: its flows, its rest, and what of it is at risk."""
-    burn = burn_down(balances, as_of=at, include_scheduled=True)
+    burn = walked(steps.filter(~pl.col("scheduled") | pl.col("coming")), balances, at)
     amount, kind, later = pl.col("change"), pl.col("event"), pl.col("scheduled")
     known = [name for name, _ in _FLOWS.values()]
     flows = [
@@ -93,24 +104,22 @@ def _segments(balances: pl.LazyFrame, at: datetime | None) -> pl.LazyFrame:
     return (
         totals.join(names, on=BALANCE, how="left", maintain_order="left")
         .join(lineage, on=BALANCE, how="left", maintain_order="left")
-        .join(
-            _sources(names),
-            left_on=["customer_id", "source_id"],
-            right_on=["customer_id", "source_id"],
-            how="left",
-            maintain_order="left",
-        )
+        .join(_sources(names, totals), on=["customer_id", "source_id"], how="left", maintain_order="left")
         .with_columns(_at_risk(at).alias("at_risk"))
     )
 
 
-def _sources(names: pl.LazyFrame) -> pl.LazyFrame:
-    """What a balance that was rolled over into another was grouped by."""
-    return names.select(
+def _sources(names: pl.LazyFrame, totals: pl.LazyFrame) -> pl.LazyFrame:
+    """What a balance that was rolled over into another was grouped by, and how much left it by rollover.
+
+    An archived source has no ledger: it is in no group, and nothing left it within one.
+    """
+    left = totals.group_by(BALANCE).agg(pl.col("rolled_over").sum().alias("source_rolled_over"))
+    return names.join(left, on=BALANCE, how="inner").select(
         "customer_id",
         pl.col("balance_id").alias("source_id"),
         *(pl.col(name).alias(f"source_{name}") for name in ("contract_id", "product_id", "product_name", *_UNIT)),
-        pl.lit(True).alias("source_known"),
+        "source_rolled_over",
     )
 
 
@@ -119,7 +128,9 @@ def _internal_rollover(by: By) -> pl.Expr:
     if by in ("balance", "segment"):
         return ZERO
     same = [pl.col(name).eq_missing(pl.col(f"source_{name}")) for name in (*_KEYS[by], *_UNIT) if name != "customer_id"]
-    return pl.when(pl.col("source_known").fill_null(False) & pl.all_horizontal(same)).then("granted").otherwise(ZERO)
+    known = pl.col("source_rolled_over").is_not_null()
+    inside = pl.min_horizontal("granted", "source_rolled_over")
+    return pl.when(known & pl.all_horizontal(same)).then(inside).otherwise(ZERO)
 
 
 def _at_risk(at: datetime | None) -> pl.Expr:

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import anyio
-import httpcore
 import httpx
 import stamina
 
 from metronome_analytics.api.decode import Undecodable
 from metronome_analytics.api.endpoints import Effect, Endpoint
+from metronome_analytics.api.network import Connection
 from metronome_analytics.api.pace import Pace
 from metronome_analytics.errors import (
     AuthenticationError,
@@ -48,10 +48,6 @@ T = TypeVar("T")
 # Retries are counted in receipts. Without a handler Python would print stamina's bare "stamina.retry_scheduled" under
 # a notebook's cell; whoever configures logging still gets it.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
-
-# A body passes ten layers of Python in pieces of this size: a quarter of the time of fetching is gone with larger ones.
-# httpcore offers no other place to say so; whoever else uses it in this process reads in larger pieces too.
-httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 256 * 1024
 
 # One request is tried this often, and waits are honoured as long as all of it fits the budget.
 RETRY_ATTEMPTS = 6
@@ -156,6 +152,7 @@ class Client:
         max_concurrency: int,
         timeout: float,
         transport: httpx.AsyncBaseTransport | None = None,
+        proxy: str | None = None,
         retry_attempts: int = RETRY_ATTEMPTS,
         retry_budget: float = RETRY_BUDGET,
         writes: bool = False,
@@ -173,8 +170,7 @@ class Client:
                 base_url=base_url,
                 timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT), pool=None),
                 headers={"Accept": "application/json", "User-Agent": "metronome-analytics"},
-                verify=_certificates(),
-                transport=transport,
+                transport=transport or Connection(_certificates(), proxy=proxy),
             ),
             max_concurrency,
             shared=transport is not None,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import altair as alt
 import polars as pl
 
-from metronome_analytics.analysis.units import amount_text, time_text
 from metronome_analytics.charts import base
 from metronome_analytics.charts.labels import balance_labels, customer_names
+from metronome_analytics.tables.money import amount_text
+from metronome_analytics.wording import time_text
 
 if TYPE_CHECKING:
     from metronome_analytics.analysis.frames import Given

@@ -12,9 +12,9 @@ import altair as alt
 import polars as pl
 
 from metronome_analytics.analysis.frames import Given, checked
-from metronome_analytics.analysis.units import code, major
 from metronome_analytics.charts.showing import offline
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables import money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -152,12 +152,12 @@ def month_axis(field: str, labels: list[str], title: str | None = None) -> alt.X
 
 def unit(credit_type_name: str | None) -> str:
     """The currency code or unit on the axis of a credit type."""
-    return str(pl.select(code(pl.lit(credit_type_name, pl.String))).item())
+    return money.currency_of(credit_type_name)
 
 
 def as_float(column: str, name: str) -> pl.Expr:
     """A money column in major units as Float64 for drawing, under `name`."""
-    return major(pl.col(column), pl.col("credit_type_name")).cast(pl.Float64).alias(name)
+    return money.as_float(money.major(pl.col(column), pl.col("credit_type_name"))).alias(name)
 
 
 def count(number: int, noun: str) -> str:

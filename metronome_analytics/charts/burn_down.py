@@ -8,10 +8,11 @@ import altair as alt
 import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, Given
-from metronome_analytics.analysis.units import time_text
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.charts import base, burn_points
 from metronome_analytics.charts.labels import balance_labels, customer_names
+from metronome_analytics.tables.vocabulary import Event
+from metronome_analytics.wording import time_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,12 +22,12 @@ _NEEDED = (
     *("remaining", "pending", "scheduled", "segment_id", "segment_starting_at", "segment_ending_before", "reason"),
 )
 _MARKS = {
-    "manual": "triangle-up",
-    "seat_adjustment": "diamond",
-    "rollover": "square",
-    "true_up": "square",
-    "expiration": "cross",
-    "overdraft": "triangle-down",
+    Event.MANUAL: "triangle-up",
+    Event.SEAT_ADJUSTMENT: "diamond",
+    Event.ROLLOVER: "square",
+    Event.TRUE_UP: "square",
+    Event.EXPIRATION: "cross",
+    Event.OVERDRAFT: "triangle-down",
 }
 _TIPS = {
     "balance_name": "balance",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT
-from metronome_analytics.analysis.units import amount_text, time_text
 from metronome_analytics.charts import base
+from metronome_analytics.tables.money import amount_text
+from metronome_analytics.wording import time_text
 
 if TYPE_CHECKING:
     from datetime import datetime

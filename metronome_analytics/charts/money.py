@@ -8,11 +8,13 @@ import altair as alt
 import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, Given, checked, literal, optional, required_instant
-from metronome_analytics.analysis.units import amount_text
+from metronome_analytics.analysis.invoiced import Standing, counts_once, is_invoiced, standing
 from metronome_analytics.charts import base
 from metronome_analytics.charts.labels import shortened
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import cost_lines, line_items
+from metronome_analytics.tables.money import amount_text
+from metronome_analytics.tables.vocabulary import NOT_OWED, USED
 
 if TYPE_CHECKING:
     from metronome_analytics.arguments import Instant
@@ -20,14 +22,15 @@ if TYPE_CHECKING:
 By = Literal["day", "month"]
 OTHER = "everything else"
 _MOST_BARS = 400
-_PAID = ["PAID", "VOID", "DELETED", "SKIPPED"]
 _AGES = ("not due", "1 to 30 days", "31 to 60 days", "61 to 90 days", "over 90 days")
 _STATUS = {
-    "FINALIZED": base.PALETTE[0],
-    "DRAFT": base.PALETTE[4],
-    "DRAFT true-up": base.PALETTE[1],
-    "other": base.QUIET,
+    Standing.INVOICED: ("FINALIZED", base.PALETTE[0]),
+    Standing.DRAFT: ("DRAFT", base.PALETTE[4]),
+    Standing.TRUE_UP: ("DRAFT true-up", base.PALETTE[1]),
+    Standing.OTHER: ("other", base.QUIET),
 }
+"""What an invoice that is drawn counts as, in words for the legend, and its colour."""
+_LEFT_OUT = {Standing.VOID: "void invoice", Standing.TWIN: "consolidated invoice"}
 
 
 def costs(
@@ -37,8 +40,8 @@ def costs(
 
     `costs` is the frame of `account.costs()`, of `cost_lines()`, or, for customers on contracts, whom `/costs` leaves
     out, of `account.invoice_breakdowns()` or its `line_items()`: there it is gross usage, before any commit or credit
-    is applied, and void invoices are left out. The `top` products are drawn on their own, the rest as one. Raises
-    ArgumentError for another frame or `by`.
+    is applied, and void and consolidated invoices are left out. The `top` products are drawn on their own, the rest
+    as one. Raises ArgumentError for another frame or `by`.
     """
     if by not in get_args(By):
         raise ArgumentError(f"by must be 'day' or 'month', not {by!r}.")
@@ -57,8 +60,9 @@ def _cost_rows(costs: Given) -> pl.LazyFrame:
         names = costs.collect_schema().names()
     unit = ("credit_type_id", "credit_type_name")
     if "breakdown_start_timestamp" in names:
-        lines = checked(costs, "costs", *unit, "breakdown_start_timestamp", "name", "total", "type", "invoice_status")
-        used = pl.col("type").is_in(["usage", "subscription"]) & (pl.col("invoice_status") != "VOID")
+        invoice = ("invoice_status", "invoice_type")
+        lines = checked(costs, "costs", *unit, "breakdown_start_timestamp", "name", "total", "type", *invoice)
+        used = pl.col("type").is_in(USED) & counts_once(*invoice)
         return lines.filter(used).select(
             pl.col("breakdown_start_timestamp").alias("at"), "name", pl.col("total").alias("amount"), *unit
         )
@@ -127,12 +131,9 @@ def invoices(invoices: Given, *, months: int = 36, title: str = "Invoices", them
     said so, and draft true-ups, which show what is outstanding and not what was spent, have a colour of their own. At
     most the last `months` months are drawn. Raises ArgumentError for another frame.
     """
-    needed = ("status", "type", "total", "credit_type_name", "issued_at", "end_timestamp", "line_items")
+    needed = ("total", "credit_type_name", "issued_at", "end_timestamp")
     checked(invoices, "invoices", *needed)
-    lines = pl.col("line_items").list.eval(
-        pl.element().struct.field("postpaid_commit").struct.field("id").is_not_null()
-    )
-    frame = invoices.lazy().select(*needed[:-1], lines.list.any().fill_null(False).alias("true_up")).collect()
+    frame = invoices.lazy().select(*needed, standing(invoices).alias("standing")).collect()
     return base.panels(frame, lambda part, unit: _billed(part, unit, months), title=title, theme=theme)
 
 
@@ -154,7 +155,7 @@ def _billed(frame: pl.DataFrame, unit: str, months: int) -> base.Chart:
         base.as_float("total", "value"),
         amount_text(pl.col("total"), name).alias("text"),
     )
-    present = {status: color for status, color in _STATUS.items() if status in drawn["status"].to_list()}
+    present = {status: color for status, color in _STATUS.values() if status in drawn["status"].to_list()}
     bars = alt.Chart(drawn).mark_bar()
     stacks = bars.encode(
         x=base.month_axis("month", base.months(grouped.filter(recent), "month"), "Issued in (UTC)"),
@@ -167,20 +168,13 @@ def _billed(frame: pl.DataFrame, unit: str, months: int) -> base.Chart:
 
 def _by_month(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Totals by month of issue and status, and what is left out of them."""
-    out = {"void": pl.col("status") == "VOID", "consolidated": pl.col("type") == "USAGE_CONSOLIDATED"}
-    counts = frame.select(condition.sum().alias(word) for word, condition in out.items()).row(0, named=True)
-    notes = [f"{base.count(count, f'{word} invoice')} left out." for word, count in counts.items() if count]
+    counts = dict(frame["standing"].value_counts().iter_rows())
+    notes = [f"{base.count(counts[out], word)} left out." for out, word in _LEFT_OUT.items() if out in counts]
     at = pl.coalesce("issued_at", "end_timestamp").alias("at")
-    live = frame.filter(~pl.any_horizontal(out.values())).with_columns(at)
+    live = frame.filter(~pl.col("standing").is_in(_LEFT_OUT)).with_columns(at)
     undated = live["at"].null_count()
     notes += [f"{base.count(undated, 'invoice')} without a date left out."] if undated else []
-    status = (
-        pl.when((pl.col("status") == "DRAFT") & pl.col("true_up"))
-        .then(pl.lit("DRAFT true-up"))
-        .when(pl.col("status").is_in(["DRAFT", "FINALIZED"]))
-        .then("status")
-        .otherwise(pl.lit("other"))
-    )
+    status = pl.col("standing").replace_strict({of: word for of, (word, _) in _STATUS.items()}, return_dtype=pl.String)
     dated = live.filter(pl.col("at").is_not_null())
     grouped = dated.group_by(pl.col("at").dt.truncate("1mo").alias("month"), status.alias("status")).agg(
         pl.col("total").sum(), pl.col("credit_type_name").first(), pl.len().alias("count")
@@ -202,16 +196,14 @@ def aging(invoices: Given, *, as_of: Instant, title: str = "Unpaid invoices", th
     terms = optional(names, "net_payment_terms_days", pl.Float64).fill_null(0)
     due = (pl.col("issued_at") + pl.duration(days=terms)).cast(INSTANT)
     frame = (
-        given.filter(
-            (pl.col("status") == "FINALIZED") & (pl.col("total") > 0) & (pl.col("type") != "USAGE_CONSOLIDATED")
-        )
+        given.filter(is_invoiced() & (pl.col("total") > 0))
         .select(
             "total",
             "credit_type_name",
             pl.col(provider).alias("paid"),
             (literal(at) - due).dt.total_days().alias("late"),
         )
-        .filter(~pl.col("paid").is_in(_PAID).fill_null(False))
+        .filter(~pl.col("paid").is_in(NOT_OWED).fill_null(False))
         .collect()
     )
     return base.panels(frame, _ages, title=title, theme=theme)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import altair as alt
 import polars as pl
 
-from metronome_analytics.analysis.units import amount_text
 from metronome_analytics.charts import base
 from metronome_analytics.charts.labels import customer_names, shortened
+from metronome_analytics.tables.money import amount_text
+from metronome_analytics.tables.vocabulary import Event
 
 if TYPE_CHECKING:
     from metronome_analytics.analysis.frames import Given
@@ -35,7 +36,7 @@ def portfolio(
     frame = base.collected(burn, "burn", *_NEEDED, source="burn_down()")
     # A deduction is dated at the end of its period, the first instant of the next month.
     at = pl.coalesce("usage_starting_at", pl.col("timestamp").dt.offset_by("-1us"))
-    drawn = frame.filter(pl.col("event") == "deduction").select(
+    drawn = frame.filter(pl.col("event") == Event.DEDUCTION).select(
         "customer_id", "credit_type_name", (-pl.col("change")).alias("amount"), at.dt.truncate("1mo").alias("month")
     )
     grouped = drawn.group_by("customer_id", "credit_type_name", "month", maintain_order=True).agg(

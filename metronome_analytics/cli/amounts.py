@@ -1,4 +1,4 @@
-"""Amounts and units as a person reads them: major units, and every digit that is there."""
+"""Amounts in columns, as a person reads them: major units, every digit that is there, decimal points in line."""
 
 from __future__ import annotations
 
@@ -7,41 +7,29 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.analysis.units import code, major
+from metronome_analytics.tables.money import currency_told_apart, digits_of, major_units
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-_CURRENCY = r"^[A-Z]{3}$"
-_TWO_DECIMALS = re.compile(r"[A-Z]{3}( \w+)?")
+_PLAIN = r"^([A-Z]{3}|units)( .*)?$"
+"""Units that need no word to say that they are no currency, or that they are one."""
+_TWO_DECIMALS = re.compile(r"[A-Z]{3}( \S+)?")
 
 
-def in_major_units(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
-    """`frame` with `columns` in major units, exactly, and `unit`: a currency's code or a custom unit's name.
-
-    Credit types of one name are told apart by the start of their ids.
-    """
-    name, id_ = pl.col("credit_type_name"), pl.col("credit_type_id")
-    short = code(name)
-    named = short.str.contains(_CURRENCY) | (short == "units")
-    unit = pl.when(named).then(short).otherwise(pl.format("{} (units)", short))
-    alone = id_.n_unique().over(name) == 1
-    return frame.with_columns(
-        *(major(pl.col(column), name) for column in columns),
-        pl.when(alone).then(unit).otherwise(pl.format("{} {}", unit, id_.str.head(8).fill_null("-"))).alias("unit"),
-    )
+def in_major_units(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` in major units, exactly, and `unit`: a currency's code or a custom unit's name, one per credit type."""
+    told = currency_told_apart(pl.col("credit_type_name"), pl.col("credit_type_id"))
+    unit = pl.when(told.str.contains(_PLAIN)).then(told).otherwise(pl.format("{} (units)", told))
+    return major_units(frame).with_columns(unit.alias("unit"))
 
 
 def exact(value: Decimal | None, unit: str) -> str:
     """`value` with thousands separated and every digit; a currency has two decimals at least."""
     if value is None:
         return "-"
-    whole, _, decimals = f"{value:,f}".partition(".")
-    decimals = decimals.rstrip("0")
-    if _TWO_DECIMALS.fullmatch(unit):
-        decimals = decimals.ljust(2, "0")
-    return f"{whole}.{decimals}" if decimals else whole
+    return digits_of(value, least=2 if _TWO_DECIMALS.fullmatch(unit) else 0, separator=",")
 
 
 def aligned(texts: Sequence[str]) -> list[str]:

@@ -6,13 +6,13 @@ import importlib.util
 import signal
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App
 from rich.text import Text
 
+from metronome_analytics import __version__
 from metronome_analytics.account import connect
 from metronome_analytics.catalogue import catalogue
 from metronome_analytics.cli.entries import entries, journal
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 app = App(
     name="metronome-analytics",
     help="Every customer, invoice, cost, commit, credit and balance ledger of a Metronome account as exact tables.",
-    version=lambda: version("metronome-analytics"),
+    version=__version__,
     suppress_keyboard_interrupt=False,
 )
 

@@ -19,9 +19,9 @@ from metronome_analytics.cli.printing import plain, say, screen
 from metronome_analytics.corrections import BalancePlan
 from metronome_analytics.corrections.checks import MAX_ENTRY, MAX_TOTAL
 from metronome_analytics.corrections.journal import Journal
-from metronome_analytics.corrections.units import display
 from metronome_analytics.errors import ArgumentError, OutcomeUnknown
 from metronome_analytics.settings import journal_path
+from metronome_analytics.tables.money import display
 
 if TYPE_CHECKING:
     from metronome_analytics.corrections.apply import Outcome

@@ -9,8 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from metronome_analytics.analysis.units import amount_text, code
 from metronome_analytics.cli.printing import count, heading, plain, say
+from metronome_analytics.tables.money import amount_text, currency
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -51,7 +51,7 @@ def _summary(checks: pl.DataFrame, invoices: pl.DataFrame) -> pl.DataFrame:
     """Check, currency and the number of each verdict; a credit type told by its id alone gets its name."""
     pairs = pl.concat([frame.select("credit_type_id", "credit_type_name") for frame in (checks, invoices)])
     names = pairs.drop_nulls().unique("credit_type_id").rename({"credit_type_name": "known"})
-    unit = code(pl.coalesce("credit_type_name", "known")).alias("unit")
+    unit = currency(pl.coalesce("credit_type_name", "known")).alias("unit")
     kinds = ("pass", "fail", "warning", "not checked")
     return (
         checks.join(names, on="credit_type_id", how="left", maintain_order="left")

@@ -29,7 +29,7 @@ def opened(
             yield account, datetime.now(UTC)
         return
     from metronome_analytics import demo as simulated  # noqa: PLC0415  # a real account must not load the simulator
-    from metronome_analytics.simulator.simulator import AS_OF  # noqa: PLC0415  # as above
+    from metronome_analytics.simulator import AS_OF  # noqa: PLC0415  # as above
 
     with simulated(as_of=AS_OF) as account:
         yield account, AS_OF

@@ -67,7 +67,7 @@ def customers(console: Console, customers: pl.DataFrame, largest: pl.DataFrame |
         console, "Customers", f"{note} The largest by what was invoiced in the last twelve months (finalised invoices):"
     )
     table = grid("Customer", "Invoices>", "Invoiced", "Unit", "Share>", "Last issued")
-    rows = in_major_units(largest, "total")
+    rows = in_major_units(largest)
     for row, total in zip(rows.iter_rows(named=True), _amounts(rows, "total"), strict=True):
         table.add_row(
             _one(plain(row["customer_name"])),
@@ -88,7 +88,7 @@ def invoiced(console: Console, months: pl.DataFrame, left_out: pl.DataFrame) -> 
         "Invoiced by month of issue (UTC)",
         f"Finalised invoices, prepaid purchases included. Drafts are below; left out: {reasons or 'none'}.",
     )
-    rows = in_major_units(months, "total")
+    rows = in_major_units(months)
     units = rows["unit"].unique(maintain_order=True).sort().to_list()
     for first in range(0, len(units), _CURRENCIES_SIDE_BY_SIDE):
         _show(console, _by_month(rows, units[first : first + _CURRENCIES_SIDE_BY_SIDE]))
@@ -134,7 +134,7 @@ def drafts(console: Console, drafts: pl.DataFrame) -> None:
         "Usage is what balances do not cover so far. A true-up shrinks with every use of its commit.",
     )
     table = grid("Draft of", "Invoices>", "Amount", "Unit", "Issued")
-    rows = in_major_units(drafts, "total")
+    rows = in_major_units(drafts)
     for row, total in zip(rows.iter_rows(named=True), _amounts(rows, "total"), strict=True):
         issued = f"{row['first_issue']:%Y-%m-%d}" if row["first_issue"] else "no date"
         issued = issued if row["first_issue"] == row["last_issue"] else f"from {issued}"
@@ -154,7 +154,7 @@ def balances(console: Console, running_out: pl.DataFrame, balances: pl.DataFrame
         + (f" Not here: {count(postpaid, 'postpaid commit')}, whose rest is billed as a true-up." if postpaid else ""),
     )
     table = grid("Customer\nbalance", "Remaining\nof granted", "Unit\nused", "Ends\n", "At the pace of\nfour weeks")
-    rows = in_major_units(running_out.head(_BALANCES), "remaining", "granted")
+    rows = in_major_units(running_out.head(_BALANCES))
     both = _amounts(
         pl.concat([rows.select("unit", "remaining"), rows.select("unit", remaining="granted")]), "remaining"
     )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics.corrections.plan import PlannedEntry
 from metronome_analytics.corrections.state import Balance, Segment, State, token_of
-from metronome_analytics.corrections.units import currency, display, major
+from metronome_analytics.tables.money import currency_of, display, major_of
+from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,8 +60,8 @@ class Checker:
             return
         self.planned.append(self._complete(entry, balance, segment))
         # What a row that is refused would have taken is not held against the rows after it.
-        code = currency(balance.credit_type_name)
-        size = abs(major(entry.amount, balance.credit_type_name))
+        code = currency_of(balance.credit_type_name)
+        size = abs(major_of(entry.amount, balance.credit_type_name))
         place = (balance.id, segment.id)
         self._totals[code] = self._totals.get(code, Decimal(0)) + size
         self._taken[place] = self._taken.get(place, Decimal(0)) + entry.amount
@@ -146,7 +147,7 @@ class Checker:
         if not entry.amount.is_finite():
             return
         unit = balance.credit_type_name
-        code, size = currency(unit), abs(major(entry.amount, unit))
+        code, size = currency_of(unit), abs(major_of(entry.amount, unit))
         if size > (limit := _limit(self.max_entry, code, MAX_ENTRY)):
             yield "amount", f"{display(entry.amount, unit)} is over max_entry, {limit:,} {code}"
         total = self._totals.get(code, Decimal(0)) + size
@@ -154,7 +155,10 @@ class Checker:
             yield "amount", f"with it the plan moves {total:,} {code}, over max_total, {limit:,} {code}"
         left = self._left(balance, segment)
         if entry.amount < 0 and left + entry.amount < 0 and not self.allow_overdraw:
-            yield "amount", f"it draws {display(-entry.amount, unit)} of {display(left, unit)} left in the segment"
+            yield (
+                "amount",
+                f"it draws {display(-entry.amount, unit)} of {display(left, unit)} left in the segment",
+            )
         if not self.allow_duplicate:
             yield from self._duplicate(row, entry, balance, segment)
 
@@ -198,7 +202,7 @@ class Checker:
         if entry.timestamp is None:
             start = f"{segment.starting_at:%Y-%m-%d}"
             yield f"timestamp set to now; without one the API would use the segment's start, {start}"
-        if balance.type == "POSTPAID":
+        if balance.type == BalanceType.POSTPAID:
             yield "a postpaid commit: this changes what is billed as true-up, and no invoice of usage"
         elif entry.amount > 0:
             yield "a new credit would have a name, a product and an expiry of its own; this adds to what is there"

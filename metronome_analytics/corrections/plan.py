@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from metronome_analytics.corrections.units import display, one_line
 from metronome_analytics.errors import PlanRejected
+from metronome_analytics.tables.money import display
+from metronome_analytics.wording import one_line
 
 if TYPE_CHECKING:
     import os

@@ -12,6 +12,7 @@ import polars as pl
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import MalformedResponse
 from metronome_analytics.loaders.base import Loaders, bounds, request_for, within_window
+from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
     import os
@@ -135,7 +136,7 @@ class InvoiceLoaders(Loaders):
         size = args.choice("window_size", window_size, "DAY", "HOUR") or "DAY"
         query = {
             "window_size": size,
-            "status": args.choice("status", status, "DRAFT", "FINALIZED"),
+            "status": args.choice("status", status, InvoiceStatus.DRAFT, InvoiceStatus.FINALIZED),
             "credit_type_id": args.text("credit_type_id", credit_type_id),
             "skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items),
             "sort": args.choice("sort", sort, *_SORTS) or "date_asc",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from metronome_analytics.mirror.delta import reaching
+from metronome_analytics.tables.money import digits_of
+from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +91,7 @@ def _compared(layout: Layout, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFr
         # A map has no order, which polars minds and JSON with sorted keys does not.
         lines.append(told.filter(pl.col("before").ne_missing(pl.col("after"))))
     return pl.concat(lines).with_columns(
-        change=pl.when(pl.col("table") == "invoices", pl.col("column") == "status", pl.col("after") == "VOID")
+        change=pl.when(table="invoices", column="status", after=InvoiceStatus.VOID)
         .then(pl.lit("voided"))
         .otherwise("change")
     )
@@ -120,8 +122,7 @@ def _text(value: Any) -> str | None:
 def _plain(value: Any) -> Any:
     match value:
         case Decimal():
-            text = f"{value:f}"
-            return text.rstrip("0").rstrip(".") if "." in text else text
+            return digits_of(value)
         case datetime() | date():
             return value.isoformat().replace("+00:00", "Z")
         case dict():

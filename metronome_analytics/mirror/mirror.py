@@ -17,6 +17,7 @@ from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED, WANTED
 from metronome_analytics.mirror.store import Store
 from metronome_analytics.tables import cost_lines, ledger, line_items, segments
 from metronome_analytics.tables.costs import daily_costs
+from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -87,11 +88,11 @@ class Mirror:
 
     def commits(self) -> pl.LazyFrame:
         """The commits among the balances."""
-        return self.balances().filter(pl.col("type") != "CREDIT")
+        return self.balances().filter(pl.col("type") != BalanceType.CREDIT)
 
     def credits(self) -> pl.LazyFrame:
         """The credits among the balances."""
-        return self.balances().filter(pl.col("type") == "CREDIT")
+        return self.balances().filter(pl.col("type") == BalanceType.CREDIT)
 
     def ledger(self) -> pl.LazyFrame:
         """The columns of `tables.Ledger`; see `ma.ledger`."""

@@ -14,6 +14,7 @@ from metronome_analytics.loaders.invoices import BREAKDOWN_SPAN
 from metronome_analytics.mirror.layout import Layout
 from metronome_analytics.tables.columns import key_of
 from metronome_analytics.tables.registry import TABLES
+from metronome_analytics.tables.vocabulary import SETTLED, InvoiceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +28,6 @@ _INSTANT = pl.Datetime("us", "UTC")
 
 # The status of a table that belongs to the mirror and has not been read yet.
 WANTED = "wanted"
-
-# An invoice at the billing provider in another state may still be paid, voided or written off.
-_SETTLED_ELSEWHERE = ("PAID", "VOID", "UNCOLLECTIBLE", "DELETED", "SKIPPED")
 
 
 # A column of moments, or the name of a schedule and that of a moment of its items.
@@ -168,13 +166,13 @@ def _costs(id_: str, span: Span) -> list[Request]:
 
 
 def _open_invoice(now: datetime) -> pl.Expr:
-    unsettled = pl.col("billing_provider_invoice_external_status").is_in(_SETTLED_ELSEWHERE).not_()
-    return (pl.col("status") == "DRAFT") | (pl.col("status") != "VOID") & (
+    unsettled = pl.col("billing_provider_invoice_external_status").is_in(SETTLED).not_()
+    return (pl.col("status") == InvoiceStatus.DRAFT) | (pl.col("status") != InvoiceStatus.VOID) & (
         (pl.col("end_timestamp") > now - BACKDATING) | unsettled.fill_null(value=False)
     )
 
 
-_DRAFT = pl.col("status") == "DRAFT"
+_DRAFT = pl.col("status") == InvoiceStatus.DRAFT
 _BALANCE_FLAGS = {
     "include_ledgers": True,
     "include_balance": True,
@@ -187,7 +185,10 @@ _ROWS = (
     Mirrored(
         "invoices",
         _invoices,
-        dates=(pl.when(_DRAFT).then("end_timestamp"), pl.when(pl.col("status") != "VOID").then("issued_at")),
+        dates=(
+            pl.when(_DRAFT).then("end_timestamp"),
+            pl.when(pl.col("status") != InvoiceStatus.VOID).then("issued_at"),
+        ),
         is_open=_open_invoice,
         is_late=lambda now: _DRAFT & (pl.col("end_timestamp") <= now),
         begins="start_timestamp",

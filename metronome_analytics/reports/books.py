@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics.analysis.frames import Given, checked, optional, required_instant
+from metronome_analytics.analysis.invoiced import standing
 from metronome_analytics.analysis.schemas import Checks, CheckSummary
-from metronome_analytics.analysis.units import code
 from metronome_analytics.analysis.utilisation import utilisation
-from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import ledger, line_items
+from metronome_analytics.tables.money import currency, currency_told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 
     from metronome_analytics.analysis import Reconciliation
     from metronome_analytics.arguments import Instant
-
-INVOICED, DRAFT, TRUE_UP, VOID, TWIN, OTHER = (
-    *("invoiced", "draft", "draft true-up", "void", "consolidated twin"),
-    "other status",
-)
-"""What an invoice counts as, in the order of a summary. Only `invoiced` is money asked for, and kinds do not add up: a
-void invoice keeps its total, a true-up is owed only if nothing more is used, a twin repeats other invoices."""
-KINDS = (INVOICED, DRAFT, TRUE_UP, VOID, TWIN, OTHER)
 
 _UNIT = ("credit_type_id", "credit_type_name")
 _USE = (
@@ -83,7 +75,7 @@ class Books:
         summary = CheckSummary.create_empty() if reconciliation is None else reconciliation.summary
         lines = line_items(bills)
         units = _units(bills, lines, held, checks)
-        bills = _told(bills, names, units).with_columns(_counts_as(bills).alias("counts_as"))
+        bills = _told(bills, names, units).with_columns(standing(bills).alias("counts_as"))
         kinds = bills.select(invoice_id="id", counts_as="counts_as").unique("invoice_id")
         return cls(
             as_of=at,
@@ -110,10 +102,7 @@ def _units(*frames: pl.DataFrame) -> pl.DataFrame:
     """Every credit type with a unit of its own: those of one name are told apart by the start of their ids."""
     pairs = pl.concat([frame.select(_UNIT) for frame in frames]).drop_nulls("credit_type_id").unique()
     named = pairs.sort(_UNIT, nulls_last=True).unique("credit_type_id", keep="first", maintain_order=True)
-    short = code(pl.col("credit_type_name"))
-    alone = pl.len().over(short) == 1
-    label = pl.when(alone).then(short).otherwise(pl.format("{} {}", short, pl.col("credit_type_id").str.head(8)))
-    return named.with_columns(label.alias("unit"))
+    return named.with_columns(currency_told_apart(pl.col("credit_type_name"), pl.col("credit_type_id")).alias("unit"))
 
 
 def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
@@ -121,7 +110,7 @@ def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     known = units.rename({"credit_type_name": "known_name"})
     joined = frame.join(known, on="credit_type_id", how="left", maintain_order="left")
     name = pl.coalesce("credit_type_name", "known_name")
-    return joined.with_columns(name.alias("credit_type_name"), pl.coalesce("unit", code(name)).alias("unit")).drop(
+    return joined.with_columns(name.alias("credit_type_name"), pl.coalesce("unit", currency(name)).alias("unit")).drop(
         "known_name"
     )
 
@@ -129,28 +118,6 @@ def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
 def _told(frame: pl.DataFrame, names: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     """`frame` with `customer_name` and `unit`."""
     return _unit(frame, units).join(names, on="customer_id", how="left", maintain_order="left")
-
-
-def _counts_as(invoices: pl.DataFrame) -> pl.Expr:
-    """One of `KINDS`."""
-    items = invoices.schema["line_items"]
-    if not isinstance(items, pl.List) or not isinstance(items.inner, pl.Struct):
-        raise ArgumentError("invoices has line_items of another kind.", advice="Pass what account.invoices() returned.")
-    pays = pl.element().struct.field("postpaid_commit").struct.field("id").is_not_null()
-    draft = pl.col("status").eq_missing("DRAFT")
-    return (
-        pl.when(pl.col("status").eq_missing("VOID"))
-        .then(pl.lit(VOID))
-        .when(pl.col("type").eq_missing("USAGE_CONSOLIDATED"))
-        .then(pl.lit(TWIN))
-        .when(pl.col("status").eq_missing("FINALIZED"))
-        .then(pl.lit(INVOICED))
-        .when(draft & pl.col("line_items").list.eval(pays).list.any().fill_null(value=False))
-        .then(pl.lit(TRUE_UP))
-        .when(draft)
-        .then(pl.lit(DRAFT))
-        .otherwise(pl.lit(OTHER))
-    )
 
 
 def _used(balances: pl.DataFrame, at: datetime) -> pl.DataFrame:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from great_tables import GT, loc, style
 
-from metronome_analytics.analysis.units import amount_text, in_cents
-from metronome_analytics.reports.books import KINDS
+from metronome_analytics.analysis.invoiced import Standing
+from metronome_analytics.tables.money import amount_text, in_cents
+from metronome_analytics.wording import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,8 +94,7 @@ def _table(name: str, frame: pl.DataFrame, *, right: Sequence[str] = ()) -> str:
 
 
 def _count(column: str, alias: str) -> pl.Expr:
-    number = pl.col(column).cast(pl.String).str.reverse().str.replace_all(r"(\d{3})", "${1},").str.reverse()
-    return number.str.strip_prefix(",").alias(alias)
+    return grouped(pl.col(column).cast(pl.String)).alias(alias)
 
 
 def _money(column: str, alias: str) -> pl.Expr:
@@ -155,7 +155,7 @@ def _reasons(books: Books, verdict: str, title: str, note: str) -> list[str]:
 
 
 def _invoices(books: Books) -> pl.DataFrame:
-    order = pl.col("counts_as").replace_strict(list(KINDS), list(range(len(KINDS))), return_dtype=pl.Int64)
+    order = pl.col("counts_as").replace_strict(list(Standing), list(range(len(Standing))), return_dtype=pl.Int64)
     grouped = (
         books.invoices.group_by("unit", "counts_as", "type")
         .agg(pl.len().alias("count"), pl.col("total").sum(), pl.col("credit_type_name").first())

@@ -12,6 +12,7 @@ import polars as pl
 
 from metronome_analytics import charts
 from metronome_analytics.analysis import burn_down, utilisation
+from metronome_analytics.analysis.invoiced import invoiced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +43,8 @@ def pictures(books: Books, customers: Given | None, history: Given) -> Iterator[
 
 
 def _unpaid(bills: pl.DataFrame) -> bool:
-    final = (pl.col("status") == "FINALIZED") & (pl.col("total") > 0)
-    return "billing_provider_invoice_external_status" in bills.columns and bills.filter(final).height > 0
+    provider = "billing_provider_invoice_external_status" in bills.columns
+    return provider and invoiced(bills).filter(pl.col("total") > 0).height > 0
 
 
 def _largest(balances: pl.DataFrame) -> pl.DataFrame:

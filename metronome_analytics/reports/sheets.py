@@ -7,7 +7,7 @@ from itertools import chain
 
 import polars as pl
 
-from metronome_analytics.analysis.units import major
+from metronome_analytics.tables.money import as_float, digits, major
 
 DIGITS = 15
 """Significant digits that Excel keeps of a number."""
@@ -89,18 +89,6 @@ def header(column: str, dtype: pl.DataType) -> str:
     return f"{words} (UTC)" if isinstance(dtype, pl.Datetime) else words
 
 
-def as_float(amount: pl.Expr) -> pl.Expr:
-    """The nearest float of a Decimal: by way of text, as a cast is wrong in the last digits of one value in ten."""
-    return amount.cast(pl.String).cast(pl.Float64)
-
-
-def exact(amount: pl.Expr) -> pl.Expr:
-    """An amount as plain text with every digit."""
-    text = amount.cast(pl.String)
-    short = text.str.strip_chars_end("0").str.strip_chars_end(".")
-    return pl.when(text.str.contains(".", literal=True)).then(short).otherwise(text)
-
-
 def _flat(dtype: pl.DataType) -> bool:
     return not dtype.is_nested() or isinstance(dtype, pl.Map) or dtype == pl.List(pl.String)
 
@@ -126,14 +114,14 @@ def _columns(frame: pl.DataFrame, column: str) -> list[tuple[str, str, pl.Expr]]
 
 def _amount(frame: pl.DataFrame, column: str, title: str) -> list[tuple[str, str, pl.Expr]]:
     value = pl.col(column)
-    digits = value.cast(pl.String).str.replace_all(r"[-.]", "").str.strip_chars("0").str.len_chars()
-    long = digits > DIGITS
+    length = value.cast(pl.String).str.replace_all(r"[-.]", "").str.strip_chars("0").str.len_chars()
+    long = length > DIGITS
     columns = [
         ("amount", title, as_float(major(value, pl.col("credit_type_name")))),
         ("raw", f"{title} (API unit)", as_float(value)),
     ]
     if frame.select(long.any()).item():
-        columns.append(("text", f"{title} (API unit, exact)", pl.when(long).then(exact(value))))
+        columns.append(("text", f"{title} (API unit, exact)", pl.when(long).then(digits(value))))
     return columns
 
 

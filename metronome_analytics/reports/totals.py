@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.analysis.units import major
-from metronome_analytics.reports.books import INVOICED, KINDS
-from metronome_analytics.reports.sheets import as_float
+from metronome_analytics.analysis.invoiced import Standing
+from metronome_analytics.tables.money import as_float, major
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,15 +47,15 @@ def blocks(books: Books, parts: Mapping[str, Sheet], places: Mapping[str, Places
     return [
         Block(
             "Invoices",
-            f"Only {INVOICED} was asked for; kinds do not add up to anything.",
+            f"Only {Standing.INVOICED} was asked for; kinds do not add up to anything.",
             ("Currency", "Counts as", "Invoices", "Total"),
-            invoices.rows(("unit", "counts_as"), ("total",), KINDS),
+            invoices.rows(("unit", "counts_as"), ("total",), tuple(Standing)),
         ),
         Block(
             "Lines of what was invoiced",
             "Covered usage is there twice, as usage and as what was applied. Lines in a custom unit are in no total.",
             ("Currency", "Line type", "Lines", "Total"),
-            lines.rows(("unit", "type", "counts_as"), ("total",), only=("counts_as", INVOICED)),
+            lines.rows(("unit", "type", "counts_as"), ("total",), only=("counts_as", Standing.INVOICED)),
         ),
         Block(
             "Balances",

@@ -4,10 +4,12 @@ It keeps its own books: usage is metered day by day, commits and credits are dra
 invoices, ledgers, balances and breakdowns are views of the same figures, so they tie out to the last digit.
 """
 
-from .clock import Clock
-from .faults import Fault, Faults
-from .server import running, serve
-from .simulator import AS_OF, Simulator
-from .switches import Switches
+from __future__ import annotations
+
+from metronome_analytics.simulator.server.faults import Fault, Faults
+from metronome_analytics.simulator.server.serving import running, serve
+from metronome_analytics.simulator.server.simulator import AS_OF, Simulator
+from metronome_analytics.simulator.world.clock import Clock
+from metronome_analytics.simulator.world.switches import Switches
 
 __all__ = ["AS_OF", "Clock", "Fault", "Faults", "Simulator", "Switches", "running", "serve"]

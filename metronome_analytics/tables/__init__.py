@@ -16,6 +16,7 @@ from metronome_analytics.tables.costs import *
 from metronome_analytics.tables.customers import *
 from metronome_analytics.tables.invoices import *
 from metronome_analytics.tables.loads import *
+from metronome_analytics.tables.money import major_units as major_units
 from metronome_analytics.tables.plans import *
 from metronome_analytics.tables.products import *
 from metronome_analytics.tables.rates import *

@@ -8,8 +8,9 @@ import dataframely as dy
 import polars as pl
 
 from metronome_analytics.api.wire import balances as wire
+from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables import columns as c
-from metronome_analytics.tables.flatten import flatten, needed
+from metronome_analytics.tables.flatten import flatten
 
 if TYPE_CHECKING:
     from metronome_analytics.tables.columns import Frame
@@ -128,7 +129,7 @@ def ledger(balances: Frame) -> Frame:
     Returns the columns of `Ledger` (key `balance_id`, `entry_index`), in API order; amounts keep the API's sign and
     unit. A balance loaded with `include_ledgers=False` has no rows. Raises ArgumentError when there is no `ledger`.
     """
-    needed(balances, "balances", "ledger")
+    frame_with(balances, "balances", "ledger")
     return flatten(balances, Ledger, pl.col("ledger"), index="entry_index")
 
 
@@ -138,5 +139,5 @@ def segments(balances: Frame) -> Frame:
     Returns the columns of `Segments` (key `balance_id`, `segment_id`). Raises ArgumentError when there is no
     `access_schedule`.
     """
-    needed(balances, "balances", "access_schedule")
+    frame_with(balances, "balances", "access_schedule")
     return flatten(balances, Segments, pl.col("access_schedule").struct.field("schedule_items"))

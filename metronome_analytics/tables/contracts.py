@@ -11,10 +11,11 @@ import dataframely as dy
 import polars as pl
 
 from metronome_analytics.api.wire import contracts as wire
+from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables import columns as c
 from metronome_analytics.tables.balances import Balances
 from metronome_analytics.tables.columns import select
-from metronome_analytics.tables.flatten import embedded, needed
+from metronome_analytics.tables.flatten import embedded
 
 if TYPE_CHECKING:
     from metronome_analytics.tables.columns import Frame
@@ -275,7 +276,7 @@ def scheduled_charges(contracts: Frame) -> Frame:
 
 
 def _embedded_balances(contracts: Frame, name: str) -> Frame:
-    needed(contracts, "contracts", name)
+    frame_with(contracts, "contracts", name)
     items = (
         contracts.lazy()
         .select("customer_id", pl.col("id").alias("contract_id"), pl.col(name).alias("item"))

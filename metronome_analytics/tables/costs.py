@@ -8,8 +8,9 @@ import dataframely as dy
 import polars as pl
 
 from metronome_analytics.api.wire import costs as wire
+from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables import columns as c
-from metronome_analytics.tables.flatten import flatten, needed
+from metronome_analytics.tables.flatten import flatten
 from metronome_analytics.tables.invoices import line_items
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def cost_lines(costs: Frame) -> Frame:
     Returns the columns of `CostLines` (the key of `Costs` and `line_index`). Raises ArgumentError when there is no
     `line_item_breakdown`.
     """
-    needed(costs, "costs", "line_item_breakdown")
+    frame_with(costs, "costs", "line_item_breakdown")
     return flatten(costs, CostLines, pl.col("line_item_breakdown"), index="line_index")
 
 

@@ -6,23 +6,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.errors import ArgumentError
+from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables.columns import Frame, select
 
 if TYPE_CHECKING:
     import dataframely as dy
-
-
-def needed(frame: pl.DataFrame | pl.LazyFrame, argument: str, column: str) -> list[str]:
-    """The columns of `frame`, which must hold `column`; else an ArgumentError that names `argument`."""
-    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
-        raise ArgumentError(f"{argument} must be a polars DataFrame or LazyFrame, not {type(frame).__name__}.")
-    names = frame.collect_schema().names()
-    if column not in names:
-        raise ArgumentError(
-            f"{argument} has no column {column!r}.", advice=f"Pass the frame as account.{argument}() returned it."
-        )
-    return names
 
 
 def flatten(frame: Frame, table: type[dy.Schema], items: pl.Expr, index: str | None = None) -> Frame:
@@ -41,5 +29,5 @@ def flatten(frame: Frame, table: type[dy.Schema], items: pl.Expr, index: str | N
 
 def embedded(contracts: Frame, table: type[dy.Schema], name: str) -> Frame:
     """`table` with one row per element of the list `name` of contracts."""
-    needed(contracts, "contracts", name)
+    frame_with(contracts, "contracts", name)
     return flatten(contracts.rename({"id": "contract_id"}), table, pl.col(name))

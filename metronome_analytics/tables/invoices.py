@@ -8,8 +8,9 @@ import dataframely as dy
 import polars as pl
 
 from metronome_analytics.api.wire import invoices as wire
+from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables import columns as c
-from metronome_analytics.tables.flatten import flatten, needed
+from metronome_analytics.tables.flatten import flatten
 
 if TYPE_CHECKING:
     from metronome_analytics.tables.columns import Frame
@@ -192,6 +193,6 @@ def line_items(invoices: Frame) -> Frame:
     `BreakdownLineItems`, whose key holds the window too. Amounts are in each line's own credit type.
     Raises ArgumentError when the frame has no `line_items`.
     """
-    names = needed(invoices, "invoices", "line_items")
+    names = frame_with(invoices, "invoices", "line_items")
     table = BreakdownLineItems if "breakdown_start_timestamp" in names else LineItems
     return flatten(invoices, table, pl.col("line_items"), index="line_item_index")

@@ -9,11 +9,12 @@ import ipywidgets
 import polars as pl
 
 from metronome_analytics.analysis.frames import Given, checked
-from metronome_analytics.analysis.units import amount_text, time_text
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import ledger, segments
+from metronome_analytics.tables.money import amount_text
 from metronome_analytics.widgets.base import Form, OfPython, choice_of, kept, known, static_list
 from metronome_analytics.widgets.customer_picker import CustomerPicker
+from metronome_analytics.wording import time_text
 
 _NEEDED = ("id", "customer_id", "type", "name", "balance", "credit_type_id", "credit_type_name", "access_schedule")
 

@@ -7,7 +7,6 @@ from functools import partial
 
 import anyio
 import anyio.abc
-import httpcore
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -289,24 +288,3 @@ async def test_connections_are_few_kept_and_closed() -> None:
         with anyio.fail_after(10):
             await gone.wait()
         serving.cancel_scope.cancel()
-
-
-def test_bodies_are_read_in_large_pieces() -> None:
-    """A connection asks the network for a quarter of a megabyte at once, wherever it keeps that number."""
-    asked_for: list[int] = []
-
-    class Stream(httpcore.AsyncMockStream):
-        async def read(self, max_bytes: int, *rest: float | None, **named: float | None) -> bytes:
-            asked_for.append(max_bytes)
-            return await super().read(max_bytes, *rest, **named)
-
-    class Backend(httpcore.AsyncMockBackend):
-        async def connect_tcp(self, *_: object, **__: object) -> Stream:
-            return Stream([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{}"])
-
-    async def fetch() -> bytes:
-        async with httpcore.AsyncConnectionPool(network_backend=Backend([])) as pool:
-            return (await pool.request("GET", "http://localhost/")).content
-
-    assert anyio.run(fetch) == b"{}"
-    assert set(asked_for) == {256 * 1024}

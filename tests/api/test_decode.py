@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metronome_analytics.api import decode as decode_module
-from metronome_analytics.api.decode import Undecodable, decode, undeclared_fields
+from metronome_analytics.api.decode import Undecodable, decode, reading, undeclared_fields
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.errors import MalformedResponse
 from metronome_analytics.tables import CostLines, Costs, Invoices, LineItems, cost_lines, line_items, select
@@ -60,14 +59,169 @@ def test_sums_are_exact(amounts: list[Decimal]) -> None:
         ("-0.0", "0"),
         ("0.1", "0.1"),
         ("123456789012345", "123456789012345"),
-        ("0.00000000015", "0.0000000002"),
-        ("0.00000000025", "0.0000000002"),
         ("0.30000000000000004", "0.3"),
+        ("9007199254740993", "9007199254740993"),
+        ("10000000.0000000001", "10000000.0000000001"),
+        ("12345678901234567890.0123456789", "12345678901234567890.0123456789"),
+        ("-9999999999999999999999999999.9999999999", "-9999999999999999999999999999.9999999999"),
+        ("3.15e-8", "0.0000000315"),
+        ("10.00000000000000", "10"),
+        ("33.333333333333336", "33.3333333333"),
+        ("0.00012345678901234565", "0.0001234568"),
+        ("1E+2", "100"),
+        ("0e5", "0"),
+        ("0.0000000000000000000000", "0"),
     ],
 )
 def test_amounts_in_any_notation(text: str, amount: str) -> None:
-    """Exponents are read exactly; past the tenth decimal a number is rounded half to even."""
-    assert decode(f'{{"data": [{{"total": {text}}}]}}'.encode(), INVOICES).rows["total"][0] == Decimal(amount)
+    """What ten decimals hold is read exactly, in any notation; a quotient is rounded at the tenth, half to even."""
+    page = f'{{"data": [{{"total": {text}, "line_items": [{{"total": {text}}}]}}]}}'.encode()
+    rows = decode(page, INVOICES).rows
+    assert rows["total"][0] == Decimal(amount)
+    assert line_items(select(rows, Invoices))["total"][0] == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3.15e-12",
+        "0.00000000015",
+        "0.00000000025",
+        "1e-11",
+        "3.3333333333333335e-12",
+        "1e28",
+        "1e999999999",
+        "1e-999999",
+    ],
+)
+def test_an_amount_that_cannot_be_held_is_an_error(text: str) -> None:
+    """An amount that is not a multiple of the tenth decimal, or too large, is refused rather than changed."""
+    page = f'{{"data": [{{"id": "i", "total": 1}}, {{"id": "j", "total": {text}}}]}}'.encode()
+    with pytest.raises(MalformedResponse, match=r"cannot be held at data\[1\].total: expected an amount"):
+        decode(page, INVOICES)
+
+
+LONG = st.builds(lambda digits: Decimal(f"{digits}e-10"), st.integers(-(10**38) + 1, 10**38 - 1))
+
+
+@given(st.lists(LONG, min_size=1, max_size=5))
+def test_amounts_of_38_digits_are_exact(amounts: list[Decimal]) -> None:
+    """Whatever Decimal(38, 10) holds arrives as it was written."""
+    rows = ",".join(f'{{"id": "i", "total": {a:f}}}' for a in amounts)
+    assert decode(f'{{"data": [{rows}]}}'.encode(), INVOICES).rows["total"].to_list() == amounts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0020-10-01T00:00:00Z",
+        "+10000-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "-0001-01-01T00:00:00Z",
+        "1800-01-01T00:00:00Z",
+        "0000-01-01T00:00:00Z",
+    ],
+)
+def test_a_year_that_nobody_means_is_an_error(text: str) -> None:
+    """The year 20, or 10000, is a broken timestamp: as a time it would vanish from every window."""
+    with pytest.raises(MalformedResponse, match=r"data\[0\].start_timestamp: expected an RFC 3339 timestamp"):
+        decode(body(invoice(start_timestamp=text)), INVOICES)
+    with pytest.raises(MalformedResponse, match="starting_at: expected an RFC 3339 timestamp"):
+        decode(body(invoice(line_items=[{"starting_at": text}])), INVOICES)
+
+
+@pytest.mark.parametrize("text", ["1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_far_year_is_kept(text: str) -> None:
+    """The end of time is a way to say "never"."""
+    year = decode(body(invoice(start_timestamp=text)), INVOICES).rows["start_timestamp"].dt.year()[0]
+    assert year == int(text[:4])
+
+
+@pytest.mark.parametrize("groups", ['{"a": true}', '{"a": 1.5, "b{:": 2, "c": false}', '{ "a" : null , "b" : true }'])
+def test_true_is_no_number_in_usage_groups(groups: str) -> None:
+    """The values of a free-form object of numbers are as strictly numbers as a field."""
+    page = f'{{"data": [{{"starting_on": "2026-10-01T00:00:00Z", "groups": {groups}}}]}}'.encode()
+    with pytest.raises(MalformedResponse, match=r"data\[0\].groups.*: expected a number, got (true|false)"):
+        decode(page, ENDPOINTS["usage"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"data": [], "next_page": null, "next_page": "two"}',
+        '{"data": [], "next_page": "two", "next_page": null}',
+        '{"data": [], "next_page": null, "next\\u005fpage": "two"}',
+        '{"data": [{"id": "a"}], "data": []}',
+    ],
+)
+def test_a_key_that_comes_twice_is_no_end(text: str) -> None:
+    """Of two cursors, or two lists of rows, none is taken for the right one."""
+    with pytest.raises(MalformedResponse, match=r"(next_page|data): expected one value"):
+        decode(text.encode(), INVOICES)
+
+
+def test_a_cursor_inside_an_object_that_comes_twice_is_no_end() -> None:
+    """The same holds where the cursor has an object of its own."""
+    for text in ('{"next_page": null, "next_page": "x"}', '{}, "pagination": {"next_page": "x"}'):
+        with pytest.raises(MalformedResponse, match=r"(next_page|pagination): expected one value"):
+            decode(f'{{"data": [], "pagination": {text}}}'.encode(), ENDPOINTS["seat_balances"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_only_utf8_is_json(encoding: str) -> None:
+    """JSON between systems is UTF-8; anything else is fetched again."""
+    with pytest.raises(Undecodable, match="not JSON"):
+        decode(body(invoice(status="ü")).decode().encode(encoding), INVOICES)
+
+
+def test_a_byte_order_mark_is_fine() -> None:
+    """UTF-8 with a mark before it is UTF-8."""
+    assert decode(b"\xef\xbb\xbf" + body(invoice(id="a")), INVOICES).rows["id"].to_list() == ["a"]
+
+
+def test_surrogates_in_utf8_are_undecodable() -> None:
+    """CESU-8 writes an emoji as two surrogates of three bytes each, which is no UTF-8."""
+    page = b'{"data": [{"id": "\xed\xa0\xbd\xed\xb8\x80"}]}'
+    with pytest.raises(Undecodable, match="not JSON"):
+        decode(page, INVOICES)
+
+
+@pytest.mark.parametrize("text", ["\\ud800", "\\udc00", "a\\ud83dx", "\\ude80\\ud83d"])
+def test_half_a_character_is_an_error(text: str) -> None:
+    """Polars takes a lone surrogate for a NUL; no text is changed like that."""
+    for row in (
+        f'{{"id": "{text}"}}',
+        f'{{"custom_fields": {{"a": ["{text}"]}}}}',
+        f'{{"custom_fields": {{"{text}": 1}}}}',
+    ):
+        with pytest.raises(MalformedResponse, match=r"whole characters|half a character") as raised:
+            decode(f'{{"data": [{row}]}}'.encode(), INVOICES)
+        str(raised.value).encode()
+
+
+@pytest.mark.parametrize("text", ["\\ud83d\\ude80", "\\uD83D\\uDE80 \\u00fc", "\\\\ud83d", "\\u0041"])
+def test_escapes_are_read(text: str) -> None:
+    """Whole characters may be written as escapes."""
+    page = f'{{"data": [{{"id": "{text}"}}]}}'.encode()
+    assert decode(page, INVOICES).rows["id"].to_list() == [json.loads(f'"{text}"')]
+
+
+def test_an_undeclared_field_with_half_a_character_is_shown_escaped() -> None:
+    """What nobody declared breaks no load, and its name can be put into a frame."""
+    page = b'{"data": [{"id": "i", "odd": {"x": 1}, "\\ud800": 1}]}'
+    assert undeclared_fields(page, INVOICES) == {"odd", "\\ud800"}
+
+
+@pytest.mark.parametrize("depth", [1_000, 100_000])
+def test_deep_nesting_breaks_nothing_or_is_ours(depth: int) -> None:
+    """An undeclared field nested 1,000 deep is drift; deeper than polars reads, it is our error."""
+    page = b'{"data": [{"id": "i", "deep": ' + b"[" * depth + b"]" * depth + b"}]}"
+    if depth == 1_000:
+        assert decode(page, INVOICES).rows["id"].to_list() == ["i"]
+        assert undeclared_fields(page, INVOICES) == {"deep"}
+    else:
+        with pytest.raises(MalformedResponse, match="nested too deeply"):
+            decode(page, INVOICES)
 
 
 @pytest.mark.parametrize(
@@ -286,8 +440,8 @@ INVOICE_ROWS = st.fixed_dictionaries(
 @given(st.lists(st.lists(INVOICE_ROWS, max_size=3), min_size=1, max_size=4))
 def test_what_was_met_before_changes_nothing(pages: list[list[dict[str, Any]]]) -> None:
     """Whatever pages came earlier, a page gives what reading it with every declared field at once gives."""
-    decode_module._schema.cache_clear()
-    schema = decode_module._schema(INVOICES)
+    reading.schema_of.cache_clear()
+    schema = reading.schema_of(INVOICES)
     for rows in pages:
         page = body(*rows)
-        assert decode(page, INVOICES).rows.equals(decode_module._read(page, schema, schema.full).rows)
+        assert decode(page, INVOICES).rows.equals(reading.read(page, schema, schema.full).rows)

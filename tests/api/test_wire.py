@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from metronome_analytics.api.decode import _kind
+from metronome_analytics.api.decode import kind
 from metronome_analytics.api.endpoints import ENDPOINTS, Effect, Endpoint
 from metronome_analytics.api.wire.kinds import INSTANT, JsonText
 from tests.spec import response_fields, spec
@@ -69,7 +69,7 @@ def test_every_declared_type_is_the_spec_type(endpoint: Endpoint) -> None:
     wrong = {
         path: (mine[path], kinds)
         for path, kinds in theirs.items()
-        if path in mine and not kinds <= fits[_kind(mine[path])]
+        if path in mine and not kinds <= fits[kind(mine[path])]
     }
     assert wrong == {}
 

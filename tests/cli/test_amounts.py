@@ -17,7 +17,7 @@ def shown(amount: str, name: str | None) -> str:
         {"total": [Decimal(amount)], "credit_type_id": ["id"], "credit_type_name": [name]},
         schema={"total": pl.Decimal(38, 10), "credit_type_id": pl.String, "credit_type_name": pl.String},
     )
-    value, unit = in_major_units(frame, "total").select("total", "unit").row(0)
+    value, unit = in_major_units(frame).select("total", "unit").row(0)
     return f"{exact(value, unit)} {unit}"
 
 

@@ -12,13 +12,13 @@ import pytest
 import metronome_analytics as ma
 from metronome_analytics import reports
 from metronome_analytics.__main__ import main
-from metronome_analytics.analysis.units import code, major
 from metronome_analytics.cli import findings
 from metronome_analytics.cli.month import By, column_mapping, month_start, of_month, read_external
 from metronome_analytics.cli.printing import screen
 from metronome_analytics.cli.reconciling import exit_code
 from metronome_analytics.simulator import Fault, Simulator
 from metronome_analytics.tables import Invoices
+from metronome_analytics.tables.money import currency, major
 from tests.cli.support import AS_OF, day, table
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def export() -> pl.DataFrame:
     return final.select(
         pl.coalesce("billing_provider_invoice_id", "id").alias("Number"),
         major(pl.col("total"), name).round(2).cast(pl.String).alias("Amount due"),
-        code(name).alias("Currency"),
+        currency(name).alias("Currency"),
     )
 
 

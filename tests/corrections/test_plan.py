@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import metronome_analytics as ma
-from metronome_analytics.corrections.units import display
+from metronome_analytics.tables.money import display
 from tests.corrections.support import READ, opened, targets
 
 if TYPE_CHECKING:

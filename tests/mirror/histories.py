@@ -157,7 +157,7 @@ def apply(simulator: Simulator, move: Move) -> str | None:
         if isinstance(move, AddCustomer):
             return simulator.add_customer()
         account = simulator.account
-        ids = [account.person(index).id for index in account.active]
+        ids = [account.customer(index).id for index in account.active]
         turn = move.customer % len(ids) if ids else 0
         return next((each for each in (*ids[turn:], *ids[:turn]) if move.happens_to(simulator, each)), None)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metronome_analytics.simulator import Simulator
-from metronome_analytics.simulator.cast import ROLES
+from metronome_analytics.simulator.world.roles import ROLES
 
 from .support import Api, Json, check_totals, deductions, draws, in_process
 

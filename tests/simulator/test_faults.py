@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from metronome_analytics.simulator import Fault, Simulator, running
-from metronome_analytics.simulator.faults import KINDS
+from metronome_analytics.simulator.server.faults import KINDS
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import metronome_analytics as ma
 from metronome_analytics.simulator import Simulator
-from metronome_analytics.simulator.cast import JOINING, ROLES
-from metronome_analytics.simulator.deeds import _in_script
+from metronome_analytics.simulator.world.audit_trail import agreed_deeds
+from metronome_analytics.simulator.world.roles import JOINING, ROLES
 from tests.mirror.histories import (
     AddCustomer,
     Advance,
@@ -382,7 +382,7 @@ def test_customers_of_a_role_do_the_same_at_the_same_time() -> None:
         account = Simulator(3 * len(ROLES), months=months).account
         for role in range(len(ROLES)):
             mates = account.first_active[role :: len(ROLES)]
-            told = [[deed[:3] for deed in _in_script(account.script(index))] for index in mates]
+            told = [[deed[:3] for deed in agreed_deeds(account.agreements(index))] for index in mates]
             assert all(each == told[0] for each in told)
 
 

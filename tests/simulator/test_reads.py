@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from metronome_analytics.simulator import Simulator, Switches
-from metronome_analytics.simulator.routes import ROUTES
+from metronome_analytics.simulator.endpoints.routes import ROUTES
 from tests.spec import response_validator
 
 from .reads import BOUNDS, Read, account_reads, customer_reads, found_reads, judge, nested_reads

@@ -7,12 +7,15 @@ from itertools import pairwise
 
 import pytest
 
-from metronome_analytics.simulator.books import Books
-from metronome_analytics.simulator.catalog import AUDIT_EVENTS, COMMITMENT, STORAGE, USD, USD_CARD
-from metronome_analytics.simulator.engine import run
-from metronome_analytics.simulator.script import Balance, Contract, ManualEntry, Purchase, Script, Segment, Stream
-from metronome_analytics.simulator.switches import Switches
-from metronome_analytics.simulator.units import SCALE, number, shift_month
+from metronome_analytics.simulator.rendering.scalars import number
+from metronome_analytics.simulator.world.agreements import Agreements, Balance, Contract, ManualEntry, Purchase, Segment
+from metronome_analytics.simulator.world.amounts import SCALE
+from metronome_analytics.simulator.world.bookkeeping.run import run
+from metronome_analytics.simulator.world.books import Books
+from metronome_analytics.simulator.world.days import shift_month
+from metronome_analytics.simulator.world.price_list import AUDIT_EVENTS, COMMITMENT, STORAGE, USD, USD_CARD
+from metronome_analytics.simulator.world.streams import Stream
+from metronome_analytics.simulator.world.switches import Switches
 
 PRICE = 10  # GB-days at a tenth of a cent: ten units make a cent
 
@@ -59,7 +62,7 @@ def books(balances: Sequence[Balance], usage: dict[str, int], now: str, switches
                 found[offset] = cents * PRICE * SCALE
         return found
 
-    script = Script("customer", (contract(start),), tuple(balances))
+    script = Agreements("customer", (contract(start),), tuple(balances))
     return run(script, at(now), switches=switches, quantities=quantities)
 
 

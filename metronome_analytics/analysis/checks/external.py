@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, Given, checked
-from metronome_analytics.analysis.units import code, in_cents
+from metronome_analytics.analysis.invoiced import is_invoiced
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables.money import currency, in_cents
+from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,11 +85,11 @@ def external(invoices: pl.LazyFrame, theirs: pl.LazyFrame, units: Units) -> pl.L
     joined = _ours(invoices, theirs).join(theirs, on="external_id", how="full", coalesce=True)
     cents = in_cents(pl.col("credit_type_name"))
     amount = pl.col("amount") if units == "api" else pl.when(cents).then(pl.col("amount") * 100).otherwise("amount")
-    final = pl.col("status") == "FINALIZED"
-    billed = final & (pl.col("total") != ZERO) & (pl.col("type") != "USAGE_CONSOLIDATED")
+    final = pl.col("status") == InvoiceStatus.FINALIZED
+    billed = is_invoiced() & (pl.col("total") != ZERO)
     here, there = pl.col("invoice_id").is_not_null(), pl.col("entries").is_not_null()
     wrong = pl.col("currency").is_not_null() & (
-        pl.col("currency").str.to_uppercase() != code(pl.col("credit_type_name")).str.to_uppercase()
+        pl.col("currency").str.to_uppercase() != currency(pl.col("credit_type_name")).str.to_uppercase()
     )
     expected = pl.when(final).then("total").otherwise(ZERO)
     outcome = (
@@ -138,7 +140,7 @@ def _hint(final: pl.Expr) -> pl.Expr:
     return (
         pl.when(pl.col("blame") == CURRENCY)
         .then(pl.lit("another currency"))
-        .when(pl.col("status") == "VOID")
+        .when(pl.col("status") == InvoiceStatus.VOID)
         .then(pl.lit("the invoice is void"))
         .when(pl.col("status").is_not_null() & ~final)
         .then(pl.lit("a draft here, final there"))

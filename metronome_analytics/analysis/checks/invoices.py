@@ -5,11 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from metronome_analytics.analysis.frames import MONEY, ZERO, optional
-from metronome_analytics.analysis.units import in_cents
+from metronome_analytics.tables.money import in_cents
+from metronome_analytics.tables.vocabulary import TROUBLED, WITHDRAWN, InvoiceStatus, InvoiceType, ProviderStatus
 
 _HEAD = ("customer_id", pl.col("id").alias("invoice_id"), "credit_type_id", "credit_type_name")
-_GONE = ["VOID", "DELETED"]
-_TROUBLE = ["PAYMENT_FAILED", "UNCOLLECTIBLE", "INVALID_REQUEST_ERROR"]
+_LIVE = pl.col("status") != InvoiceStatus.VOID
 
 
 def invoice_total(invoices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -44,13 +44,11 @@ def counted_once(invoices: pl.LazyFrame) -> pl.LazyFrame:
     """
     names = invoices.collect_schema().names()
     corrects = optional(names, "corrected_invoice_id").alias("corrects")
-    live = invoices.filter(pl.col("status") != "VOID").with_columns(
-        corrects, optional(names, "plan_id").alias("plan_id")
-    )
+    live = invoices.filter(_LIVE).with_columns(corrects, optional(names, "plan_id").alias("plan_id"))
     # A correction, a consolidated invoice and one without a period stand for themselves.
     alone = (
         pl.col("start_timestamp").is_null()
-        | (pl.col("type") == "USAGE_CONSOLIDATED")
+        | (pl.col("type") == InvoiceType.USAGE_CONSOLIDATED)
         | pl.col("corrects").is_not_null()
     )
     period = ["customer_id", "contract_id", "plan_id", "type", "start_timestamp", "end_timestamp"]
@@ -76,7 +74,7 @@ def consolidated(invoices: pl.LazyFrame) -> pl.LazyFrame:
     """The total of a consolidated invoice against the invoices it is made of: count one side or the other."""
     if "constituent_invoices" not in invoices.collect_schema().names():
         return invoices.select(*_HEAD).clear()
-    wholes = invoices.filter((pl.col("type") == "USAGE_CONSOLIDATED") & (pl.col("status") != "VOID") & pl.col("first"))
+    wholes = invoices.filter((pl.col("type") == InvoiceType.USAGE_CONSOLIDATED) & _LIVE & pl.col("first"))
     parts = wholes.select("row", "constituent_invoices").explode(
         "constituent_invoices", empty_as_null=False, keep_nulls=False
     )
@@ -108,7 +106,7 @@ def corrections(invoices: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("id").alias("corrected_invoice_id"), pl.col("status").alias("corrected_status")
     )
     return (
-        invoices.filter(pl.col("corrected_invoice_id").is_not_null() & (pl.col("status") != "VOID"))
+        invoices.filter(pl.col("corrected_invoice_id").is_not_null() & _LIVE)
         .join(corrected, on="corrected_invoice_id", how="left", maintain_order="left")
         .select(
             *_HEAD,
@@ -117,7 +115,7 @@ def corrections(invoices: pl.LazyFrame) -> pl.LazyFrame:
             pl.format("corrects invoice {}, which stands; the two are not netted", "corrected_invoice_id").alias(
                 "warn"
             ),
-            pl.when(pl.col("corrected_status") == "VOID")
+            pl.when(pl.col("corrected_status") == InvoiceStatus.VOID)
             .then(pl.lit("it corrects an invoice that is void"))
             .alias("blame"),
             pl.when(pl.col("corrected_status").is_null())
@@ -138,7 +136,7 @@ def billing_provider(invoices: pl.LazyFrame) -> pl.LazyFrame:
     status = outside.field("external_status")
     tax = outside.field("tax").struct.field("total_tax_amount").fill_null(ZERO)
     billed = pl.coalesce(outside.field("invoiced_sub_total"), outside.field("invoiced_total") - tax)
-    void, skipped = pl.col("status") == "VOID", status == "SKIPPED"
+    void, skipped = pl.col("status") == InvoiceStatus.VOID, status == ProviderStatus.SKIPPED
     # Half of a minor unit itself still rounds to the amount billed, and the tolerance itself is a difference.
     half = pl.when(in_cents(pl.col("credit_type_name"))).then(pl.lit("0.5000000001")).otherwise(pl.lit("0.0050000001"))
     return invoices.filter(pl.col("external_invoice").is_not_null() & status.is_not_null() & "first").select(
@@ -147,11 +145,11 @@ def billing_provider(invoices: pl.LazyFrame) -> pl.LazyFrame:
         pl.when(void).then(billed).otherwise("total").alias("expected"),
         pl.when(skipped).then(billed.fill_null(ZERO)).otherwise(billed).alias("actual"),
         half.cast(MONEY).alias("slack"),
-        pl.when(void & ~status.is_in([*_GONE, "SKIPPED"]))
+        pl.when(void & ~status.is_in([*WITHDRAWN, ProviderStatus.SKIPPED]))
         .then(pl.format("void here, {} at the billing provider", status))
-        .when(status.is_in(_TROUBLE))
+        .when(status.is_in(TROUBLED))
         .then(pl.format("{} at the billing provider", status))
         .alias("warn"),
-        pl.when(~void & status.is_in(_GONE)).then(pl.format("{} at the billing provider", status)).alias("blame"),
+        pl.when(~void & status.is_in(WITHDRAWN)).then(pl.format("{} at the billing provider", status)).alias("blame"),
         pl.when(billed.is_null() & ~skipped).then(pl.lit("the billing provider tells no amount")).alias("skip"),
     )

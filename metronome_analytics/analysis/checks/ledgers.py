@@ -8,13 +8,14 @@ import polars as pl
 
 from metronome_analytics.analysis.entries import BALANCE
 from metronome_analytics.analysis.frames import INSTANT, ZERO, floored, literal, optional
+from metronome_analytics.tables.vocabulary import CLOSING, BalanceType, Event, InvoiceStatus, InvoiceType
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 _PAIR = ("balance_id", "invoice_id")
 _UNIT = ("credit_type_id", "credit_type_name")
-_UNTOUCHED = ["segment_start", "manual"]
+_UNTOUCHED = [Event.SEGMENT_START, Event.MANUAL]
 
 
 def _names(balances: pl.LazyFrame) -> pl.LazyFrame:
@@ -35,10 +36,10 @@ def drawdown(
     A void invoice draws nothing; a consolidated one only repeats its constituents.
     """
     drawing = lines.filter("draws").select("row", pl.coalesce("applied_id", "commit_id").alias("balance_id"), "total")
-    told = _by_invoice(invoices.filter(pl.col("type") != "USAGE_CONSOLIDATED"), drawing)
-    kinds = ["deduction", "canceled", "credited"]
+    told = _by_invoice(invoices.filter(pl.col("type") != InvoiceType.USAGE_CONSOLIDATED), drawing)
+    kinds = [Event.DEDUCTION, Event.CANCELED, Event.CREDITED]
     return _matched(told, entries.filter(pl.col("event").is_in(kinds)), invoices, balances).with_columns(
-        pl.when(pl.col("status") == "VOID").then(pl.lit("the invoice is void")).alias("hint")
+        pl.when(pl.col("status") == InvoiceStatus.VOID).then(pl.lit("the invoice is void")).alias("hint")
     )
 
 
@@ -48,13 +49,13 @@ def true_up(invoices: pl.LazyFrame, lines: pl.LazyFrame, balances: pl.LazyFrame,
         "row", pl.col("postpaid_id").alias("balance_id"), (-pl.col("total")).alias("total")
     )
     told = _by_invoice(invoices, billing)
-    rows = _matched(told, entries.filter(pl.col("event") == "true_up"), invoices, balances)
-    return rows.filter((pl.col("status") != "DRAFT") | (pl.col("actual") != ZERO))
+    rows = _matched(told, entries.filter(pl.col("event") == Event.TRUE_UP), invoices, balances)
+    return rows.filter((pl.col("status") != InvoiceStatus.DRAFT) | (pl.col("actual") != ZERO))
 
 
 def _by_invoice(invoices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     """What each live invoice says it took from each balance."""
-    live = invoices.filter((pl.col("status") != "VOID") & pl.col("first")).select(
+    live = invoices.filter((pl.col("status") != InvoiceStatus.VOID) & pl.col("first")).select(
         "row", pl.col("id").alias("invoice_id")
     )
     sums = lines.group_by("row", "balance_id").agg((-pl.col("total").sum()).alias("expected"))
@@ -96,7 +97,7 @@ def started(
     """Segments with `started`, and `over`: by `as_of`, or by what the frames prove to be past for a customer."""
     now: pl.Expr = literal(at)
     if at is None:
-        closing = entries.filter(pl.col("event").is_in(["expiration", "rollover", "true_up"]))
+        closing = entries.filter(pl.col("event").is_in(CLOSING))
         seen = [closing.select("customer_id", pl.col("timestamp").alias("past"))]
         seen += [] if evidence is None else [evidence]
         latest = pl.concat(seen).group_by("customer_id").agg(pl.col("past").max())
@@ -110,7 +111,7 @@ def started(
 
 def evidence(invoices: pl.LazyFrame) -> pl.LazyFrame:
     """Moments that are past for sure: a final invoice has been issued."""
-    return invoices.filter(pl.col("status") != "DRAFT").select(
+    return invoices.filter(pl.col("status") != InvoiceStatus.DRAFT).select(
         "customer_id", pl.col("issued_at").cast(INSTANT).alias("past")
     )
 
@@ -131,7 +132,7 @@ def ledger_balance(
         )
         .join(spans, on=[*BALANCE, "segment_id"], how="left")
     )
-    postpaid_over = (pl.col("balance_type") == "POSTPAID") & pl.col("over")
+    postpaid_over = (pl.col("balance_type") == BalanceType.POSTPAID) & pl.col("over")
     unknown = pl.lit(False) if at is not None else ~pl.col("started") & ~pl.col("touched")
     counts = pl.col("started") | pl.col("touched") | pl.col("segment_starting_at").is_null()
     facts = balances.select("customer_id", pl.col("id").alias("balance_id"), pl.col("type").alias("balance_type"))
@@ -184,7 +185,7 @@ def access_schedule(balances: pl.LazyFrame, entries: pl.LazyFrame, spans: pl.Laz
         "customer_id", pl.col("id").alias("balance_id"), *_UNIT, pl.col("ledger").is_not_null().alias("has_ledger")
     )
     opened = (
-        entries.filter(pl.col("event") == "segment_start")
+        entries.filter(pl.col("event") == Event.SEGMENT_START)
         .group_by(*BALANCE, "segment_id")
         .agg(pl.col("change").sum().alias("actual"))
     )
@@ -203,8 +204,8 @@ def access_schedule(balances: pl.LazyFrame, entries: pl.LazyFrame, spans: pl.Laz
 
 def signs(balances: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
     """Deductions that add and grants that take away: examples in Metronome's own reference have them."""
-    wrong = ((pl.col("event") == "deduction") & (pl.col("change") > ZERO)) | (
-        (pl.col("event") == "segment_start") & (pl.col("change") < ZERO)
+    wrong = ((pl.col("event") == Event.DEDUCTION) & (pl.col("change") > ZERO)) | (
+        (pl.col("event") == Event.SEGMENT_START) & (pl.col("change") < ZERO)
     )
     sums = entries.group_by(BALANCE).agg(
         pl.col("change").filter(wrong).sum().alias("actual"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from metronome_analytics.analysis.frames import ZERO
+from metronome_analytics.tables.vocabulary import BalanceType, CommitType, LineType
 
 NEEDED = (
     *("id", "customer_id", "contract_id", "type", "status", "credit_type_id", "credit_type_name", "total"),
@@ -16,8 +17,6 @@ _TOLD = (
     "billing_provider_invoice_id",
 )
 """What the checks read of an invoice where the frame has it."""
-
-PURCHASE = "commit_purchase"
 
 
 def numbered(invoices: pl.LazyFrame) -> pl.LazyFrame:
@@ -59,9 +58,7 @@ def lines(invoices: pl.LazyFrame) -> pl.LazyFrame:
         applied.struct.field("type").alias("applied_type"),
         postpaid.struct.field("id").alias("postpaid_id"),
     )
-    draws = (pl.col("line_type") == "applied_commit_or_credit") | (
-        (pl.col("total") < ZERO) & pl.col("commit_id").is_not_null()
-    )
+    draws = (pl.col("line_type") == LineType.APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
     return (
         unpacked.with_columns(draws.fill_null(False).alias("draws"))
         .with_columns(_counted().alias("counted"))
@@ -74,7 +71,7 @@ def added_up(lines: pl.LazyFrame) -> pl.LazyFrame:
 
     Which product a line is for, and what usage names as its commit beside the line that draws, no check asks.
     """
-    draws, bought = pl.col("draws"), (pl.col("line_type") == PURCHASE).fill_null(False)
+    draws, bought = pl.col("draws"), (pl.col("line_type") == LineType.PURCHASE).fill_null(False)
     told = lines.with_columns(
         pl.when(bought).then(pl.col("line_type", "credit_type_id")),
         pl.when(draws | bought).then(pl.col("commit_id", "applied_id")),
@@ -88,8 +85,8 @@ def _counted() -> pl.Expr:
     Usage under a postpaid commit is payable, so its applied line is left out of the total; lines in a custom pricing
     unit are informational, a `cpu_conversion` line carries them over (fact sheet 4.5, 4.6).
     """
-    postpaid = (pl.col("applied_type") == "POSTPAID") | (
-        pl.col("applied_type").is_null() & (pl.col("commit_type") == "PostpaidCommit")
+    postpaid = (pl.col("applied_type") == BalanceType.POSTPAID) | (
+        pl.col("applied_type").is_null() & (pl.col("commit_type") == CommitType.POSTPAID)
     )
     return (pl.col("credit_type_id") == pl.col("invoice_credit_type_id")) & ~(
         pl.col("draws") & postpaid.fill_null(False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from metronome_analytics.analysis.checks.lines import PURCHASE
 from metronome_analytics.analysis.frames import INSTANT, ZERO, optional
+from metronome_analytics.tables.vocabulary import BalanceType, InvoiceStatus, LineType
 
 _SOLD = ("balance_id", "invoice_id")
 
@@ -24,7 +24,7 @@ def prepaid_purchase(invoices: pl.LazyFrame, lines: pl.LazyFrame, balances: pl.L
         pl.col("id").alias("balance_id"), pl.col("customer_id").alias("owner_id"), pl.lit(True).alias("known")
     ).unique("balance_id", keep="first", maintain_order=True)
     joined = joined.join(heads, on="invoice_id", how="left").join(known, on="balance_id", how="left")
-    void = pl.col("status") == "VOID"
+    void = pl.col("status") == InvoiceStatus.VOID
     other = pl.col("credit_type_id").is_not_null() & (pl.col("credit_type_id") != pl.col("sold_in"))
     return joined.sort("owner_id", "row", "balance_id", "invoice_id", nulls_last=True).select(
         pl.coalesce("owner_id", "billed_id").alias("customer_id"),
@@ -51,7 +51,7 @@ def prepaid_purchase(invoices: pl.LazyFrame, lines: pl.LazyFrame, balances: pl.L
 
 def _sold(invoices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     """What was billed for each commit on each invoice."""
-    bought = lines.filter((pl.col("line_type") == PURCHASE) & pl.col("commit_id").is_not_null())
+    bought = lines.filter((pl.col("line_type") == LineType.PURCHASE) & pl.col("commit_id").is_not_null())
     first = invoices.filter("first").select("row", pl.col("id").alias("invoice_id"))
     names = invoices.select(
         pl.col("credit_type_id").alias("sold_in"), pl.col("credit_type_name").alias("sold_in_name")
@@ -68,7 +68,9 @@ def _sold(invoices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
 def _due(balances: pl.LazyFrame) -> pl.LazyFrame:
     """What the invoice schedules of prepaid commits say is billed; commits that are not invoiced have nothing due."""
     schedule = pl.col("invoice_schedule").struct
-    prepaid = balances.filter((pl.col("type") == "PREPAID") & ~schedule.field("do_not_invoice").fill_null(False))
+    prepaid = balances.filter(
+        (pl.col("type") == BalanceType.PREPAID) & ~schedule.field("do_not_invoice").fill_null(False)
+    )
     names = balances.collect_schema().names()
     items = prepaid.select(
         pl.col("id").alias("balance_id"),

@@ -8,6 +8,7 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import MONEY, ZERO
 from metronome_analytics.analysis.schemas import Checks
+from metronome_analytics.tables.money import in_cents
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -56,9 +57,7 @@ def _causes() -> pl.Expr:
     """Why the two may differ, the likeliest first."""
     expected, actual = pl.col("expected"), pl.col("actual")
     both = (expected != ZERO) & (actual != ZERO)
-    cent = pl.when(pl.col("credit_type_name").str.contains("(cents)", literal=True).fill_null(False)).then(
-        pl.lit(1, MONEY)
-    )
+    cent = pl.when(in_cents(pl.col("credit_type_name"))).then(pl.lit(1, MONEY))
     known = {
         "missing": (actual == ZERO) & (expected != ZERO),
         "not expected": (expected == ZERO) & (actual != ZERO),

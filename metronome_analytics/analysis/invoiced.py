@@ -1,0 +1,84 @@
+"""What an invoice counts as. Whatever adds up invoices asks here."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics.analysis.frames import Given, checked
+from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables.vocabulary import InvoiceStatus, InvoiceType
+
+if TYPE_CHECKING:
+    from metronome_analytics.tables.columns import Frame
+
+
+class Standing(StrEnum):
+    """What an invoice counts as, in the order of a summary.
+
+    Only `INVOICED` is money asked for, and standings do not add up: a void invoice keeps its total, a true-up is owed
+    only if nothing more of the commit is used, a consolidated twin repeats other invoices.
+    """
+
+    INVOICED = "invoiced"
+    DRAFT = "draft"
+    TRUE_UP = "draft true-up"
+    VOID = "void"
+    TWIN = "consolidated twin"
+    OTHER = "other status"
+
+
+def invoiced(invoices: Frame) -> Frame:
+    """The invoices that were asked for, each once: final ones, without the consolidated twins of others.
+
+    `invoices` is the frame of `account.invoices()`; the result is of the same kind, with the same columns and order.
+    Left out are VOID invoices, which keep their totals; drafts, which are not sent yet, and among them draft true-ups,
+    owed only if nothing more is used; USAGE_CONSOLIDATED invoices, which repeat the usage invoices they are made of;
+    and any status nobody knows. Totals stay in the API's unit (see `ma.major_units`): add them up by credit type.
+    Raises ArgumentError for a frame without `status` and `type`.
+    """
+    checked(invoices, "invoices", "status", "type")
+    return invoices.filter(is_invoiced())
+
+
+def is_invoiced(status: str = "status", type_: str = "type") -> pl.Expr:
+    """Whether an invoice is one of `invoiced`; the columns may be those of its lines."""
+    return pl.col(status).eq_missing(pl.lit(InvoiceStatus.FINALIZED)) & counts_once(status, type_)
+
+
+def counts_once(status: str = "status", type_: str = "type") -> pl.Expr:
+    """Whether what an invoice says is said nowhere else and still stands: neither void nor a consolidated twin."""
+    return ~(_is_void(status) | _is_twin(type_))
+
+
+def standing(invoices: Given) -> pl.Expr:
+    """Each invoice's `Standing`, as an expression over `invoices`; ArgumentError where the frame cannot tell."""
+    items = checked(invoices, "invoices", "status", "type", "line_items").collect_schema()["line_items"]
+    if not isinstance(items, pl.List) or not isinstance(items.inner, pl.Struct):
+        raise ArgumentError("invoices has line_items of another kind.", advice="Pass what account.invoices() returned.")
+    postpaid = pl.element().struct.field("postpaid_commit").struct.field("id")
+    pays = pl.col("line_items").list.eval(postpaid.is_not_null()).list.any().fill_null(value=False)
+    draft = pl.col("status").eq_missing(pl.lit(InvoiceStatus.DRAFT))
+    return (
+        pl.when(_is_void("status"))
+        .then(pl.lit(Standing.VOID))
+        .when(_is_twin("type"))
+        .then(pl.lit(Standing.TWIN))
+        .when(is_invoiced())
+        .then(pl.lit(Standing.INVOICED))
+        .when(draft & pays)
+        .then(pl.lit(Standing.TRUE_UP))
+        .when(draft)
+        .then(pl.lit(Standing.DRAFT))
+        .otherwise(pl.lit(Standing.OTHER))
+    )
+
+
+def _is_void(status: str) -> pl.Expr:
+    return pl.col(status).eq_missing(pl.lit(InvoiceStatus.VOID))
+
+
+def _is_twin(type_: str) -> pl.Expr:
+    return pl.col(type_).eq_missing(pl.lit(InvoiceType.USAGE_CONSOLIDATED))

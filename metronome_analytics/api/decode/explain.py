@@ -1,0 +1,205 @@
+"""The second, slower reading, in Python: of what the fast one could not judge.
+
+It either names the field that is wrong, or turns a nested value of a free-form object into its JSON text and hands the
+page back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import polars as pl
+
+from metronome_analytics.api.decode.amounts import JsonNumber, held_text
+from metronome_analytics.api.decode.dtypes import fields_of, instance, kind
+from metronome_analytics.api.decode.reading import Schema, Unusual, read, schema_of
+from metronome_analytics.api.wire.kinds import JsonText
+from metronome_analytics.errors import MalformedResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from metronome_analytics.api.decode.reading import Page
+    from metronome_analytics.api.endpoints import Endpoint
+
+
+_FIRST_YEAR = 1900
+
+
+class Undecodable(MalformedResponse):
+    """The body is not JSON at all: cut short, or a proxy's page. Worth another try."""
+
+
+class _Mismatch(Exception):  # noqa: N818  # becomes a MalformedResponse with its path
+    def __init__(self, path: str, expected: str, got: object) -> None:
+        super().__init__(f"{path or 'the answer'}: expected {expected}, got {_describe(got)}")
+
+
+class _Overflow(_Mismatch):
+    """The value is of the declared kind, and no column holds it."""
+
+
+def _describe(value: object) -> str:
+    if value is _MISSING:
+        return "nothing"
+    text = value.text if isinstance(value, JsonNumber) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+_MISSING = object()
+
+
+def _reject(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def explain(body: bytes, endpoint: Endpoint) -> Page:
+    """The page in `body`; MalformedResponse names the field that is wrong."""
+    schema = schema_of(endpoint)
+    try:
+        answer = _parsed(body)
+        checked = json.dumps(_checked_envelope(answer, schema), ensure_ascii=False).encode()
+    except _Overflow as overflow:
+        raise MalformedResponse(f"The answer cannot be held at {overflow}.") from None
+    except _Mismatch as mismatch:
+        raise MalformedResponse(f"The answer is not what the API declares at {mismatch}.") from None
+    except RecursionError:
+        raise MalformedResponse("The answer cannot be read: it is nested too deeply.") from None
+    except UnicodeEncodeError:
+        raise MalformedResponse("The answer cannot be held: a text in it has half a character.") from None
+    try:
+        page = read(checked, schema, schema.exact)
+    except (pl.exceptions.PolarsError, Unusual) as error:
+        raise MalformedResponse(f"The answer cannot be held in the declared columns: {error}.") from error
+    return replace(page, body=body)
+
+
+class _Object(dict[str, Any]):
+    """A JSON object; a key that stands in it more than once has its first value, as in the fast reading."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.repeated: set[str] = set()
+        if len(self) < len(pairs):
+            self.update(reversed(pairs))
+            self.repeated = {name for name, times in Counter(name for name, _ in pairs).items() if times > 1}
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON in `body`, every number with a point as it was written."""
+    try:
+        # Not bytes: of those json also takes UTF-16, and surrogates in UTF-8.
+        text = body.decode("utf-8-sig")
+        return json.loads(text, parse_constant=_reject, parse_float=JsonNumber, object_pairs_hook=_Object)
+    except ValueError:
+        start = body[:40].decode(errors="replace").strip()
+        raise Undecodable(
+            f"The answer is not JSON: {len(body)} bytes that begin {start!r}.",
+            advice="A proxy's page or a cut connection looks like this; check base_url if it stays.",
+        ) from None
+
+
+def _checked_envelope(answer: Any, schema: Schema) -> dict[str, object]:
+    if not isinstance(answer, _Object):
+        raise _Mismatch("", "an object with `data`", answer)
+    _check_not_repeated(answer, {"data", schema.cursor[0]})
+    for name in schema.cursor[1:]:
+        _check_not_repeated(answer.get(schema.cursor[0]), {name})
+    cursor = _checked(answer.get(schema.cursor[0]), schema.full.envelope[schema.cursor[0]], schema.cursor[0])
+    data: Any = answer.get("data", _MISSING)
+    if not isinstance(data, list if schema.is_list else dict):
+        raise _Mismatch("data", "a list" if schema.is_list else "an object", data)
+    rows = data if schema.is_list else [data]
+    checked = []
+    for index, row in enumerate(rows):
+        path = f"data[{index}]" if schema.is_list else "data"
+        if row is None:
+            raise _Mismatch(path, "an object", row)
+        checked.append(_checked(row, schema.wire, path))
+    return {"data": checked if schema.is_list else checked[0], schema.cursor[0]: cursor}
+
+
+def _check_not_repeated(holder: Any, names: set[str]) -> None:
+    """Of two cursors, or two lists of rows, nobody can say which one counts."""
+    for name in holder.repeated & names if isinstance(holder, _Object) else ():
+        raise _Mismatch(name, "one value", f"several, the first {_describe(holder[name])}")
+
+
+_PYTHON_KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "any": ("anything", lambda _: True),
+    "text": ("text", lambda v: isinstance(v, str)),
+    "number": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
+    "flag": ("true or false", lambda v: isinstance(v, bool)),
+    "list": ("a list", lambda v: isinstance(v, list)),
+    "object": ("an object", lambda v: isinstance(v, dict)),
+}
+
+
+def _checked(value: Any, dtype: pl.DataType, path: str) -> object:
+    """`value` as the fast reading can read it; _Mismatch where it is not of the declared kind."""
+    if value is None:
+        return None
+    expected, fits = _PYTHON_KINDS[kind(dtype)]
+    if not fits(value):
+        raise _Mismatch(path, expected, value)
+    match dtype:
+        case pl.Struct():
+            here = [(name, inner) for name, inner in fields_of(dtype) if name in value]
+            return {name: _checked(value[name], inner, f"{path}.{name}") for name, inner in here}
+        case pl.List():
+            inner = instance(dtype.inner)
+            return [_checked(item, inner, f"{path}[{index}]") for index, item in enumerate(value)]
+        case pl.Map():
+            inner = instance(dtype.value)
+            if isinstance(inner, pl.String):
+                return {key: _free_text(item) for key, item in value.items()}
+            return {key: _checked(item, inner, f"{path}.{key}") for key, item in value.items()}
+        case _:
+            return _checked_scalar(value, dtype, path)
+
+
+def _checked_scalar(value: Any, dtype: pl.DataType, path: str) -> object:
+    match dtype:
+        case JsonText():
+            return json.dumps(value, ensure_ascii=False)
+        case pl.Decimal():
+            text = held_text(value)
+            if text is None:
+                raise _Overflow(path, "an amount of at most 28 digits before the point and 10 after", value)
+            return text
+        case pl.Datetime():
+            if not _is_instant(value):
+                raise _Mismatch(path, "an RFC 3339 timestamp", value)
+        case pl.String():
+            if not _is_whole(value):
+                raise _Mismatch(path, "text of whole characters", value)
+        case _:
+            pass
+    return value
+
+
+def _free_text(value: object) -> object:
+    """A value of a free-form object: nested ones become their JSON text, scalars are left to the fast path."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
+
+def _is_instant(text: str) -> bool:
+    """Whether `text` is a time with a zone that somebody may mean: the year 20 is 2020 with something lost."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return at.tzinfo is not None and at.year >= _FIRST_YEAR
+
+
+def _is_whole(text: str) -> bool:
+    """Whether `text` can leave Python: JSON can write half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

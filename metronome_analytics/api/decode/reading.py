@@ -1,0 +1,145 @@
+"""The fast reading: polars reads the whole answer at once, as far as the keys in it were met.
+
+It is exact only with care. JSON numbers that are money are read as Float64, whose shortest text is then parsed as
+Decimal(38, 10): that text is the JSON number for up to 15 significant digits, and `surprises` finds those with more.
+Timestamps are read as text and parsed strictly as RFC 3339. What it cannot judge is `Unusual`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics.api.decode.dtypes import convert, fields_of, held, keys_of, only, physical
+from metronome_analytics.api.decode.surprises import free_form, is_unclear, keys_in, surprise
+
+if TYPE_CHECKING:
+    from metronome_analytics.api.endpoints import Endpoint
+
+# What may come before an answer: white space and a byte order mark.
+_BEFORE = b"\xef\xbb\xbf \t\r\n"
+_NUMBER = pl.Float64()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer, decoded: its rows as far as their fields were met, and the cursor to the next page."""
+
+    met: pl.DataFrame
+    reading: Reading
+    next_page: str | None
+    body: bytes = field(repr=False)
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """The rows in the endpoint's wire dtypes."""
+        return self.reading.whole(self.met)
+
+
+class Unusual(Exception):  # noqa: N818  # not an error: it asks for the second reading
+    """The fast reading found something it cannot judge."""
+
+
+class Schema:
+    """What the fast path needs to know of one endpoint's answer, worked out once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        assert endpoint.wire is not None  # noqa: S101  # the registry: only a write answers nothing
+        self.wire = endpoint.wire
+        self.is_list = endpoint.is_list
+        self.cursor = endpoint.cursor.answered
+        self.cursor_field = _cursor_field(self.cursor)
+        self.known_keys = frozenset({"data", *self.cursor, *keys_of(self.wire)})
+        self.full = Reading(self, self.known_keys)
+        self.exact = Reading(self, self.known_keys, amount=pl.String())
+        self._met = Reading(self, frozenset())
+        self._free_form = free_form(self.wire)
+
+    def reading_of(self, body: bytes) -> Reading:
+        """The reading that knows every key in `body`; Unusual where polars would convert a value without a word."""
+        if not body.lstrip(_BEFORE).startswith(b"{"):
+            raise Unusual
+        answer, reading = pl.Series([body]).cast(pl.String), self._met
+        if is_unclear(body, ("data", *self.cursor)):
+            raise Unusual
+        if reading.is_surprised_by(answer):
+            self._met = reading = Reading(self, reading.keys | (keys_in(answer) & self.known_keys))
+            if reading.is_surprised_by(answer):
+                raise Unusual
+        return reading
+
+    def undeclared_keys(self, body: bytes) -> set[str]:
+        """The keys in `body` that no field has, without those of free-form objects that nest nothing."""
+        return keys_in(pl.Series([body]).cast(pl.String), self._free_form) - self.known_keys
+
+
+class Reading:
+    """How polars reads an answer in which, of all declared keys, only `keys` occur.
+
+    What polars takes for a field it takes for every row, whether the field is there or not, and the API declares
+    three times as many as it sends. So fields are left out until a body has their key, and come back as nulls: once
+    for many pages, with `whole`. An amount is read as `amount`: a number, or the text that `explain` makes of it.
+    """
+
+    def __init__(self, schema: Schema, keys: frozenset[str], *, amount: pl.DataType = _NUMBER) -> None:
+        self.keys = keys
+        row = only(schema.wire, keys)
+        data = physical(row, amount)
+        self.envelope = pl.Schema({"data": pl.List(data) if schema.is_list else data, **dict(schema.cursor_field)})
+        here = dict(fields_of(row))
+        self.columns = [_converted(name, dtype) for name, dtype in here.items()]
+        self._whole = {
+            name: _whole(name, here[name], dtype) if name in here else pl.lit(None, dtype=held(dtype)).alias(name)
+            for name, dtype in fields_of(schema.wire)
+        }
+        self._surprise = pl.col("answer").str.contains(surprise(schema.wire, schema.cursor_field, keys))
+
+    def whole(self, met: pl.DataFrame) -> pl.DataFrame:
+        """`met`, and what was left out as nulls; columns the wire does not have stay behind it."""
+        return met.select(*self._whole.values(), *(name for name in met.columns if name not in self._whole))
+
+    def is_surprised_by(self, answer: pl.Series) -> bool:
+        """Whether there is a key that was not met yet, or a value that polars would convert without a word."""
+        return bool(answer.to_frame("answer").select_seq(self._surprise).item())
+
+
+@cache
+def schema_of(endpoint: Endpoint) -> Schema:
+    """What is known of `endpoint`, the fields met so far too."""
+    return Schema(endpoint)
+
+
+def _cursor_field(path: tuple[str, ...]) -> pl.Struct:
+    """The field of the answer that holds the cursor at `path`."""
+    first, *rest = path
+    return pl.Struct({first: _cursor_field(tuple(rest)) if rest else pl.String()})
+
+
+def read(body: bytes, schema: Schema, reading: Reading) -> Page:
+    """The page in `body`; Unusual or a PolarsError where `explain` must decide."""
+    answer = pl.read_json(body, schema=reading.envelope)
+    if answer.height != 1 or answer["data"].null_count():
+        raise Unusual
+    rows = answer["data"].item() if schema.is_list else answer["data"]
+    if rows.null_count():
+        raise Unusual
+    cursor = answer[schema.cursor[0]]
+    for name in schema.cursor[1:]:
+        cursor = cursor.struct.field(name)
+    # One after the other: pages are decoded side by side, so polars' own threads would only get into each other's way.
+    return Page(rows.struct.unnest().select_seq(reading.columns), reading, cursor.item() or None, body)
+
+
+def _converted(name: str, here: pl.DataType) -> pl.Expr:
+    """The column `name` in the dtype it is held in, as far as it is `here`."""
+    converted = convert(pl.col(name), here)
+    return pl.col(name) if converted is None else converted.alias(name)
+
+
+def _whole(name: str, here: pl.DataType, declared: pl.DataType) -> pl.Expr:
+    """The column `name`, held as far as it is `here`, in all that is `declared`."""
+    # What is here has its dtype already: not strict only means that fields which are not here become nulls.
+    return pl.col(name) if here == declared else pl.col(name).cast(held(declared), strict=False)

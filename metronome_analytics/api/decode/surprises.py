@@ -1,0 +1,145 @@
+"""What the fast reading must know of a body before it reads it, found by regular expressions over the bytes.
+
+polars converts some values of another kind without a word (a number for a text, a scalar for a list), and others it
+reads wrongly: an amount of many digits goes through a float, the year 20 is a year, half a surrogate pair is a NUL.
+One expression per reading finds any of them, and any declared key that the reading leaves out. Finding too much is
+only slow: `explain` decides.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics.api.decode.dtypes import instance, keys_of, kind, walk
+from metronome_analytics.api.wire.kinds import JsonText
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# What may come between a key and its value.
+_SPACE = r"[ \t\r\n]*"
+_COLON = rf"{_SPACE}:{_SPACE}"
+_KEY = rf'"(\w+)"{_SPACE}:'
+_TEXT = r'"(?:[^"\\]|\\.)*"'
+# A letter, a digit or an underscore written as an escape: nobody does that to a key, but one could.
+_ESCAPED_WORD = r"\\u00(?:3[0-9]|[4-7])"
+_SURROGATE = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+
+# First characters of the JSON values that polars converts without a word, by the kind it was told; any other value
+# of another kind it refuses itself. `n` is null, which stands for "missing" everywhere.
+_CONVERTED = {
+    "text": "-0123456789tf",
+    "number": "tf",
+    "list": '"-0123456789tf',
+    "any": '"-0123456789tf',  # not wrong, but only `explain` keeps it as JSON text
+    "flag": "",
+    "object": "",
+}
+
+
+def surprise(row: pl.Struct, cursor: pl.Struct, keys: frozenset[str]) -> str:
+    """Matches a body with a key of `row` that is not among `keys`, or a value that polars would convert."""
+    # A key that is not met surprises whatever its value, so the rest need only know those that are. All share
+    # their first quote: one automaton that looks for it once reads twice as fast as alternatives that each do.
+    unmet = keys_of(row) - keys
+    rest = [
+        *_mistyped(row, cursor, keys),
+        *_mistyped_texts(row, keys),
+        *_mistyped_entries(row, keys),
+        *_json_values(row, keys),
+        *_long_amounts(row, keys),
+        *_odd_years(row, keys),
+    ]
+    if unmet:
+        rest.append(rf'(?:{_any_of(unmet)})"{_SPACE}:')
+    return f'"(?:{"|".join(rest)})'
+
+
+def is_unclear(body: bytes, envelope: Iterable[str]) -> bool:
+    """Whether a key of the `envelope` may stand in `body` twice, or an escape hides a key or half a character."""
+    if any(body.count(f'"{name}"'.encode()) > 1 for name in envelope):
+        return True
+    if b"\\u" not in body:
+        return False
+    text = pl.Series([body]).cast(pl.String)
+    halves, pairs = (text.str.count_matches(pattern).item() for pattern in (_SURROGATE, _PAIR))
+    return halves != 2 * pairs or bool(text.str.contains(_ESCAPED_WORD).item())
+
+
+def keys_in(text: pl.Series, but_in: str | None = None) -> set[str]:
+    """The keys in `text`, without those of the objects that `but_in` matches, key and all."""
+    found = text.str.extract_all(_KEY if but_in is None else f"{but_in}|{_KEY}").explode().unique()
+    return set(found.str.extract(f"^{_KEY}$").drop_nulls())
+
+
+def free_form(row: pl.Struct) -> str:
+    """Matches a flat free-form object, with its key; nothing outside of one.
+
+    Up to the first brace in it a free-form object is free, even where that brace stands in a text.
+    """
+    kinds: dict[str, list[bool]] = {}
+    for name, dtype in walk(row):
+        kinds.setdefault(name, []).append(isinstance(dtype, pl.Map) and isinstance(dtype.value, pl.String))
+    names = "|".join(re.escape(name) for name, free in kinds.items() if all(free)) or r"[^\s\S]"
+    return f'"(?:{names})"{_COLON}\\{{[^{{}}]*\\}}'
+
+
+# The rest continue after the opening quote of a key; see `surprise`.
+
+
+def _mistyped(row: pl.Struct, cursor: pl.Struct, keys: frozenset[str]) -> list[str]:
+    """Match a value that polars would convert for every kind that its key has in the schema."""
+    starts: dict[str, set[str]] = {}
+    for name, dtype in [*walk(cursor), *walk(row)]:
+        converted = set(_CONVERTED[kind(dtype)])
+        starts[name] = starts.get(name, converted) & converted
+    read = keys | keys_of(cursor)
+    groups: dict[str, set[str]] = {}
+    for name, converted in starts.items():
+        if converted and name in read:
+            groups.setdefault("".join(sorted(converted)), set()).add(name)
+    return [rf'(?:{_any_of(names)})"{_COLON}[{re.escape(converted)}]' for converted, names in sorted(groups.items())]
+
+
+def _mistyped_texts(row: pl.Struct, keys: frozenset[str]) -> list[str]:
+    """Match a list of texts with something else in it, which polars would take for a text."""
+    lists = pl.List(pl.String())
+    names = {name for name, dtype in walk(row) if dtype == lists} & keys
+    text = rf"{_SPACE}{_TEXT}{_SPACE},"
+    return [rf'(?:{_any_of(names)})"{_COLON}\[(?:{text})*{_SPACE}[-0-9tf]'] if names else []
+
+
+def _mistyped_entries(row: pl.Struct, keys: frozenset[str]) -> list[str]:
+    """Match a free-form object of numbers with true or false in it, which polars would take for 1 and 0."""
+    names = {
+        name for name, dtype in walk(row) if isinstance(dtype, pl.Map) and kind(instance(dtype.value)) == "number"
+    } & keys
+    key = rf"{_SPACE}{_TEXT}{_COLON}"
+    return [rf'(?:{_any_of(names)})"{_COLON}\{{(?:{key}[-+.0-9eEnul]+{_SPACE},)*{key}[tf]'] if names else []
+
+
+def _long_amounts(row: pl.Struct, keys: frozenset[str]) -> list[str]:
+    """Match an amount that a float, or ten decimals, may not hold: 16 digits, 11 decimals, or an exponent."""
+    names = {name for name, dtype in walk(row) if isinstance(dtype, pl.Decimal)} & keys
+    long = r"[0-9]{16}|[0-9.]{17}|[0-9]+\.[0-9]{11}|[0-9.]+[eE]"
+    return [rf'(?:{_any_of(names)})"{_COLON}-?(?:{long})'] if names else []
+
+
+def _odd_years(row: pl.Struct, keys: frozenset[str]) -> list[str]:
+    """Match a timestamp that polars reads and nobody means: before 1900, or with a sign as from the year 10000 on."""
+    names = {name for name, dtype in walk(row) if isinstance(dtype, pl.Datetime)} & keys
+    return [rf'(?:{_any_of(names)})"{_COLON}"(?:[-+ ]|0[0-9]{{3}}-|1[0-8][0-9]{{2}}-)'] if names else []
+
+
+def _json_values(row: pl.Struct, keys: frozenset[str]) -> list[str]:
+    """Match a field kept as JSON text that is not null: its text is made by `explain`, whatever it holds."""
+    names = {name for name, dtype in walk(row) if isinstance(dtype, JsonText)} & keys
+    return [rf'(?:{_any_of(names)})"{_COLON}[^ \t\r\nn]'] if names else []
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return "|".join(map(re.escape, sorted(names)))

@@ -1,0 +1,81 @@
+"""Endpoints about billing providers: configurations, and the payments a provider reported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metronome_analytics.simulator.endpoints.answers import ApiError, Page, Reply, data
+from metronome_analytics.simulator.endpoints.lookups import find, find_invoice, lookup
+from metronome_analytics.simulator.endpoints.pages import page
+from metronome_analytics.simulator.rendering.billing_providers import (
+    external_invoice,
+    payments,
+    provider_configuration,
+    provider_details,
+)
+from metronome_analytics.simulator.rendering.scalars import Json, millis_text
+
+if TYPE_CHECKING:
+    from metronome_analytics.simulator.endpoints.request import Request
+    from metronome_analytics.simulator.world.account import Account
+
+PAYMENTS_PER_PAGE = 25
+PROVIDERS = (
+    "aws_marketplace", "stripe", "netsuite", "custom", "azure_marketplace", "quickbooks_online", "workday",
+    "gcp_marketplace", "metronome",
+)  # fmt: skip
+_STATUSES = ("pending", "requires_intervention", "paid", "canceled")
+
+
+def list_configurations(account: Account, request: Request) -> Reply:
+    """POST /v1/getCustomerBillingProviderConfigurations: the providers of the contracts, and one given up."""
+    asked = request.parameters
+    customer_id = asked.required_uuid("customer_id")
+    with_archived = asked.flag("include_archived")
+    asked.finish()
+    index = account.index(customer_id)
+    if index is None:
+        raise ApiError(400, f"Customer not found: {customer_id}")  # the one status documented here
+    who = account.customer(index)
+    contracts = account.books(index).agreements.contracts
+    providers = dict.fromkeys(
+        item.billing_provider for item in contracts if item.plan is None and item.billing_provider
+    )
+    rows = [provider_configuration(who, provider) for provider in providers]
+    if with_archived and index % 3 == 0 and "quickbooks_online" not in providers:
+        rows.append(provider_configuration(who, "quickbooks_online") | {"archived_at": millis_text(who.updated_at)})
+    return data(rows)
+
+
+def get_billing_config(account: Account, request: Request) -> Reply:
+    """GET /v1/customers/{customer_id}/billing-config/{billing_provider_type}: customers on Plans only."""
+    index = find(account, request)
+    provider = request.path_parameters["billing_provider_type"]
+    request.parameters.finish()
+    if provider not in PROVIDERS:
+        raise ApiError(400, f"billing_provider_type must be one of {', '.join(PROVIDERS)}")
+    plans = [item for item in account.books(index).agreements.contracts if item.plan is not None]
+    if not any((item.billing_provider or "stripe") == provider for item in plans):
+        raise ApiError(404, f"No {provider} billing configuration")
+    details = provider_details(account.customer(index), provider)
+    payload: Json = {"billing_provider_customer_id": next(iter(details.values()))}
+    if provider == "stripe":
+        payload["stripe_collection_method"] = details["stripe_collection_method"]
+    if provider == "aws_marketplace":
+        payload |= {name: details[name] for name in ("aws_product_code", "aws_region")}
+    return data(payload)
+
+
+def list_payments(account: Account, request: Request) -> Page:
+    """POST /v1/payments/list: what Stripe was paid for one invoice; other providers report no payments."""
+    asked = request.parameters
+    index = lookup(account, asked.required_uuid("customer_id"))
+    invoice_id = asked.required_uuid("invoice_id")
+    limit = asked.limit(PAYMENTS_PER_PAGE, PAYMENTS_PER_PAGE)
+    statuses = asked.strings("statuses", _STATUSES)
+    asked.finish()
+    books = account.books(index)
+    item = find_invoice(books, invoice_id)
+    sent = external_invoice(item, books.now) if item.status == "FINALIZED" else None
+    rows = [] if sent is None else payments(account.customer(index), item, sent)
+    return page(request, [row for row in rows if statuses is None or row["status"] in statuses], limit, lambda row: row)

@@ -1,0 +1,91 @@
+"""What has happened to a customer since the simulator was made: data, each with the instant from which it is true.
+
+The agreements tell what was going to happen anyway; these come on top, through the API or a method of `Simulator`.
+Whoever reads them leaves out what lies after the clock, so the account follows the clock in both directions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from metronome_analytics.simulator.world.agreements import ManualEntry, Mishap
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The customer was created."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """The customer object was changed; what is None stayed as it was."""
+
+    at: datetime
+    name: str | None = None
+    custom_fields: tuple[tuple[str, str], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """The customer was archived, with its contracts and balances, and its invoices were voided."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A manual entry was made on a balance."""
+
+    balance_id: str
+    entry: ManualEntry
+
+    @property
+    def at(self) -> datetime:
+        """When the entry was made."""
+        return self.entry.posted_at
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Usage of one stream of a contract arrived, some time after the hour in which it was used."""
+
+    at: datetime
+    contract_id: str
+    stream: int
+    day: int
+    hour: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """A final invoice was voided: what it drew is back on the balances."""
+
+    at: datetime
+    invoice_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regenerated:
+    """A voided invoice was made again: its twin draws as it did, as far as that is still there, and late usage too."""
+
+    at: datetime
+    invoice_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A correction invoice was written for a final one."""
+
+    at: datetime
+    invoice_id: str
+    mishap: Mishap
+
+
+Happening = Joined | Updated | Archived | Posted | Arrived | Voided | Regenerated | Corrected

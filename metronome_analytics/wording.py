@@ -1,0 +1,40 @@
+"""Words and figures for people, whoever writes them: counted nouns, one line of a name, moments, thousands."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def count(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`, `5,000 rows`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks and control characters: a name must not move the cursor, nor change what is typed."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def grouped(number: pl.Expr) -> pl.Expr:
+    """The text of a whole number with its thousands separated."""
+    backwards = number.str.reverse().str.replace_all(r"(\d{3})", "${1},")
+    return backwards.str.reverse().str.strip_prefix(",")
+
+
+def time_text(at: pl.Expr) -> pl.Expr:
+    """A moment in UTC as text, without the time of day at midnight."""
+    midnight = at.dt.truncate("1d") == at
+    return pl.when(midnight).then(at.dt.strftime("%Y-%m-%d UTC")).otherwise(at.dt.strftime("%Y-%m-%d %H:%M UTC"))
+
+
+def nearest(value: object, known: Iterable[str]) -> str:
+    """Which of `known` was meant, as a piece of advice; empty where nothing is near."""
+    spelt = {name.casefold(): name for name in known}
+    meant = get_close_matches(str(value).casefold(), spelt, n=1)
+    return f"Did you mean {spelt[meant[0]]!r}?" if meant else ""
