@@ -12,6 +12,7 @@ from metronome_analytics import arguments as args
 from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS, Client
 from metronome_analytics.background import Background
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.known import KnownCustomers
 from metronome_analytics.receipts import DriftLog, ReceiptLog
 from metronome_analytics.settings import journal_path, proxy_of, read_settings
 
@@ -100,6 +101,7 @@ class Session:
         self.client = connection.client()
         self.receipts = ReceiptLog()
         self.drift = DriftLog()
+        self.names = KnownCustomers()
         self._background = Background()
         # Closes at interpreter exit too; holds no reference to the session itself.
         self._closer = weakref.finalize(self, self._background.close, self.client.aclose)
