@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.mirror.delta import File, reaching, rows_of_a_group
+from metronome_analytics.mirror.storage import File, reaching, rows_of_a_group
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from metronome_analytics.mirror.delta import Place
     from metronome_analytics.mirror.layout import Layout
+    from metronome_analytics.mirror.storage import Place
 
 # The files of a bucket are merged, the small ones first, when there are more than this.
 _MOST_FILES = 8
@@ -25,7 +25,7 @@ _FIRST_ROWS = 64
 
 
 @dataclass
-class Fresh:
+class Replacement:
     """The parts written for a table and bucket take the place of these customers' rows.
 
     Their old rows go, except those that satisfy `keep`; of these too go those whose key is in the parts. In an
@@ -45,7 +45,7 @@ class Merge:
     bucket: int
     old: Sequence[File]
     parts: Sequence[File]
-    fresh: Fresh
+    fresh: Replacement
 
     def files(self) -> list[File]:
         """The files of the bucket then.

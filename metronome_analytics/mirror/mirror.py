@@ -183,15 +183,15 @@ class Mirror:
     @property
     def is_complete(self) -> bool:
         """Whether every table that was synced holds every customer."""
-        told = self.completeness
-        return bool(told.height) and bool((told["complete"] == told["customers"]).all())
+        rows = self.completeness
+        return bool(rows.height) and bool((rows["complete"] == rows["customers"]).all())
 
     def _warn_if_incomplete(self, table: str) -> None:
-        told = self.completeness.filter(pl.col("table") == table)
-        if told.is_empty():
+        rows = self.completeness.filter(pl.col("table") == table)
+        if rows.is_empty():
             advice = f'Sync it: account.sync(uri, tables=["{table}"]).'
             raise MirrorError(f"The mirror holds no {table}.", advice=advice)
-        complete, customers = told.select("complete", "customers").row(0)
+        complete, customers = rows.select("complete", "customers").row(0)
         if complete != customers:
             warnings.warn(
                 f"{table}: the mirror holds {complete:,} of {customers:,} customers; the next sync goes on there.",
@@ -205,7 +205,7 @@ class Mirror:
 
         `reason` is one of those in `metronome_analytics.mirror.rules`, or "nothing changed" for customers that were
         not read: `saved` is what they took the last time. `changed` counts customers of whom the mirror held
-        something else; with the reason "full" those are changes that no signal told of.
+        something else; with the reason "full" those are changes that no signal rows of.
         """
         progress = self._snapshot.progress().filter(pl.col("status") != WANTED)
         last = progress.sort("at", maintain_order=True)["sync_id"].last() if progress.height else None
@@ -284,12 +284,12 @@ class Mirror:
         return f"Mirror({', '.join(self._facts())})"
 
     def _facts(self) -> Sequence[str]:
-        told = self.completeness
+        rows = self.completeness
         facts = [repr(str(self._store.uri)), *(f"{key}={value!r}" for key, value in self._store.identity.items())]
-        facts += [f"version={self.version}", "empty" if told.is_empty() else ""]
+        facts += [f"version={self.version}", "empty" if rows.is_empty() else ""]
         facts += [
             f"{table}: {complete:,} of {customers:,}"
-            for table, complete, customers in told.select("table", "complete", "customers").iter_rows()
+            for table, complete, customers in rows.select("table", "complete", "customers").iter_rows()
             if complete != customers
         ] or ["complete"]
         return [fact for fact in facts if fact]

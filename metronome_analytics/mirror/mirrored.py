@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,6 +12,7 @@ import polars as pl
 from metronome_analytics import arguments as args
 from metronome_analytics.loaders.base import bounds, request_for
 from metronome_analytics.loaders.invoices import BREAKDOWN_SPAN
+from metronome_analytics.mirror.digests import columns_of
 from metronome_analytics.mirror.layout import Layout
 from metronome_analytics.tables.columns import key_of
 from metronome_analytics.tables.registry import TABLES
@@ -37,7 +39,7 @@ Dates = pl.Expr | tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ReadingSpan:
     """What a reading of one customer must cover.
 
     Its time: from what happened first, or what may have changed, until now. Its units: the credit types of its
@@ -55,7 +57,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Mirrored:
+class MirroredTable:
     """One table of the mirror.
 
     `requests` asks for one customer's rows (for everything, where `owner` is None). `dates` are the moments at which
@@ -65,7 +67,7 @@ class Mirrored:
     """
 
     name: str
-    requests: Callable[[str, Span], list[Request]]
+    requests: Callable[[str, ReadingSpan], list[Request]]
     owner: str | None = "customer_id"
     is_money: bool = True  # moves with usage and time; the others only when somebody edits them
     dates: tuple[Dates, ...] = ()
@@ -78,11 +80,26 @@ class Mirrored:
     @property
     def layout(self) -> Layout:
         """How the store keeps it."""
-        table = TABLES[self.name].schema
-        return Layout(self.name, dict(table.create_empty().schema), tuple(key_of(table)), self.owner)
+        return _layout(self.name, self.owner)
+
+    @property
+    def columns(self) -> str:
+        """What tells its columns from those of another version."""
+        return _columns(self.name, self.owner)
 
 
-def told(table: Mirrored, rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
+@cache
+def _layout(name: str, owner: str | None) -> Layout:
+    table = TABLES[name].schema
+    return Layout(name, dict(table.create_empty().schema), tuple(key_of(table)), owner)
+
+
+@cache
+def _columns(name: str, owner: str | None) -> str:
+    return columns_of(_layout(name, owner).schema)
+
+
+def facts_of(table: MirroredTable, rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """What `rows` of `table`, read at `now`, say of each customer, for the progress.
 
     Columns: customer_id, rows, hash, next_date, open, open_since. `hash` is the same for the same rows in any order.
@@ -122,11 +139,11 @@ def _next(dates: Dates, now: datetime) -> pl.Expr:
     return items.list.eval(at.filter(at > now)).list.min()
 
 
-def _of_customer(name: str, **body: object) -> Callable[[str, Span], list[Request]]:
+def _of_customer(name: str, **body: object) -> Callable[[str, ReadingSpan], list[Request]]:
     return lambda id_, _: [request_for(name, {"customer_id": id_}, body=body)]
 
 
-def _of_account(name: str, **body: object) -> Callable[[str, Span], list[Request]]:
+def _of_account(name: str, **body: object) -> Callable[[str, ReadingSpan], list[Request]]:
     return lambda _, __: [request_for(name, body=body)]
 
 
@@ -142,17 +159,17 @@ def credit_types(balances: pl.DataFrame) -> list[str]:
     return ids.drop_nulls().unique(maintain_order=True).to_list()
 
 
-def _net_balances(id_: str, span: Span) -> list[Request]:
+def _net_balances(id_: str, span: ReadingSpan) -> list[Request]:
     # One call answers for one credit type, USD unless another is named.
     bodies: list[dict[str, object]] = [{"credit_type_id": each} for each in span.credit_types] or [{}]
     return [request_for("net_balances", {"customer_id": id_}, body=body) for body in bodies]
 
 
-def _invoices(id_: str, _: Span) -> list[Request]:
+def _invoices(id_: str, _: ReadingSpan) -> list[Request]:
     return [request_for("invoices", {"customer_id": id_}, query={"sort": "date_asc"})]
 
 
-def _breakdowns(id_: str, span: Span) -> list[Request]:
+def _breakdowns(id_: str, span: ReadingSpan) -> list[Request]:
     return [
         request_for(
             "invoice_breakdowns",
@@ -163,7 +180,7 @@ def _breakdowns(id_: str, span: Span) -> list[Request]:
     ]
 
 
-def _costs(id_: str, span: Span) -> list[Request]:
+def _costs(id_: str, span: ReadingSpan) -> list[Request]:
     return [request_for("costs", {"customer_id": id_}, query=bounds(*span.days))]
 
 
@@ -184,7 +201,7 @@ _BALANCE_FLAGS = {
 
 # One line a table, as in the registry of endpoints.
 _ROWS = (
-    Mirrored(
+    MirroredTable(
         "invoices",
         _invoices,
         dates=(pl.when(_DRAFT).then("end_timestamp"), pl.when(pl.col("status") != "VOID").then("issued_at")),
@@ -192,7 +209,7 @@ _ROWS = (
         is_late=lambda now: _DRAFT & (pl.col("end_timestamp") <= now),
         begins="start_timestamp",
     ),
-    Mirrored(
+    MirroredTable(
         "balances",
         _of_customer("balances", **_BALANCE_FLAGS),
         dates=(
@@ -204,21 +221,21 @@ _ROWS = (
             pl.col("archived_at").is_null() & _next(("access_schedule", "ending_before"), now).is_not_null()
         ),
     ),
-    Mirrored("net_balances", _net_balances),
-    Mirrored("costs", _costs),
-    Mirrored(
+    MirroredTable("net_balances", _net_balances),
+    MirroredTable("costs", _costs),
+    MirroredTable(
         "contracts",
         _of_customer("contracts", include_archived=True),
         is_money=False,
         dates=(pl.col("starting_at"), pl.col("ending_before")),
     ),
-    Mirrored("invoice_breakdowns", _breakdowns, by_window="breakdown_start_timestamp", by_default=False),
-    Mirrored("products", _of_account("products", archive_filter="ALL"), owner=None, is_money=False),
-    Mirrored("rate_cards", _of_account("rate_cards"), owner=None, is_money=False),
-    Mirrored("credit_types", _of_account("credit_types"), owner=None, is_money=False),
+    MirroredTable("invoice_breakdowns", _breakdowns, by_window="breakdown_start_timestamp", by_default=False),
+    MirroredTable("products", _of_account("products", archive_filter="ALL"), owner=None, is_money=False),
+    MirroredTable("rate_cards", _of_account("rate_cards"), owner=None, is_money=False),
+    MirroredTable("credit_types", _of_account("credit_types"), owner=None, is_money=False),
 )
 
-CUSTOMERS = Mirrored("customers", lambda _, __: [], owner="id", is_money=False)
+CUSTOMERS = MirroredTable("customers", lambda _, __: [], owner="id", is_money=False)
 """Every sync lists the customers as a whole, so this table is never asked for one by one."""
 
 MIRRORED = {table.name: table for table in (CUSTOMERS, *_ROWS)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -19,8 +18,10 @@ from metronome_analytics.errors import (
 )
 from metronome_analytics.loaders.load import whole
 from metronome_analytics.mirror.layout import PROGRESS
-from metronome_analytics.mirror.mirrored import Mirrored, Span, credit_types, first, told
-from metronome_analytics.mirror.store import Fresh
+from metronome_analytics.mirror.mirrored import ReadingSpan, credit_types, facts_of, first
+from metronome_analytics.mirror.readings import Batch, Budget, CustomerReading, TableReading, batches
+from metronome_analytics.mirror.storage import reaching
+from metronome_analytics.mirror.store import Replacement
 from metronome_analytics.tables.registry import TABLES
 
 if TYPE_CHECKING:
@@ -31,9 +32,8 @@ if TYPE_CHECKING:
     from anyio.abc import TaskStatus
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-    from metronome_analytics.api.client import Tally
-    from metronome_analytics.loaders.load import Chunk, Load
-    from metronome_analytics.mirror.store import Part, Writer
+    from metronome_analytics.loaders.load import Load
+    from metronome_analytics.mirror.store import MirrorWriter, WaitingFile
 
 # What a customer's rows of one table may hold before they go to disk, and those of all that wait for their bucket;
 # as much again is on its way there meanwhile.
@@ -47,123 +47,12 @@ _COMMIT_SECONDS = 30.0
 _PERSONAL = (NotFoundError, RequestRejected, MalformedResponse, PaginationError)
 
 
-@dataclass(slots=True)
-class Cell:
-    """One table of one customer (or of the account) to be read, and then what came of it."""
-
-    table: Mirrored
-    reason: str
-    known: str | None = None  # the digest of what the mirror holds
-    since: datetime | None = None  # where only what came since then is read again
-    wire: list[Chunk] = field(default_factory=list)  # pages that wait to be shaped
-    held: int = 0  # their bytes
-    parts: list[Part] = field(default_factory=list)
-    requests: int = 0
-    rows: int = 0
-    hash: int = 0
-    next_date: datetime | None = None
-    open: bool = False
-    open_since: datetime | None = None
-
-    @property
-    def digest(self) -> str | None:
-        """What tells these rows from others, as this version of polars hashes them; None for a part of a table."""
-        return None if self.since is not None else f"{pl.__version__}:{self.rows}:{self.hash:016x}"
-
-    @property
-    def changed(self) -> bool:
-        """Whether the mirror held something else."""
-        return self.known != self.digest
-
-    @property
-    def replaces(self) -> bool:
-        """Whether what was read takes the place of what the mirror holds."""
-        return self.changed or self.since is not None or bool(self.parts)
-
-    def take(self, page: Chunk) -> None:
-        """Hold a page."""
-        self.requests += 1
-        if page.rows.height:
-            self.wire.append(page)
-            self.held += int(page.rows.estimated_size())
-
-    def let_go(self) -> list[Chunk]:
-        """The pages held, which are not held any more."""
-        wire, self.wire, self.held = self.wire, [], 0
-        return wire
-
-    def note(self, told: Mapping[str, Any]) -> None:
-        """Add what some of the rows say; see `mirrored.told`."""
-        self.rows += told["rows"]
-        self.hash ^= told["hash"]
-        self.open |= told["open"]
-        self.next_date = min(filter(None, (self.next_date, told["next_date"])), default=None)
-        self.open_since = min(filter(None, (self.open_since, told["open_since"])), default=None)
-
-
-@dataclass(slots=True)
-class Visit:
-    """One customer and what is to be read of it; `customer_id` is None for the account's own tables."""
-
-    customer_id: str | None
-    bucket: int
-    start: datetime  # when something of it can have happened first
-    cells: list[Cell]
-    facts: Mapping[str, object]  # what else the progress keeps of it
-    read_at: datetime | None = None
-    error: MetronomeError | None = None
-
-    def least(self, now: datetime, *cells: Cell) -> int:
-        """The requests that `cells` (all of them, if none are given) take at least."""
-        spans = ((cell, Span(cell.since or self.start, now)) for cell in cells or self.cells)
-        return sum(len(cell.table.requests(self.customer_id or "", span)) for cell, span in spans)
-
-
-class Batch(NamedTuple):
-    """Pages of one table and bucket on their way to disk, and whose they are."""
-
-    bucket: int
-    cells: Sequence[tuple[Visit, Cell]]
-    pages: Sequence[Chunk]
-
-
-def _batches(waiting: Mapping[int, Sequence[Visit]]) -> list[Batch]:
-    """The pages that `waiting` holds, which it does not hold any more."""
-    batches = []
-    for bucket, visits in waiting.items():
-        by_table: dict[str, list[tuple[Visit, Cell]]] = {}
-        for visit in visits:
-            for cell in visit.cells:
-                if cell.wire:
-                    by_table.setdefault(cell.table.name, []).append((visit, cell))
-        batches += [
-            Batch(bucket, cells, [page for _, cell in cells for page in cell.let_go()]) for cells in by_table.values()
-        ]
-    return batches
-
-
-class Limit:
-    """When to stop: before a customer whose reading would not fit any more."""
-
-    def __init__(self, tally: Tally, *, max_requests: int | None, is_over: Callable[[], bool]) -> None:
-        self._tally = tally
-        self._max_requests = max_requests
-        self._is_over = is_over
-        self._promised = 0
-
-    def admits(self, need: int) -> bool:
-        """Whether there is time, and there are `need` requests, left; they are promised then."""
-        spent = max(self._promised, self._tally.requests) + need
-        if self._is_over() or (self._max_requests is not None and spent > self._max_requests):
-            return False
-        self._promised = spent
-        return True
-
-
 class Reader:
-    """Reads visits and commits them, bucket by bucket, as they are whole."""
+    """Reads customers and commits them, bucket by bucket, as they are whole."""
 
-    def __init__(self, load: Load, writer: Writer, limit: Limit, *, now: Callable[[], datetime], sync_id: str) -> None:
+    def __init__(
+        self, load: Load, writer: MirrorWriter, limit: Budget, *, now: Callable[[], datetime], sync_id: str
+    ) -> None:
         self._load = load
         self._writer = writer
         self._limit = limit
@@ -172,24 +61,24 @@ class Reader:
         self._fatal: MetronomeError | None = None
         self._can_write = True
         self._turn = anyio.Lock()  # of those who write
-        self.stopped = False  # by a limit, before the last visit
+        self.stopped = False  # by a limit, before the last customer
 
-    async def run(self, visits: Iterable[Visit], customers: Counter[int]) -> None:
-        """Read `visits`, in the order of their buckets, or as many of them as the limits and the network let.
+    async def run(self, due: Iterable[CustomerReading], customers: Counter[int]) -> None:
+        """Read `due`, in the order of their buckets, or as many of them as the limits and the network let.
 
         `customers` counts them by bucket: a bucket is committed when the last of its customers is in.
 
         Raises the first error that is not about one customer only; what was whole is in the mirror all the same.
         Those of one customer are in the load's failures.
         """
-        queue = self._admitted(visits)
-        send, receive = anyio.create_memory_object_stream[Visit](1)
+        queue = self._admitted(due)
+        send, receive = anyio.create_memory_object_stream[CustomerReading](1)
 
-        async def work(done: MemoryObjectSendStream[Visit]) -> None:
+        async def work(done: MemoryObjectSendStream[CustomerReading]) -> None:
             async with done:
-                for visit in queue:
-                    await self._read(visit)
-                    await done.send(visit)
+                for customer in queue:
+                    await self._read(customer)
+                    await done.send(customer)
                     if self._fatal is not None:
                         return
 
@@ -201,68 +90,68 @@ class Reader:
         if self._fatal is not None:
             raise self._fatal
 
-    def _admitted(self, visits: Iterable[Visit]) -> Iterator[Visit]:
-        for visit in visits:
-            if not self._limit.admits(visit.least(self._now())):
+    def _admitted(self, due: Iterable[CustomerReading]) -> Iterator[CustomerReading]:
+        for customer in due:
+            if not self._limit.admits(customer.least(self._now())):
                 self.stopped = True
                 return
-            yield visit
+            yield customer
 
     # --- one customer ----------------------------------------------------------------------------------------------
 
-    async def _read(self, visit: Visit) -> None:
-        visit.read_at = now = self._now()
-        start, units = visit.start, dict[str, None]()
+    async def _read(self, customer: CustomerReading) -> None:
+        customer.read_at = now = self._now()
+        start, units = customer.start, dict[str, None]()
         try:
-            for cell in visit.cells:
-                span = Span(cell.since or start, now, tuple(units))
-                for request in cell.table.requests(visit.customer_id or "", span):
+            for reading in customer.tables:
+                span = ReadingSpan(reading.since or start, now, tuple(units))
+                for request in reading.table.requests(customer.customer_id or "", span):
                     async for page in self._load.chunks(request):
-                        self._check(visit, cell, page.rows)
-                        cell.take(page)
-                        if cell.table.begins is not None:
-                            start = min(start, first(page.rows, cell.table.begins) or start)
-                        if cell.table.name == "balances":
+                        self._check(customer, reading, page.rows)
+                        reading.take(page)
+                        if reading.table.begins is not None:
+                            start = min(start, first(page.rows, reading.table.begins) or start)
+                        if reading.table.name == "balances":
                             units |= dict.fromkeys(credit_types(whole([page])))
-                        if cell.held > _SPILL_CUSTOMER:
-                            batch = Batch(visit.bucket, [(visit, cell)], cell.let_go())
-                            cell.parts += await anyio.to_thread.run_sync(self._shape, batch)
+                        if reading.held > _SPILL_CUSTOMER:
+                            batch = Batch(customer.bucket, [(customer, reading)], reading.release())
+                            reading.files += await anyio.to_thread.run_sync(self._write_batch, batch)
                 self._load.finished += 1
         except _PERSONAL as error:
-            visit.error = error
+            customer.error = error
             self._load.failures.append(error)
         except MetronomeError as error:
-            visit.error = error
+            customer.error = error
             self._fatal = self._fatal or error
 
     @staticmethod
-    def _check(visit: Visit, cell: Cell, rows: pl.DataFrame) -> None:
+    def _check(customer: CustomerReading, reading: TableReading, rows: pl.DataFrame) -> None:
         """Rows of somebody else would take the place of nobody's, and be there twice."""
-        if visit.customer_id is None or not rows.height:
+        if customer.customer_id is None or not rows.height:
             return
         whose = rows["customer_id"] if "customer_id" in rows.columns else pl.Series([None], dtype=pl.String)
-        if not (whose == visit.customer_id).all(ignore_nulls=False):
+        if not (whose == customer.customer_id).all(ignore_nulls=False):
             raise MalformedResponse(
                 f"Asked for the rows of one customer, the API answered those of {whose.unique().to_list()}.",
-                endpoint=str(ENDPOINTS[cell.table.name]),
-                customer_id=visit.customer_id,
+                endpoint=str(ENDPOINTS[reading.table.name]),
+                customer_id=customer.customer_id,
             )
 
     # --- their buckets ---------------------------------------------------------------------------------------------
 
-    async def _collect(self, receive: MemoryObjectReceiveStream[Visit], left: Counter[int]) -> None:
-        """Commit the buckets whose last visit is in, now and then; in the end whatever there is."""
-        waiting: dict[int, list[Visit]] = {}
+    async def _collect(self, receive: MemoryObjectReceiveStream[CustomerReading], left: Counter[int]) -> None:
+        """Commit the buckets whose last customer is in, now and then; in the end whatever there is."""
+        waiting: dict[int, list[CustomerReading]] = {}
         last = anyio.current_time()
         async with receive, anyio.create_task_group() as group:
-            async for visit in receive:
-                waiting.setdefault(visit.bucket, []).append(visit)
-                left[visit.bucket] -= 1
-                if visit.error is not None:
-                    await self._write(self._discard, visit)
-                if sum(cell.held for visits in waiting.values() for one in visits for cell in one.cells) > _SPILL_ALL:
+            async for customer in receive:
+                waiting.setdefault(customer.bucket, []).append(customer)
+                left[customer.bucket] -= 1
+                if customer.error is not None:
+                    await self._write(self._discard, customer)
+                if _held(waiting) > _SPILL_ALL:
                     # Goes on once it is their turn: what comes in while they are written is held, and no more.
-                    await group.start(self._write, self._bring, _batches(waiting))
+                    await group.start(self._write, self._write_batches, batches(waiting))
                 ready = [bucket for bucket in waiting if not left[bucket]]
                 if len(ready) >= _COMMIT_BUCKETS or (ready and anyio.current_time() - last > _COMMIT_SECONDS):
                     await self._write(self._commit, {bucket: waiting.pop(bucket) for bucket in ready})
@@ -284,79 +173,116 @@ class Reader:
                 self._can_write = False
                 self._fatal = self._fatal or error
 
-    def _discard(self, visit: Visit) -> None:
+    def _discard(self, customer: CustomerReading) -> None:
         """Let go of what was read of a customer that failed."""
-        for cell in visit.cells:
-            cell.let_go()
-            while cell.parts:
-                self._writer.discard(cell.parts.pop())
+        for reading in customer.tables:
+            reading.release()
+            while reading.files:
+                self._writer.discard(reading.files.pop())
 
-    def _bring(self, batches: Sequence[Batch]) -> None:
+    def _write_batches(self, batches: Sequence[Batch]) -> None:
         """Bring `batches` to disk."""
         for batch in batches:
-            self._shape(batch)
+            self._write_batch(batch)
 
-    def _shape(self, batch: Batch) -> list[Part]:
+    def _write_batch(self, batch: Batch) -> list[WaitingFile]:
         """Bring `batch` to disk as its table; not the rows of those whose are in the mirror as they are."""
-        table = batch.cells[0][1].table
+        table = batch.readings[0][1].table
         rows = TABLES[table.name].shape(whole(batch.pages))
-        of = {visit.customer_id: cell for visit, cell in batch.cells}
-        for told_of in told(table, rows, min(visit.read_at for visit, _ in batch.cells if visit.read_at)).to_dicts():
-            of[told_of["customer_id"]].note(told_of)
+        of = {customer.customer_id: reading for customer, reading in batch.readings}
+        self._renew_digests(batch.bucket, of)
+        read_at = min(customer.read_at for customer, _ in batch.readings if customer.read_at)
+        for facts in facts_of(table, rows, read_at).to_dicts():
+            of[facts["customer_id"]].add(facts)
         if table.owner is not None:
-            same = [id_ for id_, cell in of.items() if not cell.replaces]
+            same = [id_ for id_, reading in of.items() if not reading.replaces]
             rows = rows.filter(~pl.col(table.owner).is_in(same)) if same else rows
-        elif not batch.cells[0][1].replaces:
+        elif not batch.readings[0][1].replaces:
             rows = rows.clear()
-        return [self._writer.part(table.name, batch.bucket, rows)] if rows.height else []
+        return [self._writer.write(table.name, batch.bucket, rows)] if rows.height else []
 
-    def _commit(self, waiting: Mapping[int, Sequence[Visit]]) -> None:
-        """Make whole customers visible, and tell of all."""
-        self._bring(_batches(waiting))
-        rows = [self._told(visit, cell) for visits in waiting.values() for visit in visits for cell in visit.cells]
-        changed: dict[str, dict[int, list[tuple[str, Cell]]]] = {}
-        for bucket, visits in waiting.items():
-            for visit in visits:
-                for cell in visit.cells if visit.error is None else ():
-                    if cell.replaces:
-                        here = changed.setdefault(cell.table.name, {}).setdefault(bucket, [])
-                        here.append((visit.customer_id or "", cell))
+    def _renew_digests(self, bucket: int, of: Mapping[str | None, TableReading]) -> None:
+        """Digests that another version made are made again, of the rows that the mirror holds."""
+        stale = {id_: reading for id_, reading in of.items() if reading.is_stale}
+        if not stale:
+            return
+        table = next(iter(stale.values())).table
+        held = self._writer.rows(table.name, bucket)
+        if table.owner is not None:
+            held = held.filter(pl.col(table.owner).is_in(list(stale)))
+        with reaching("Reading", f"{self._writer.uri}/{table.name}"):
+            found = facts_of(table, held.collect(engine="streaming").rechunk(), self._now())
+        there = {facts["customer_id"]: facts for facts in found.to_dicts()}
+        for id_, reading in stale.items():
+            facts = there.get(id_, {"rows": 0, "hash": 0})
+            reading.renew(facts["rows"], facts["hash"])
+
+    def _commit(self, waiting: Mapping[int, Sequence[CustomerReading]]) -> None:
+        """Make whole customers visible, and note how all were read."""
+        self._write_batches(batches(waiting))
+        for bucket, customers in waiting.items():
+            # Those without a row came by no batch.
+            for of in _by_table(customers).values():
+                self._renew_digests(bucket, of)
+        everyone = [customer for customers in waiting.values() for customer in customers]
+        rows = [self._progress_row(customer, reading) for customer in everyone for reading in customer.tables]
+        changed: dict[str, dict[int, list[tuple[str, TableReading]]]] = {}
+        for customer in everyone:
+            for reading in customer.tables if customer.error is None else ():
+                if reading.replaces:
+                    here = changed.setdefault(reading.table.name, {}).setdefault(customer.bucket, [])
+                    here.append((customer.customer_id or "", reading))
         changes = {
-            table: {bucket: _fresh(cells) for bucket, cells in buckets.items()} for table, buckets in changed.items()
+            table: {bucket: _replacement(readings) for bucket, readings in buckets.items()}
+            for table, buckets in changed.items()
         }
         self._writer.commit(changes, pl.DataFrame(rows, schema=PROGRESS))
 
-    def _told(self, visit: Visit, cell: Cell) -> dict[str, object]:
+    def _progress_row(self, customer: CustomerReading, reading: TableReading) -> dict[str, object]:
         """A row of the progress; of what failed only that."""
         row: dict[str, object] = {
-            "table": cell.table.name,
-            "customer_id": visit.customer_id,
-            "bucket": visit.bucket,
+            "table": reading.table.name,
+            "customer_id": customer.customer_id,
+            "bucket": customer.bucket,
             "sync_id": self._sync_id,
-            "reason": cell.reason,
-            "requests": cell.requests,
-            "status": "complete" if visit.error is None else "failed",
-            "error": None if visit.error is None else str(visit.error),
+            "reason": reading.reason,
+            "requests": reading.requests,
+            "status": "complete" if customer.error is None else "failed",
+            "error": None if customer.error is None else str(customer.error),
         }
-        if visit.error is not None:
+        if customer.error is not None:
             return row
         return row | {
-            "read_at": visit.read_at,
-            "rows": cell.rows,
-            "digest": cell.digest,
-            "changed": cell.changed if cell.known is not None and cell.since is None else None,
-            "next_date": cell.next_date,
-            "open": cell.open,
-            "open_since": cell.open_since,
-            **visit.facts,
+            "read_at": customer.read_at,
+            "rows": reading.rows,
+            "digest": reading.digest,
+            "changed": reading.changed,
+            "next_date": reading.next_date,
+            "open": reading.open,
+            "open_since": reading.open_since,
+            **customer.facts,
         }
 
 
-def _fresh(cells: Sequence[tuple[str, Cell]]) -> Fresh:
+def _held(waiting: Mapping[int, Sequence[CustomerReading]]) -> int:
+    """The bytes of the pages that wait for their bucket."""
+    return sum(reading.held for customers in waiting.values() for one in customers for reading in one.tables)
+
+
+def _by_table(customers: Iterable[CustomerReading]) -> dict[str, dict[str | None, TableReading]]:
+    """What was read of these customers, table by table."""
+    found: dict[str, dict[str | None, TableReading]] = {}
+    for customer in customers:
+        for reading in customer.tables:
+            found.setdefault(reading.table.name, {})[customer.customer_id] = reading
+    return found
+
+
+def _replacement(readings: Sequence[tuple[str, TableReading]]) -> Replacement:
     """The new rows of these customers take the place of their old ones, or of those since a time."""
     keep = None
-    for id_, cell in cells:
-        if cell.since is not None and cell.table.by_window is not None and cell.table.owner is not None:
-            older = (pl.col(cell.table.owner) == id_) & (pl.col(cell.table.by_window) < cell.since)
+    for id_, reading in readings:
+        if reading.since is not None and reading.table.by_window is not None and reading.table.owner is not None:
+            older = (pl.col(reading.table.owner) == id_) & (pl.col(reading.table.by_window) < reading.since)
             keep = older if keep is None else keep | older
-    return Fresh({id_ for id_, _ in cells}, keep)
+    return Replacement({id_ for id_, _ in readings}, keep)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.errors import MirrorError, MirrorMismatch
-from metronome_analytics.mirror.delta import File, Place, Table, delta_schema, reaching
+from metronome_analytics.errors import MirrorError
+from metronome_analytics.mirror.columns import check_types, delta_schema
+from metronome_analytics.mirror.delta import Table, open_table
 from metronome_analytics.mirror.layout import PROGRESS, PROGRESS_TABLE
+from metronome_analytics.mirror.storage import File, Place, reaching
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -28,6 +30,7 @@ class Snapshot:
         self._layouts = layouts
         self.uri = place.uri
         self._progress = progress.files()
+        self._columns: dict[str, set[str]] = {}
         self._listed: dict[str, dict[int, list[File]]] = {}
         self.version: int = progress.version
         self.at: datetime | None = at_of(progress)
@@ -52,7 +55,7 @@ class Snapshot:
 
     def progress(self, *columns: str) -> pl.DataFrame:
         """The newest row of each table and customer, in no order: columns of `PROGRESS`, all unless some are named."""
-        return self._told(columns) if columns else self._newest
+        return self._newest_rows(columns) if columns else self._newest
 
     def listed(self, table: str, buckets: Collection[int] | None = None) -> list[File]:
         """The files of `table`, of `buckets` only if given, in the order of their buckets."""
@@ -67,6 +70,11 @@ class Snapshot:
             self._listed[table] = by_bucket(self._pinned(table))
         return self._listed[table]
 
+    def columns(self, table: str) -> set[str]:
+        """The columns that `table` had then; the others of its layout came later, and are null."""
+        self.by_bucket(table)
+        return self._columns.get(table, set())
+
     def _layout(self, table: str) -> Layout:
         try:
             return self._layouts[table]
@@ -77,27 +85,28 @@ class Snapshot:
         layout = self._layout(table)
         if table not in self.pins:
             return []
-        found = self._place.table(table, self.pins[table])
+        found = open_table(self._place, table, self.pins[table])
         if found is None:
             raise MirrorError(
                 f"The mirror at {self._place} has lost its table {table}.",
                 advice="Restore the folder, or sync into a new place.",
             )
-        check(found, layout)
+        check_types(found.schema, delta_schema(layout.schema, bucketed=True), found.uri)
+        self._columns[table] = {field.name for field in found.schema.fields}
         return found.files()
 
     @cached_property
     def _newest(self) -> pl.DataFrame:
-        return self._told(tuple(PROGRESS))
+        return self._newest_rows(tuple(PROGRESS))
 
-    def _told(self, columns: tuple[str, ...]) -> pl.DataFrame:
+    def _newest_rows(self, columns: tuple[str, ...]) -> pl.DataFrame:
         with reaching("Reading", f"{self._place}/{PROGRESS_TABLE}"):
             return newest(progress_rows(self._place, self._progress)).select(columns).collect()
 
 
 def progress_rows(place: Place, files: Iterable[File]) -> pl.LazyFrame:
     """The rows of the progress; null in the columns that an older version did not keep."""
-    return place.scan(PROGRESS_TABLE, files, PROGRESS, missing_columns="insert", extra_columns="ignore")
+    return place.scan(PROGRESS_TABLE, files, PROGRESS)
 
 
 def newest(progress: pl.LazyFrame) -> pl.LazyFrame:
@@ -111,20 +120,6 @@ def by_bucket(files: Iterable[File]) -> dict[int, list[File]]:
     for file in files:
         found.setdefault(file.bucket or 0, []).append(file)
     return found
-
-
-def check(table: Table, layout: Layout) -> None:
-    """Raise MirrorMismatch unless `table` has the columns of `layout`."""
-    held, wanted = (
-        {field.name: str(field.type) for field in schema.fields}
-        for schema in (table.schema, delta_schema(layout.schema, bucketed=True))
-    )
-    if held == wanted:
-        return
-    differing = sorted(name for name in {*held, *wanted} if held.get(name) != wanted.get(name))
-    raise MirrorMismatch(
-        f"{table.uri} was written by another version of metronome-analytics: {', '.join(differing)} differ."
-    )
 
 
 def at_of(progress: Table) -> datetime | None:

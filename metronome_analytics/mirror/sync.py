@@ -25,8 +25,9 @@ from metronome_analytics.loaders.load import Load
 from metronome_analytics.mirror import rules
 from metronome_analytics.mirror.estimate import Estimate
 from metronome_analytics.mirror.mirrored import BACKDATING, MIRRORED, WANTED
-from metronome_analytics.mirror.reading import Cell, Limit, Reader, Visit
-from metronome_analytics.mirror.store import PROGRESS, Fresh, Store
+from metronome_analytics.mirror.reading import Reader
+from metronome_analytics.mirror.readings import Budget, CustomerReading, TableReading
+from metronome_analytics.mirror.store import PROGRESS, Replacement, Store
 from metronome_analytics.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from metronome_analytics.loaders import AllLoaders
     from metronome_analytics.mirror.request import SyncRequest
-    from metronome_analytics.mirror.store import Snapshot, Writer
+    from metronome_analytics.mirror.store import MirrorWriter, Snapshot
 
 # About so many customers share a bucket: the unit in which a mirror is written, and analyses are run.
 CUSTOMERS_PER_BUCKET = 32
@@ -151,37 +152,37 @@ class Sync:
             .sort("bucket", pl.col("order").min().over("customer_id"), "table")
         )
 
-    def _visits(self, plan: pl.DataFrame, signals: rules.Signals) -> Iterator[Visit]:
+    def _visits(self, plan: pl.DataFrame, signals: rules.Signals) -> Iterator[CustomerReading]:
         """Each customer of `plan`, made when it is its turn: an account may have very many."""
         anchor = None if signals.usage is None else signals.anchors[0]
         for _, bucket in plan.group_by("bucket", maintain_order=True):
             for _, rows in groupby(bucket.iter_rows(named=True), key=itemgetter("customer_id")):
-                cells = [*rows]
-                row = cells[0]
+                tables = [*rows]
+                row = tables[0]
                 facts = {name: row[name] for name in ("updated_at", "archived_at", "usage_digest")}
-                yield Visit(
+                yield CustomerReading(
                     row["customer_id"],
                     row["bucket"],
                     (row["created_at"] or self._now()) - BACKDATING,
-                    [self._cell(cell) for cell in cells],
+                    [self._cell(cell) for cell in tables],
                     {**facts, "usage_anchor": anchor},
                 )
 
-    def _cell(self, row: Mapping[str, Any]) -> Cell:
+    def _cell(self, row: Mapping[str, Any]) -> TableReading:
         table = MIRRORED[row["table"]]
         since = None  # from the start, unless it is a table of windows of which only the last may have moved
         if table.by_window is not None and row["reason"] in {"usage", "date", "open"}:
             recent = midnight(self._now() - BACKDATING)
             since = min(recent, row["open_since"] or recent)
-        return Cell(table, row["reason"], row["digest"], since)
+        return TableReading(table, row["reason"], row["digest"], since)
 
-    def _of_account(self, store: Store | None) -> Visit:
+    def _of_account(self, store: Store | None) -> CustomerReading:
         """The visit of the account's own tables."""
         known = _known(store, "table", "customer_id", "digest").filter(pl.col("customer_id").is_null())
         digests = dict(known.select("table", "digest").rows())
         names = [name for name in self._request.tables if MIRRORED[name].owner is None]
-        cells = [Cell(MIRRORED[name], "list", digests.get(name)) for name in names]
-        return Visit(None, 0, self._now(), cells, {})
+        tables = [TableReading(MIRRORED[name], "list", digests.get(name)) for name in names]
+        return CustomerReading(None, 0, self._now(), tables, {})
 
     # --- doing it ---------------------------------------------------------------------------------------------------
 
@@ -190,13 +191,13 @@ class Sync:
         signals = self._signals(listing, store)
         plan = self._plan(signals, store)
         before = plan["requests"].to_list()
-        rows = [(cell.table.name, cell.reason, 0, 1) for cell in self._of_account(store).cells]
-        cells = ((visit, cell) for visit in self._visits(plan, signals) for cell in visit.cells)
-        for taken, (visit, cell) in zip(before, cells, strict=True):
+        rows = [(cell.table.name, cell.reason, 0, 1) for cell in self._of_account(store).tables]
+        tables = ((visit, cell) for visit in self._visits(plan, signals) for cell in visit.tables)
+        for taken, (visit, cell) in zip(before, tables, strict=True):
             rows.append((cell.table.name, cell.reason, 1, taken or visit.least(self._now(), cell)))
         return Estimate.of(rows, self._session.connection.max_requests_per_second)
 
-    def run(self, listing: pl.DataFrame, store: Store, writer: Writer) -> None:
+    def run(self, listing: pl.DataFrame, store: Store, writer: MirrorWriter) -> None:
         """Bring the mirror up to date, as far as the limits let; what failed is raised when all else is done."""
         session = self._session
         at_once = session.connection.max_concurrency
@@ -205,14 +206,14 @@ class Sync:
         load = Load(session, collect=True, concurrency=at_once)
         bar = ProgressBar("sync", session.progress)
         _same_account(listing, store)
-        self._want(store, writer)
+        self._add_tables(store, writer)
         self._write_customers(listing, store, writer)
         signals = self._signals(listing, store)
-        limit = Limit(load.tally, max_requests=self._left(), is_over=self._request.is_over)
+        limit = Budget(load.tally, max_requests=self._left(), is_over=self._request.is_over)
         reader = Reader(load, writer, limit, now=self._now, sync_id=self._sync_id)
 
-        def read(visits: Iterable[Visit], customers: Counter[int], cells: int) -> None:
-            load.planned += cells
+        def read(visits: Iterable[CustomerReading], customers: Counter[int], tables: int) -> None:
+            load.planned += tables
             session.run(
                 partial(reader.run, visits, customers),
                 tick=lambda: bar.show(requests=load.tally.requests, foreseen=load.foreseen, rows=load.tally.rows),
@@ -226,7 +227,7 @@ class Sync:
         with session.receipts.writing("sync", load.tally, self._filters()) as receipt:
             try:
                 own = self._of_account(store)
-                read([own], Counter({0: 1}), len(own.cells))
+                read([own], Counter({0: 1}), len(own.tables))
                 keep_up(signals, with_unknown=False)
                 if signals.unknown_at is not None and not reader.stopped:
                     # What the log names may be of customers read just now.
@@ -235,7 +236,7 @@ class Sync:
                 receipt.complete = not reader.stopped and not load.failures
             finally:
                 bar.close()
-                self._tell(writer)
+                self._record_signals(writer)
                 receipt.customers, receipt.unknown_fields = listing.height, len(load.unknown_fields)
         if load.failures:
             raise load_error(load.failures[0], partial=store.snapshot().progress(), failures=load.failure_frame())
@@ -249,7 +250,7 @@ class Sync:
             return None
         return max(self._request.max_requests - sum(self._spent.values()), 0)
 
-    def _want(self, store: Store, writer: Writer) -> None:
+    def _add_tables(self, store: Store, writer: MirrorWriter) -> None:
         """Note the tables that belong to the mirror from now on, so that it knows what it lacks."""
         held = _known(store, "table", "customer_id")
         known = held.filter(pl.col("customer_id").is_null())["table"].to_list()
@@ -259,7 +260,7 @@ class Sync:
             rows = [{"table": name, "bucket": 0, "sync_id": self._sync_id, "status": WANTED} for name in new]
             writer.commit({}, pl.DataFrame(rows, schema=PROGRESS))
 
-    def _write_customers(self, listing: pl.DataFrame, store: Store, writer: Writer) -> None:
+    def _write_customers(self, listing: pl.DataFrame, store: Store, writer: MirrorWriter) -> None:
         """The table of customers, which the listing is: rows that differ take the place of the old ones."""
         was = store.snapshot().scan("customers").collect()
         old = was.select("id", then=was.hash_rows(seed=0))
@@ -267,9 +268,9 @@ class Sync:
         moved = new.join(old, on="id", how="left").filter(pl.col("now").ne_missing(pl.col("then"))).drop("now", "then")
         changes = {}
         for (bucket,), rows in moved.partition_by("bucket", as_dict=True, include_key=False).items():
-            writer.part("customers", bucket, rows)
-            changes[bucket] = Fresh(set(rows["id"]))
-        told = moved.select(
+            writer.write("customers", bucket, rows)
+            changes[bucket] = Replacement(set(rows["id"]))
+        read = moved.select(
             "bucket",
             "updated_at",
             "archived_at",
@@ -282,9 +283,9 @@ class Sync:
             rows=pl.lit(1, pl.Int64),
         )
         if changes:
-            writer.commit({"customers": changes}, told)
+            writer.commit({"customers": changes}, read)
 
-    def _tell(self, writer: Writer) -> None:
+    def _record_signals(self, writer: MirrorWriter) -> None:
         """Keep what the signals cost."""
         spent = [
             {

@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from metronome_analytics.errors import MirrorMismatch
 from metronome_analytics.mirror.mirror import Mirror
 from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED
 from metronome_analytics.mirror.store import Store
@@ -38,7 +37,7 @@ def sync_account(
     identity = {"base_url": session.base_url, "environment": session.environment or ""}
     store = Store.find(uri, LAYOUTS, storage_options=storage_options)
     if store is not None:
-        _same_place(store.identity, identity, uri)
+        store.check_identity(identity)
         if tables_as_held:
             held = set(store.snapshot().progress("table")["table"])
             request = replace(request, tables=tuple(name for name in MIRRORED if name in held) or request.tables)
@@ -52,13 +51,3 @@ def sync_account(
     with store.writing() as writer:
         sync.run(listing, store, writer)
     return Mirror(store)
-
-
-def _same_place(held: Mapping[str, str], here: Mapping[str, str], uri: object) -> None:
-    for what, ours in here.items():
-        theirs = held.get(what, "")
-        if theirs != ours:
-            raise MirrorMismatch(
-                f"The mirror at {uri} is of {what} {theirs!r}, this account's is {ours!r}.",
-                advice="Connect as the mirror was made, or sync to another place.",
-            )

@@ -1,0 +1,28 @@
+"""What of deltalake the mirror uses: it is an extra, and whoever lacks it is told so here."""
+
+from __future__ import annotations
+
+from metronome_analytics.errors import ConfigurationError
+
+try:
+    from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+    from deltalake._internal import DeltaFileSystemHandler  # only it writes a stream to wherever Delta Lake can
+    from deltalake.exceptions import DeltaError, TableNotFoundError
+    from deltalake.transaction import AddAction, RemoveAction
+except ImportError as missing:
+    raise ConfigurationError(
+        "A mirror is kept in Delta Lake, whose library is not installed.",
+        advice='Install it: pip install "metronome-analytics[lake]".',
+    ) from missing
+
+__all__ = [
+    "AddAction",
+    "CommitProperties",
+    "DeltaError",
+    "DeltaFileSystemHandler",
+    "DeltaTable",
+    "RemoveAction",
+    "Schema",
+    "TableNotFoundError",
+    "Transaction",
+]
