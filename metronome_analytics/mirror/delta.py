@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -48,7 +49,7 @@ def open_table(place: Place, name: str, version: int | None = None) -> Table | N
         return None
     try:
         with reaching("Reading", uri):
-            return Table(place, name, DeltaTable(uri, version=version, storage_options=place.options))
+            return Table(place, name, DeltaTable(place.address(name), version=version, storage_options=place.options))
     except MirrorError as error:
         if isinstance(error.__cause__, TableNotFoundError):
             return None
@@ -66,7 +67,7 @@ def create_table(
     try:
         with reaching("Writing", uri):
             made = DeltaTable.create(
-                uri,
+                place.address(name),
                 schema=delta_schema(schema, bucketed=bucketed),
                 partition_by=["bucket"] if bucketed else [],
                 description=description,
@@ -80,6 +81,23 @@ def create_table(
             raise
         return found
     return Table(place, name, made)
+
+
+def set_damaged_log_aside(place: Place) -> None:
+    """Go back to the commit before, where the newest one of a table was cut short, as on a disk that failed.
+
+    Only on a disk: in object storage a file is there whole or not at all.
+    """
+    for log in Path(place.uri).glob("*/_delta_log") if place.is_local else ():
+        newest = max(log.glob("[0-9]*.json"), default=None)
+        if newest is None or int(newest.stem) == 0:
+            continue
+        with reaching("Reading", str(newest)):
+            try:
+                for line in newest.read_text(encoding="utf-8").splitlines() or [""]:
+                    json.loads(line)
+            except ValueError:
+                newest.rename(log.parent / f"_damaged-{newest.name}")
 
 
 class Table:
@@ -124,6 +142,15 @@ class Table:
                 pl.col(bucket).cast(pl.Int32) if bucket in found.columns else pl.lit(None, pl.Int32).alias(bucket),
             ).rows()
         ]
+
+    def added_since(self, version: int | None) -> set[str]:
+        """The paths of the files that any commit after `version` added; any at all for None."""
+        added = set()
+        for number in range(0 if version is None else version + 1, self.version + 1):
+            log = self._place.read(self.name, f"_delta_log/{number:020}.json")
+            actions = (json.loads(line) for line in log.splitlines() if line)
+            added |= {unquote(action["add"]["path"]) for action in actions if "add" in action}
+        return added
 
     def refresh(self) -> None:
         """Read what was committed since."""

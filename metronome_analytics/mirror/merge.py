@@ -34,6 +34,7 @@ class Replacement:
 
     customers: Collection[str]
     keep: pl.Expr | None = None
+    together: bool = False  # all the files in one
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ class Merge:
         left = self._left()
         whole = sorted((file for file in self.old if left[file.path] == file.rows), key=lambda file: file.size)
         again = [file for file in self.old if 0 < left[file.path] < file.rows]
-        if len(whole) + len(self.parts) + bool(again) > _MOST_FILES:
+        if self.fresh.together:
+            whole, again = [], [*again, *whole]
+        elif len(whole) + len(self.parts) + bool(again) > _MOST_FILES:
             # As long as what is small weighs as much as the next larger file, so that no row is copied often.
             while whole and whole[0].size <= sum(file.size for file in (*again, *self.parts)):
                 again.append(whole.pop(0))

@@ -29,6 +29,8 @@ _INSTANT = pl.Datetime("us", "UTC")
 
 # The status of a table that belongs to the mirror and has not been read yet.
 WANTED = "wanted"
+# The status of a table of a customer, a file of which is gone or damaged.
+LOST = "lost"
 
 # An invoice at the billing provider in another state may still be paid, voided or written off.
 _SETTLED_ELSEWHERE = ("PAID", "VOID", "UNCOLLECTIBLE", "DELETED", "SKIPPED")
@@ -99,10 +101,10 @@ def _columns(name: str, owner: str | None) -> str:
     return columns_of(_layout(name, owner).schema)
 
 
-def facts_of(table: MirroredTable, rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """What `rows` of `table`, read at `now`, say of each customer, for the progress.
+def row_facts(table: MirroredTable, rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """What each of `rows` of `table`, read at `now`, says: customer_id, key, hash, next_date, open, open_since.
 
-    Columns: customer_id, rows, hash, next_date, open, open_since. `hash` is the same for the same rows in any order.
+    `key` is the first column of the table's key.
     """
     never = pl.lit(value=False)
     is_open = never if table.is_open is None else table.is_open(now).fill_null(value=False)
@@ -110,23 +112,33 @@ def facts_of(table: MirroredTable, rows: pl.DataFrame, now: datetime) -> pl.Data
     begins = pl.lit(None, _INSTANT) if table.begins is None else pl.col(table.begins)
     # What is late may change now.
     ahead = [pl.when(is_late).then(pl.lit(now, _INSTANT)), *(_next(each, now) for each in table.dates)]
-    return (
-        rows.select(
-            customer_id=pl.lit(None, pl.String) if table.owner is None else pl.col(table.owner),
-            hash=rows.hash_rows(seed=0),
-            next_date=pl.min_horizontal(ahead),
-            open=is_open,
-            open_since=pl.when(is_open).then(begins),
-        )
-        .group_by("customer_id")
-        .agg(
-            pl.len().cast(pl.Int64).alias("rows"),
-            pl.col("hash").bitwise_xor(),
-            pl.col("next_date").min(),
-            pl.col("open").any(),
-            pl.col("open_since").min(),
-        )
+    return rows.select(
+        customer_id=pl.lit(None, pl.String) if table.owner is None else pl.col(table.owner),
+        key=pl.col(table.layout.key[0]),
+        hash=rows.hash_rows(seed=0),
+        next_date=pl.min_horizontal(ahead),
+        open=is_open,
+        open_since=pl.when(is_open).then(begins),
     )
+
+
+def by_customer(facts: pl.DataFrame) -> pl.DataFrame:
+    """`row_facts` put together: customer_id, rows, hash, next_date, open, open_since.
+
+    `hash` is the same for the same rows in any order.
+    """
+    return facts.group_by("customer_id").agg(
+        pl.len().cast(pl.Int64).alias("rows"),
+        pl.col("hash").bitwise_xor(),
+        pl.col("next_date").min(),
+        pl.col("open").any(),
+        pl.col("open_since").min(),
+    )
+
+
+def facts_of(table: MirroredTable, rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """What `rows` of `table`, read at `now`, say of each customer, for the progress: see `by_customer`."""
+    return by_customer(row_facts(table, rows, now))
 
 
 def _next(dates: Dates, now: datetime) -> pl.Expr:
@@ -159,6 +171,17 @@ def credit_types(balances: pl.DataFrame) -> list[str]:
     return ids.drop_nulls().unique(maintain_order=True).to_list()
 
 
+def net_of(balances: pl.DataFrame) -> pl.DataFrame:
+    """What the net balances of a customer follow to be, from all its `balances`: the columns of `tables.NetBalances`.
+
+    By credit type the sum of those not archived; of who has no balance, nothing in USD.
+    """
+    if balances.is_empty():
+        return balances.select("customer_id", "credit_type_id", "balance")
+    in_force = pl.col("balance").filter(pl.col("archived_at").is_null())
+    return balances.group_by("customer_id", "credit_type_id", maintain_order=True).agg(in_force.sum())
+
+
 def _net_balances(id_: str, span: ReadingSpan) -> list[Request]:
     # One call answers for one credit type, USD unless another is named.
     bodies: list[dict[str, object]] = [{"credit_type_id": each} for each in span.credit_types] or [{}]
@@ -167,6 +190,11 @@ def _net_balances(id_: str, span: ReadingSpan) -> list[Request]:
 
 def _invoices(id_: str, _: ReadingSpan) -> list[Request]:
     return [request_for("invoices", {"customer_id": id_}, query={"sort": "date_asc"})]
+
+
+def newest_invoices(id_: str) -> Request:
+    """The invoices of a customer, the newest first."""
+    return request_for("invoices", {"customer_id": id_}, query={"sort": "date_desc"})
 
 
 def _breakdowns(id_: str, span: ReadingSpan) -> list[Request]:
@@ -184,14 +212,17 @@ def _costs(id_: str, span: ReadingSpan) -> list[Request]:
     return [request_for("costs", {"customer_id": id_}, query=bounds(*span.days))]
 
 
+# A status that nobody declared is that of an invoice that may still move.
+_UNSETTLED = pl.col("status").is_in(["FINALIZED", "VOID"]).not_().fill_null(value=True)
+
+
 def _open_invoice(now: datetime) -> pl.Expr:
     unsettled = pl.col("billing_provider_invoice_external_status").is_in(_SETTLED_ELSEWHERE).not_()
-    return (pl.col("status") == "DRAFT") | (pl.col("status") != "VOID") & (
+    return _UNSETTLED | (pl.col("status") != "VOID") & (
         (pl.col("end_timestamp") > now - BACKDATING) | unsettled.fill_null(value=False)
     )
 
 
-_DRAFT = pl.col("status") == "DRAFT"
 _BALANCE_FLAGS = {
     "include_ledgers": True,
     "include_balance": True,
@@ -204,9 +235,9 @@ _ROWS = (
     MirroredTable(
         "invoices",
         _invoices,
-        dates=(pl.when(_DRAFT).then("end_timestamp"), pl.when(pl.col("status") != "VOID").then("issued_at")),
+        dates=(pl.when(_UNSETTLED).then("end_timestamp"), pl.when(pl.col("status") != "VOID").then("issued_at")),
         is_open=_open_invoice,
-        is_late=lambda now: _DRAFT & (pl.col("end_timestamp") <= now),
+        is_late=lambda now: _UNSETTLED & (pl.col("end_timestamp") <= now),
         begins="start_timestamp",
     ),
     MirroredTable(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,28 +13,36 @@ from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.errors import (
     MalformedResponse,
     MetronomeError,
+    MirrorError,
     NotFoundError,
     PaginationError,
     RequestRejected,
 )
 from metronome_analytics.loaders.load import whole
-from metronome_analytics.mirror.layout import PROGRESS
-from metronome_analytics.mirror.mirrored import ReadingSpan, credit_types, facts_of, first
-from metronome_analytics.mirror.readings import Batch, Budget, CustomerReading, TableReading, batches
-from metronome_analytics.mirror.storage import reaching
-from metronome_analytics.mirror.store import Replacement
+from metronome_analytics.mirror.mirrored import (
+    ReadingSpan,
+    by_customer,
+    credit_types,
+    first,
+    net_of,
+    newest_invoices,
+    row_facts,
+)
+from metronome_analytics.mirror.readings import Budget, CustomerReading, TableReading, batch, batches
+from metronome_analytics.mirror.rules import DERIVED, NEWEST, WHOLE
 from metronome_analytics.tables.registry import TABLES
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from anyio.abc import TaskStatus
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-    from metronome_analytics.loaders.load import Load
-    from metronome_analytics.mirror.store import MirrorWriter, WaitingFile
+    from metronome_analytics.api.client import Request
+    from metronome_analytics.loaders.load import Chunk, Load
+    from metronome_analytics.mirror.commits import Committer
 
 # What a customer's rows of one table may hold before they go to disk, and those of all that wait for their bucket;
 # as much again is on its way there meanwhile.
@@ -43,22 +52,25 @@ _SPILL_ALL = 16 * 1024 * 1024
 _COMMIT_BUCKETS = 16
 _COMMIT_SECONDS = 30.0
 
-# These concern one customer; whatever else goes wrong would go wrong for the next one too.
+# These concern one customer. Anything else may: it does not once so many in a row have failed by it.
 _PERSONAL = (NotFoundError, RequestRejected, MalformedResponse, PaginationError)
+_FAILED_IN_A_ROW = 20
+
+
+class _OutOfBudgetError(Exception):
+    """The next page does not fit any more."""
 
 
 class Reader:
     """Reads customers and commits them, bucket by bucket, as they are whole."""
 
-    def __init__(
-        self, load: Load, writer: MirrorWriter, limit: Budget, *, now: Callable[[], datetime], sync_id: str
-    ) -> None:
+    def __init__(self, load: Load, committer: Committer, budget: Budget, *, now: Callable[[], datetime]) -> None:
         self._load = load
-        self._writer = writer
-        self._limit = limit
+        self._committer = committer
+        self._budget = budget
         self._now = now
-        self._sync_id = sync_id
         self._fatal: MetronomeError | None = None
+        self._failed: list[CustomerReading] = []  # in a row, by what may be the account's
         self._can_write = True
         self._turn = anyio.Lock()  # of those who write
         self.stopped = False  # by a limit, before the last customer
@@ -68,8 +80,8 @@ class Reader:
 
         `customers` counts them by bucket: a bucket is committed when the last of its customers is in.
 
-        Raises the first error that is not about one customer only; what was whole is in the mirror all the same.
-        Those of one customer are in the load's failures.
+        Raises the first error that is not about some customers only; what was whole is in the mirror all the same.
+        Those of single customers are in the load's failures, and noted in the mirror.
         """
         queue = self._admitted(due)
         send, receive = anyio.create_memory_object_stream[CustomerReading](1)
@@ -92,7 +104,8 @@ class Reader:
 
     def _admitted(self, due: Iterable[CustomerReading]) -> Iterator[CustomerReading]:
         for customer in due:
-            if not self._limit.admits(customer.least(self._now())):
+            customer.foresee(self._now())
+            if self.stopped or not self._budget.admits(customer.promised):
                 self.stopped = True
                 return
             yield customer
@@ -100,42 +113,56 @@ class Reader:
     # --- one customer ----------------------------------------------------------------------------------------------
 
     async def _read(self, customer: CustomerReading) -> None:
-        customer.read_at = now = self._now()
-        start, units = customer.start, dict[str, None]()
+        customer.read_at = self._now()
         try:
-            for reading in customer.tables:
-                span = ReadingSpan(reading.since or start, now, tuple(units))
-                for request in reading.table.requests(customer.customer_id or "", span):
-                    async for page in self._load.chunks(request):
-                        self._check(customer, reading, page.rows)
-                        reading.take(page)
-                        if reading.table.begins is not None:
-                            start = min(start, first(page.rows, reading.table.begins) or start)
-                        if reading.table.name == "balances":
-                            units |= dict.fromkeys(credit_types(whole([page])))
-                        if reading.held > _SPILL_CUSTOMER:
-                            batch = Batch(customer.bucket, [(customer, reading)], reading.release())
-                            reading.files += await anyio.to_thread.run_sync(self._write_batch, batch)
-                self._load.finished += 1
-        except _PERSONAL as error:
-            customer.error = error
-            self._load.failures.append(error)
+            await _Visit(self, customer).read()
+        except _OutOfBudgetError:
+            self.stopped = customer.given_up = True
+        except MirrorError as error:
+            customer.given_up = True
+            self._fatal = self._fatal or error
         except MetronomeError as error:
-            customer.error = error
+            self._note(customer, error)
+        else:
+            self._failed.clear()
+            self._load.finished += len(customer.tables)
+
+    def _note(self, customer: CustomerReading, error: MetronomeError) -> None:
+        """One customer that fails is passed over; so many in a row are no customers' failures."""
+        customer.error = error
+        self._load.failures.append(error)
+        if isinstance(error, _PERSONAL):
+            return
+        self._failed.append(customer)
+        if len(self._failed) >= _FAILED_IN_A_ROW:
+            for each in self._failed:
+                each.given_up = True
             self._fatal = self._fatal or error
 
-    @staticmethod
-    def _check(customer: CustomerReading, reading: TableReading, rows: pl.DataFrame) -> None:
-        """Rows of somebody else would take the place of nobody's, and be there twice."""
-        if customer.customer_id is None or not rows.height:
-            return
-        whose = rows["customer_id"] if "customer_id" in rows.columns else pl.Series([None], dtype=pl.String)
-        if not (whose == customer.customer_id).all(ignore_nulls=False):
-            raise MalformedResponse(
-                f"Asked for the rows of one customer, the API answered those of {whose.unique().to_list()}.",
-                endpoint=str(ENDPOINTS[reading.table.name]),
-                customer_id=customer.customer_id,
-            )
+    async def pages(
+        self, customer: CustomerReading, reading: TableReading, request: Request
+    ) -> AsyncGenerator[Chunk, None]:
+        """The pages of `request`, as far as the requests last; `reading` holds them, on disk if they are many."""
+        self._make_room(reading)
+        async with aclosing(self._load.chunks(request)) as chunks:
+            async for page in chunks:
+                _check(customer, reading, page.rows)
+                reading.take(page)
+                yield page
+                if page.has_next:
+                    self._make_room(reading)
+                if reading.held > _SPILL_CUSTOMER:
+                    spilled = batch(customer.bucket, [(customer, reading)])
+                    reading.files += await anyio.to_thread.run_sync(self._committer.write, spilled)
+
+    def _make_room(self, reading: TableReading) -> None:
+        """A request that was not foreseen must fit into the budget."""
+        if reading.requests >= reading.promised and not self._budget.promises(1):
+            raise _OutOfBudgetError
+
+    async def held(self, customer: CustomerReading, reading: TableReading) -> pl.DataFrame:
+        """What the mirror holds of it, as `mirrored.row_facts`."""
+        return await anyio.to_thread.run_sync(self._committer.held, customer, reading)
 
     # --- their buckets ---------------------------------------------------------------------------------------------
 
@@ -147,17 +174,17 @@ class Reader:
             async for customer in receive:
                 waiting.setdefault(customer.bucket, []).append(customer)
                 left[customer.bucket] -= 1
-                if customer.error is not None:
-                    await self._write(self._discard, customer)
+                if not customer.is_whole:
+                    await self._write(self._committer.discard, customer)
                 if _held(waiting) > _SPILL_ALL:
                     # Goes on once it is their turn: what comes in while they are written is held, and no more.
-                    await group.start(self._write, self._write_batches, batches(waiting))
+                    await group.start(self._write, self._committer.write_all, batches(waiting))
                 ready = [bucket for bucket in waiting if not left[bucket]]
                 if len(ready) >= _COMMIT_BUCKETS or (ready and anyio.current_time() - last > _COMMIT_SECONDS):
-                    await self._write(self._commit, {bucket: waiting.pop(bucket) for bucket in ready})
+                    await self._write(self._committer.commit, {bucket: waiting.pop(bucket) for bucket in ready})
                     last = anyio.current_time()
         if waiting:
-            await self._write(self._commit, waiting)
+            await self._write(self._committer.commit, waiting)
 
     async def _write(
         self, work: Callable[..., None], what: object, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
@@ -173,116 +200,104 @@ class Reader:
                 self._can_write = False
                 self._fatal = self._fatal or error
 
-    def _discard(self, customer: CustomerReading) -> None:
-        """Let go of what was read of a customer that failed."""
-        for reading in customer.tables:
-            reading.release()
-            while reading.files:
-                self._writer.discard(reading.files.pop())
 
-    def _write_batches(self, batches: Sequence[Batch]) -> None:
-        """Bring `batches` to disk."""
-        for batch in batches:
-            self._write_batch(batch)
+class _Visit:
+    """The reading of one customer, table by table: what one brings says what to ask of the next."""
 
-    def _write_batch(self, batch: Batch) -> list[WaitingFile]:
-        """Bring `batch` to disk as its table; not the rows of those whose are in the mirror as they are."""
-        table = batch.readings[0][1].table
-        rows = TABLES[table.name].shape(whole(batch.pages))
-        of = {customer.customer_id: reading for customer, reading in batch.readings}
-        self._renew_digests(batch.bucket, of)
-        read_at = min(customer.read_at for customer, _ in batch.readings if customer.read_at)
-        for facts in facts_of(table, rows, read_at).to_dicts():
-            of[facts["customer_id"]].add(facts)
-        if table.owner is not None:
-            same = [id_ for id_, reading in of.items() if not reading.replaces]
-            rows = rows.filter(~pl.col(table.owner).is_in(same)) if same else rows
-        elif not batch.readings[0][1].replaces:
-            rows = rows.clear()
-        return [self._writer.write(table.name, batch.bucket, rows)] if rows.height else []
+    def __init__(self, reader: Reader, customer: CustomerReading) -> None:
+        self._reader = reader
+        self._customer = customer
+        self._start = customer.start
+        self._credit_types: dict[str, None] = {}
+        self._net: pl.DataFrame | None = None  # what the balances come to
 
-    def _renew_digests(self, bucket: int, of: Mapping[str | None, TableReading]) -> None:
-        """Digests that another version made are made again, of the rows that the mirror holds."""
-        stale = {id_: reading for id_, reading in of.items() if reading.is_stale}
-        if not stale:
+    async def read(self) -> None:
+        """Read every table of it."""
+        for reading in self._customer.tables:
+            if reading.way == DERIVED:
+                reading.derived, reading.stays = self._net, self._net is None
+                reading.follows = True
+            elif reading.way == NEWEST:
+                await self._newest(reading)
+            else:
+                await self._whole(reading)
+            if reading.table.name == "net_balances" and reading.way == WHOLE and not reading.files:
+                await anyio.to_thread.run_sync(self._compare, reading)
+
+    async def _whole(self, reading: TableReading) -> None:
+        now = self._customer.read_at or self._start
+        span = ReadingSpan(reading.since or self._start, now, tuple(self._credit_types))
+        requests = reading.table.requests(self._customer.customer_id or "", span)
+        balances: list[pl.DataFrame] = []
+        for request in requests:
+            async with aclosing(self._reader.pages(self._customer, reading, request)) as pages:
+                async for page in pages:
+                    begins = reading.table.begins
+                    if begins is not None:
+                        self._start = min(self._start, first(page.rows, begins) or self._start)
+                    if reading.table.name == "balances" and page.rows.height:
+                        shaped = await anyio.to_thread.run_sync(_shaped, "balances", page)
+                        balances.append(shaped.select(_NET_COLUMNS))
+                        self._credit_types |= dict.fromkeys(credit_types(whole([page])))
+        if reading.table.name == "balances" and balances:
+            self._net = net_of(pl.concat(balances))
+
+    async def _newest(self, reading: TableReading) -> None:
+        """The newest invoices, until all that are open and one that is not are met as the mirror knows them."""
+        held = await self._reader.held(self._customer, reading)
+        known = dict(held.select("key", "hash").iter_rows())
+        missing = set(held.filter("open")["key"])
+        met: set[str] = set()
+        now = self._customer.read_at or self._start
+        request = newest_invoices(self._customer.customer_id or "")
+        async with aclosing(self._reader.pages(self._customer, reading, request)) as pages:
+            async for page in pages:
+                rows = await anyio.to_thread.run_sync(_shaped, reading.table.name, page)
+                facts = row_facts(reading.table, rows, now)
+                met |= set(facts["key"])
+                missing -= met
+                last = facts.tail(1)
+                is_known = last.height == 1 and known.get(last["key"].item()) == last["hash"].item()
+                if not missing and is_known and not last["open"].item():
+                    break
+            else:
+                reading.way = WHOLE  # to the last page
+        if reading.way == NEWEST:
+            for rest in by_customer(held.filter(~pl.col("key").is_in(list(met)))).to_dicts():
+                reading.add(rest)
+
+    def _compare(self, reading: TableReading) -> None:
+        """Whether the net balances are what the balances, read just now, come to."""
+        if not any(each.table.name == "balances" and each.way == WHOLE for each in self._customer.tables):
             return
-        table = next(iter(stale.values())).table
-        held = self._writer.rows(table.name, bucket)
-        if table.owner is not None:
-            held = held.filter(pl.col(table.owner).is_in(list(stale)))
-        with reaching("Reading", f"{self._writer.uri}/{table.name}"):
-            found = facts_of(table, held.collect(engine="streaming").rechunk(), self._now())
-        there = {facts["customer_id"]: facts for facts in found.to_dicts()}
-        for id_, reading in stale.items():
-            facts = there.get(id_, {"rows": 0, "hash": 0})
-            reading.renew(facts["rows"], facts["hash"])
+        rows = TABLES["net_balances"].shape(whole(reading.wire))
+        if self._net is None:
+            reading.follows = bool((rows["balance"] == 0).all())
+            return
+        both = self._net.join(rows, on="credit_type_id", how="full", suffix="_asked")
+        reading.follows = bool((both["balance"] == both["balance_asked"]).all(ignore_nulls=False))
 
-    def _commit(self, waiting: Mapping[int, Sequence[CustomerReading]]) -> None:
-        """Make whole customers visible, and note how all were read."""
-        self._write_batches(batches(waiting))
-        for bucket, customers in waiting.items():
-            # Those without a row came by no batch.
-            for of in _by_table(customers).values():
-                self._renew_digests(bucket, of)
-        everyone = [customer for customers in waiting.values() for customer in customers]
-        rows = [self._progress_row(customer, reading) for customer in everyone for reading in customer.tables]
-        changed: dict[str, dict[int, list[tuple[str, TableReading]]]] = {}
-        for customer in everyone:
-            for reading in customer.tables if customer.error is None else ():
-                if reading.replaces:
-                    here = changed.setdefault(reading.table.name, {}).setdefault(customer.bucket, [])
-                    here.append((customer.customer_id or "", reading))
-        changes = {
-            table: {bucket: _replacement(readings) for bucket, readings in buckets.items()}
-            for table, buckets in changed.items()
-        }
-        self._writer.commit(changes, pl.DataFrame(rows, schema=PROGRESS))
 
-    def _progress_row(self, customer: CustomerReading, reading: TableReading) -> dict[str, object]:
-        """A row of the progress; of what failed only that."""
-        row: dict[str, object] = {
-            "table": reading.table.name,
-            "customer_id": customer.customer_id,
-            "bucket": customer.bucket,
-            "sync_id": self._sync_id,
-            "reason": reading.reason,
-            "requests": reading.requests,
-            "status": "complete" if customer.error is None else "failed",
-            "error": None if customer.error is None else str(customer.error),
-        }
-        if customer.error is not None:
-            return row
-        return row | {
-            "read_at": customer.read_at,
-            "rows": reading.rows,
-            "digest": reading.digest,
-            "changed": reading.changed,
-            "next_date": reading.next_date,
-            "open": reading.open,
-            "open_since": reading.open_since,
-            **customer.facts,
-        }
+_NET_COLUMNS = ("customer_id", "credit_type_id", "balance", "archived_at")
+
+
+def _shaped(table: str, page: Chunk) -> pl.DataFrame:
+    return TABLES[table].shape(whole([page]))
+
+
+def _check(customer: CustomerReading, reading: TableReading, rows: pl.DataFrame) -> None:
+    """Rows of somebody else would take the place of nobody's, and be there twice."""
+    if customer.customer_id is None or not rows.height:
+        return
+    whose = rows["customer_id"] if "customer_id" in rows.columns else pl.Series([None], dtype=pl.String)
+    if not (whose == customer.customer_id).all(ignore_nulls=False):
+        raise MalformedResponse(
+            f"Asked for the rows of one customer, the API answered those of {whose.unique().to_list()}.",
+            endpoint=str(ENDPOINTS[reading.table.name]),
+            customer_id=customer.customer_id,
+        )
 
 
 def _held(waiting: Mapping[int, Sequence[CustomerReading]]) -> int:
-    """The bytes of the pages that wait for their bucket."""
+    """The bytes of the rows that wait for their bucket."""
     return sum(reading.held for customers in waiting.values() for one in customers for reading in one.tables)
-
-
-def _by_table(customers: Iterable[CustomerReading]) -> dict[str, dict[str | None, TableReading]]:
-    """What was read of these customers, table by table."""
-    found: dict[str, dict[str | None, TableReading]] = {}
-    for customer in customers:
-        for reading in customer.tables:
-            found.setdefault(reading.table.name, {})[customer.customer_id] = reading
-    return found
-
-
-def _replacement(readings: Sequence[tuple[str, TableReading]]) -> Replacement:
-    """The new rows of these customers take the place of their old ones, or of those since a time."""
-    keep = None
-    for id_, reading in readings:
-        if reading.since is not None and reading.table.by_window is not None and reading.table.owner is not None:
-            older = (pl.col(reading.table.owner) == id_) & (pl.col(reading.table.by_window) < reading.since)
-            keep = older if keep is None else keep | older
-    return Replacement({id_ for id_, _ in readings}, keep)

@@ -14,7 +14,7 @@ from metronome_analytics.mirror.layout import PROGRESS, PROGRESS_TABLE
 from metronome_analytics.mirror.storage import File, Place, reaching
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from metronome_analytics.mirror.layout import Layout
@@ -42,8 +42,26 @@ class Snapshot:
         return self.read(table, self.listed(table, buckets))
 
     def read(self, table: str, files: Iterable[File]) -> pl.LazyFrame:
-        """The rows of some `files` of `table`."""
+        """The rows of some `files` of `table`. Raises MirrorError where one of them is gone."""
+        files = list(files)
+        self._check_there(table, files)
         return self._place.scan(table, files, self._layout(table).schema)
+
+    def sizes(self, table: str) -> dict[str, int]:
+        """The files that lie in the folder of `table`, of this version or not: their sizes by path."""
+        return self._place.sizes(table)
+
+    def _check_there(self, table: str, files: Sequence[File]) -> None:
+        """Whoever reads a file that is not there any more would be told by polars, and not what to do."""
+        if not self._place.is_local:
+            return
+        gone = [file.path for file in files if not self._place.has(table, file)]
+        if gone:
+            raise MirrorError(
+                f"{len(gone):,} of the files of {table} in the mirror at {self._place} are gone or damaged: {gone[0]}.",
+                advice="account.sync(uri, full=True) reads again what they held; mirror.verify() says what is lost. "
+                "What vacuum() removed is not shown any more.",
+            )
 
     def files(self, table: str) -> list[str]:
         """The Parquet files that hold `table`, for engines that do not read Delta Lake."""

@@ -55,7 +55,8 @@ def reaching(what: str, uri: str) -> Iterator[None]:
     except (OSError, DeltaError, pl.exceptions.PolarsError) as error:
         raise MirrorError(
             f"{what} {uri} failed: {_reason(error)}.",
-            advice="The mirror still shows its last finished commit; put that right and sync again.",
+            advice="Put that right and sync again. mirror.verify() says what is lost of a mirror; "
+            "account.sync(uri, full=True) reads it again.",
         ) from error
 
 
@@ -81,6 +82,11 @@ class Place:
     def __str__(self) -> str:
         return self.uri
 
+    def address(self, table: str) -> str:
+        """Where `table` is, for Delta Lake: in a plain path it would read %20 as a space, now and then."""
+        uri = f"{self.uri}/{table}"
+        return Path(uri).as_uri() if self.is_local else uri
+
     def write(self, rows: Iterable[pl.DataFrame], table: str, bucket: int | None) -> tuple[str, int]:
         """Stream `rows`, all of one schema, to a new file of `table` that no reader knows of: its path and size."""
         path = f"{uuid.uuid4()}.parquet" if bucket is None else f"bucket={bucket}/{uuid.uuid4()}.parquet"
@@ -100,6 +106,32 @@ class Place:
                 self.delete(table, path)
                 raise
             return path, target.size
+
+    def read(self, table: str, path: str) -> bytes:
+        """What is in a file of `table`."""
+        with reaching("Reading", f"{self.uri}/{table}/{path}"):
+            if self.is_local:
+                return Path(self.uri, table, path).read_bytes()
+            return bytes(self._handler(table).open_input_file(path).read(-1))
+
+    def has(self, table: str, file: File) -> bool:
+        """Whether `file` lies on this disk, as large as it was written."""
+        try:
+            return Path(self.uri, table, file.path).stat().st_size == file.size
+        except OSError:
+            return False
+
+    def sizes(self, table: str) -> dict[str, int]:
+        """The files that lie in the folder of `table`, but for its log: their sizes by path."""
+        with reaching("Listing", f"{self.uri}/{table}"):
+            if self.is_local:
+                folder = Path(self.uri, table)
+                found = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*.parquet")}
+            else:
+                # Of a folder it tells a size of None.
+                infos = self._handler(table).get_file_info_selector("", recursive=True)
+                found = {info.path: info.size for info in infos if info.size is not None}
+        return {path: size for path, size in found.items() if not path.startswith("_delta_log/")}
 
     def delete(self, table: str, path: str) -> None:
         """Remove a file that no commit names, if it can be done: nobody ever reads it."""

@@ -15,7 +15,7 @@ from metronome_analytics.mirror.lock import holding
 from metronome_analytics.mirror.merge import Replacement
 from metronome_analytics.mirror.snapshot import Snapshot, at_of
 from metronome_analytics.mirror.storage import Place
-from metronome_analytics.mirror.writer import MirrorWriter, WaitingFile
+from metronome_analytics.mirror.writer import BEGINS, MirrorWriter, WaitingFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -141,10 +141,27 @@ class Store:
             newest = self._progress.version
             if when is None:
                 return Snapshot(self._place, self._layouts, self._progress)
-        version = self._at(when, newest) if isinstance(when, datetime) else when
+            begins = self._progress.mark(BEGINS) or 0
+        version = when if isinstance(when, int) else self.version_at(when)
+        if not isinstance(when, int) and version == 0:
+            raise MirrorError(f"The mirror at {self._place} begins after {when:%Y-%m-%d %H:%M:%S} UTC.")
         if not 0 <= version <= newest:
             raise MirrorError(f"The mirror at {self._place} has no version {version}; the newest is {newest}.")
+        if version < begins:
+            raise MirrorError(
+                f"The mirror at {self._place} begins at version {begins}: vacuum() removed what was before."
+            )
         return Snapshot(self._place, self._layouts, self._table(version))
+
+    def version_at(self, when: datetime) -> int:
+        """The newest version that was there at `when`; 0 for before the first."""
+        when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
+        low, high = 0, self._table().version
+        while low < high:
+            middle = (low + high + 1) // 2
+            at = at_of(self._table(middle))
+            low, high = (middle, high) if at is not None and at <= when else (low, middle - 1)
+        return low
 
     def _table(self, version: int | None = None) -> Table:
         """The progress, read anew."""
@@ -152,18 +169,6 @@ class Store:
         if table is None:
             raise MirrorError(f"The mirror at {self._place} is gone.")
         return table
-
-    def _at(self, when: datetime, newest: int) -> int:
-        """The newest version that was there at `when`."""
-        when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
-        low, high = 0, newest
-        while low < high:
-            middle = (low + high + 1) // 2
-            at = at_of(self._table(middle))
-            low, high = (middle, high) if at is not None and at <= when else (low, middle - 1)
-        if low == 0:
-            raise MirrorError(f"The mirror at {self._place} begins after {when:%Y-%m-%d %H:%M:%S} UTC.")
-        return low
 
 
 def _facts(progress: Table) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from metronome_analytics.mirror.snapshot import by_bucket, newest, progress_rows
 from metronome_analytics.mirror.storage import File, reaching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from metronome_analytics.mirror.delta import Table
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 # The progress is rewritten as its newest rows when it has more files than this.
 _PROGRESS_FILES = 100
+
+
+BEGINS = "begins"
+"""The mark that says which version is the oldest that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class MirrorWriter:
         self._tables: dict[str, Table] = {}
         self._waiting: dict[tuple[str, int], list[File]] = {}
         self._attempt: File | None = None
+        self._marks: dict[str, int] = {}
         self._named: set[str] = set()
         self._mutex = Lock()
 
@@ -147,6 +152,44 @@ class MirrorWriter:
                         self._waiting[table, bucket] = left
         return self._version
 
+    def drop(self, lost: Mapping[str, Mapping[int, Collection[str]]], progress: pl.DataFrame) -> int:
+        """Show the tables of `lost` without these files, all that are not there of one without any: the new version.
+
+        `progress` tells whose rows they held.
+        """
+        self._renew()
+        for table, buckets in lost.items():
+            held = by_bucket(self._table(table).files()) if not buckets else self._files(table)
+            self._held[table] = {
+                bucket: [file for file in files if file.path not in buckets.get(bucket, ())]
+                for bucket, files in held.items()
+            }
+            # Whatever the log shows now, it is made to show these.
+            self._pins.pop(table, None)
+        return self.commit({table: {} for table in lost}, progress)
+
+    # --- housekeeping -----------------------------------------------------------------------------------------------
+
+    def begin_at(self, version: int) -> None:
+        """From now on the mirror shows nothing that is older than `version`."""
+        if version > (self._progress.mark(BEGINS) or 0):
+            self._marks[BEGINS] = version
+            self.commit({}, pl.DataFrame(schema=PROGRESS))
+
+    def shown_since(self, table: str, version: int | None) -> set[str]:
+        """The files that `table` had at `version`, and all that came to it later; all there ever were for None."""
+        now = open_table(self._place, table)
+        then = None if version is None else open_table(self._place, table, version)
+        if now is None:
+            return set()
+        old = set() if then is None else {file.path for file in then.files()}
+        return old | now.added_since(version)
+
+    def remove(self, table: str, path: str) -> None:
+        """Delete a file that nothing shows."""
+        self._renew()
+        self._place.delete(table, path)
+
     def _overtaken(self) -> MirrorError:
         if self._attempt in self._progress.files():
             # A commit that ended in an error: to repeat it would replace with nothing what it has shown.
@@ -223,7 +266,7 @@ class MirrorWriter:
         else:
             with reaching("Reading", self._progress.uri):
                 rows = newest(pl.concat([progress_rows(self._place, old), rows.lazy()])).collect()
-        marks = {**pins, "at": pl.Series([at]).dt.epoch("us").item()}
+        marks = {**pins, **self._marks, "at": pl.Series([at]).dt.epoch("us").item()}
         self._attempt = self._write_file(PROGRESS_TABLE, None, rows)
         self._progress.commit([self._attempt], old, marks)
         self._attempt = None

@@ -287,7 +287,7 @@ def test_parts_wait_for_the_commit_that_names_their_bucket(tmp_path: Path) -> No
     ids = [f"c{n}" for n in range(30)]
     with store.writing() as writer:
         threads = [
-            threading.Thread(target=writer.part, args=("invoices", bucket(store, id_), invoices(invoice(id_, id_))))
+            threading.Thread(target=writer.write, args=("invoices", bucket(store, id_), invoices(invoice(id_, id_))))
             for id_ in ids
         ]
         for thread in threads:
