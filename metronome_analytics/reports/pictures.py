@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics import charts
-from metronome_analytics.analysis import burn_down, utilisation
+from metronome_analytics.analysis.burn_down import burn_down
 from metronome_analytics.analysis.invoiced import invoiced
+from metronome_analytics.analysis.utilisation import utilisation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
