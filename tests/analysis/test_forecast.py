@@ -180,6 +180,16 @@ def test_open_periods_of_two_contracts() -> None:
     assert amounts(told(quarterly, "2026-02-15", days="30d")["burned"]) != ["0"]
 
 
+@pytest.mark.parametrize("dated", ["2026-04-01", "2026-04-20"])
+def test_usage_of_a_deduction_takes_a_month_at_most(dated: str) -> None:
+    """With nothing to tell where usage began, it took a month: that before its date, not since the segment's start."""
+    first = on(dated) - timedelta(days=31)
+    at = min(on(dated), on("2026-04-01"))
+    burn = burn_down(balance([start("2026-01-01", "1000"), drawn(dated, "-310")], [YEAR]), as_of=at)
+    row = forecast(burn, as_of=at, window=at - first)
+    assert amounts(row["burned"]) == ["310"]
+
+
 def test_not_known_is_null() -> None:
     """Without a pace or an end, what is left over or short at the end is not known."""
     young = told([start("2026-01-01", "1000"), drawn("2026-01-03", "-10")], "2026-01-04")

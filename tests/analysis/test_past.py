@@ -27,14 +27,14 @@ YEAR = Segment("1000", "2026-01-01", "2027-01-01")
 NEEDS = "lies before these books were read"
 
 
-def monthly(**columns: str) -> pl.DataFrame:
+def monthly() -> pl.DataFrame:
     """A commit of one contract, read in May: a hundred a month, and a top-up in April."""
     entries = [
         start("2026-01-01", "1000"),
         *(drawn(f"2026-{month:02}-01", "-100", f"i{month}") for month in range(2, 7)),
         manual("2026-04-10", "50"),
     ]
-    return balance(entries, [YEAR], contract_id="k1", **columns)
+    return balance(entries, [YEAR], contract_id="k1")
 
 
 def days(status: str = "FINALIZED") -> pl.DataFrame:

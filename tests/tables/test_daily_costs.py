@@ -64,7 +64,8 @@ LINES = st.lists(
 @given(LINES)
 def test_daily_costs_by_definition(lines: list[tuple[Any, ...]]) -> None:
     """Gross is what usage lines say, cost is that less what prepaid commits and credits paid; twins count nothing."""
-    windows, expected = [], {}
+    windows: list[pl.DataFrame] = []
+    expected: dict[tuple[Any, ...], tuple[Decimal, Decimal]] = {}
     for number, (day, kind, status, product, amount, applies, balance, commit) in enumerate(lines):
         fields: dict[str, Any] = {"product_id": product, "commit_type": commit}
         if balance is not None and applies:
