@@ -109,30 +109,32 @@ def _pieces(steps: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
         pl.col("to").filter(window).max().alias("last_window"),
     )
     drawn = drawn.join(explained, on=_ENTRY, how="left", nulls_equal=True, maintain_order="left")
+    begun = _begun(drawn.filter(~window), at)
     return pl.concat(
         [
-            _whole(drawn.filter(~window & ~rest), at).select(_PIECE),
+            begun.filter(~rest).with_columns(pl.col("begins").alias("from")).select(_PIECE),
             _windows(drawn.filter(window)).select(_PIECE),
-            *(part.select(_PIECE) for part in _rests(drawn.filter(rest & (pl.col("amount") > ZERO)))),
+            *(part.select(_PIECE) for part in _rests(begun.filter(rest & (pl.col("amount") > ZERO)))),
         ]
     )
 
 
-def _whole(drawn: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
-    """Deductions without windows: from where their usage began, as far as that is known or can be told.
+def _begun(drawn: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
+    """Adds `begins`: where the usage of a deduction or rest began, as far as that is known or can be told.
 
-    It began no earlier than the last date before, the segment, or a month ago. That of a deduction dated ahead began
+    It began no earlier than the last date before it, the segment, or a month ago. That of a deduction dated ahead began
     before `as_of`, so only dates until then bound it: another contract's open period does not.
     """
     now, dated = literal(at), pl.col("timestamp")
     ahead = dated > now
-    dates = drawn.select(*BALANCE, "timestamp").unique().sort(*BALANCE, "timestamp")
+    whole = drawn.filter(pl.col("source") != "rest")
+    dates = whole.select(*BALANCE, "timestamp").unique().sort(*BALANCE, "timestamp")
     before = pl.when(ahead).then(dated.filter(~ahead).max().over(BALANCE)).otherwise(dated.shift(1).over(BALANCE))
     month = dated.dt.offset_by("-1mo")
     month = pl.when(month < now).then(month).otherwise(now.dt.offset_by("-1mo"))
     earliest = pl.max_horizontal("before", "segment_starting_at", month)
     return drawn.join(dates.with_columns(before.alias("before")), on=[*BALANCE, "timestamp"], how="left").with_columns(
-        pl.coalesce("usage_starting_at", earliest).alias("from")
+        pl.coalesce("usage_starting_at", earliest).alias("begins")
     )
 
 
@@ -146,7 +148,7 @@ def _windows(drawn: pl.LazyFrame) -> pl.LazyFrame:
 
 def _rests(drawn: pl.LazyFrame) -> list[pl.LazyFrame]:
     """What windows leave to explain, over the days before the first and after the last; over all if there are none."""
-    begin, end = pl.col("usage_starting_at"), pl.col("to")
+    begin, end = pl.col("begins"), pl.col("to")
     first, last = pl.min_horizontal("first_window", "to"), pl.min_horizontal("last_window", "to")
     lead, tail = seconds(first - begin), seconds(end - last)
     leading = ratio(pl.col("amount") * lead, lead + tail)

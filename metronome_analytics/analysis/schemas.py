@@ -147,7 +147,7 @@ class CustomerForecast(dy.Schema):
     """
 
     customer_id = c.key()
-    credit_type_id = c.in_key(c.text())
+    credit_type_id = c.key()
     credit_type_name = c.text()
     balances = c.count()
     remaining = c.amount()

@@ -17,7 +17,7 @@ A balance is made of segments of access and a ledger of signed entries. At an in
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -174,14 +174,10 @@ def rows_of(balance: Balance, history: History, *, windows: bool, bills: bool) -
             rows.append(whole)
             continue
         for (start, end), amount in sorted(drawn.items()):
-            rows.append(_changed(whole, at=min(end, entry.at), change=amount, source="breakdown", used=start))
+            rows.append(replace(whole, at=min(end, entry.at), change=amount, source="breakdown", used=start))
         if rest := entry.amount - sum(drawn.values()):
-            rows.append(_changed(whole, change=rest, source="rest"))
+            rows.append(replace(whole, change=rest, source="rest"))
     return rows
-
-
-def _changed(row: Row, **fields: object) -> Row:
-    return Row(**{**row.__dict__, **fields})  # type: ignore[arg-type]  # the fields are those of a row
 
 
 def is_past(rows: list[Row], at: datetime, loaded: datetime | None) -> bool:
@@ -236,21 +232,21 @@ def _books(balance: Balance, rows: list[Row], at: datetime, *, past: bool) -> Bo
             )
             kept.coming.append(start)
     for row in rows:
-        segment = segment_of(balance, row)
+        of = segment_of(balance, row)
         ahead, drawn = row.booked > at, row.event == "deduction"
-        if segment and segment.start > at:
+        if of and of.start > at:
             grants = not drawn and row.event not in CLOSING and (not past or not ahead or row.event == "segment_start")
             kept.coming += [row] if grants and not never else []
         elif not ahead:
-            kept.rows.append(_changed(row, pending=_is_draft(row)))
+            kept.rows.append(replace(row, pending=_is_draft(row)))
         elif drawn and _used_later(row, rows, at, past=past):
             continue
         elif not past and row.event not in ("segment_start", *CLOSING):
-            kept.rows.append(_changed(row, pending=True))
+            kept.rows.append(replace(row, pending=True))
         elif past and drawn and row.invoice and row.source != "rest" and not (row.bill and row.bill.status == "VOID"):
             if row.source == "ledger" and row.change:
                 raise Unanswerable(balance.id, row.invoice)
-            kept.rows.append(_changed(row, pending=True))
+            kept.rows.append(replace(row, pending=True))
     kept.rows = _walked(balance, kept.rows, at)
     return kept
 
@@ -280,7 +276,7 @@ def _walked(balance: Balance, rows: list[Row], at: datetime) -> list[Row]:
         latest[row.segment] = row.at
         keyed.append(((*_key(balance, row), 0), row))
         if gap := max(sums[row.segment], NOTHING) - before - row.change:
-            made = _changed(row, event="overdraft", source="schedule", change=gap)
+            made = replace(row, event="overdraft", source="schedule", change=gap)
             keyed.append(((*_key(balance, row), 1), made))
     for segment in balance.segments:
         over = min(segment.end, balance.archived or FAR)
@@ -293,7 +289,7 @@ def _walked(balance: Balance, rows: list[Row], at: datetime) -> list[Row]:
     left, walked = NOTHING, []
     for _, row in sorted(keyed, key=lambda pair: pair[0]):
         left += row.change
-        walked.append(_changed(row, left=left))
+        walked.append(replace(row, left=left))
     return walked
 
 
@@ -336,40 +332,4 @@ def use(kept: Books) -> Use:
         not_started=sum(coming.values(), NOTHING) + debts,
         pending=-sum((row.change for row in kept.rows if row.event == "deduction" and row.pending), NOTHING),
         remaining=kept.rows[-1].left if kept.rows else NOTHING,
-    )
-
-
-def drain_order(history: History, told: dict[tuple[str, str], Books], at: datetime) -> list[tuple[Balance, Segment]]:
-    """The segments with access and something left, as they pay: customer and unit apart, then the documented order."""
-    held = [
-        (balance, segment)
-        for balance in history.balances
-        for segment in balance.segments
-        if segment.start <= at < segment.end and held_by(told, balance, segment) > 0
-    ]
-    return sorted(held, key=lambda each: (each[0].customer, each[0].unit, *precedence(*each)))
-
-
-def held_by(told: dict[tuple[str, str], Books], balance: Balance, segment: Segment) -> Decimal:
-    """What a segment counts in the books."""
-    kept = told.get((balance.customer, balance.id), Books())
-    return sum((row.change for row in kept.rows if row.segment == segment.id), NOTHING)
-
-
-def precedence(balance: Balance, segment: Segment) -> tuple[object, ...]:
-    """Lower pays first: rolled-over postpaid, other rolled-over, prepaid and credits, postpaid; then the chain."""
-    rolled, postpaid = balance.source is not None, balance.kind == "POSTPAID"
-    group = (0 if postpaid else 1) if rolled else (3 if postpaid else 2)
-    most = 10**9
-    return (
-        group,
-        most if balance.priority is None else balance.priority,
-        balance.contract is None,
-        not rolled and (balance.cost or 0) > 0,
-        balance.products or most,
-        (balance.values or most) if rolled or not postpaid else most,
-        segment.end,
-        segment.start,
-        balance.contracts or most,
-        segment.id,
     )

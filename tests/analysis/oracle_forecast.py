@@ -118,7 +118,7 @@ def access(segments: Iterable[Segment], start: datetime, end: datetime) -> Fract
     for first, last in pairwise(edges):
         if any(each.start <= first and last <= each.end for each in known):
             covered += last - first
-    return _days(covered)
+    return days_of(covered)
 
 
 def pace(segments: list[Segment], made: list[Piece], at: datetime, window: timedelta) -> Pace:
@@ -126,7 +126,7 @@ def pace(segments: list[Segment], made: list[Piece], at: datetime, window: timed
     rates = []
     for number, length in enumerate((window, *RANGE)):
         days = access(segments, at - length, at)
-        enough = days >= _days(min(SHORTEST, length))
+        enough = days >= days_of(min(SHORTEST, length))
         if number:
             enough &= any(segment.start <= at - length for segment in segments)
         rates.append(burned(made, at - length) / days if enough else None)
@@ -137,37 +137,6 @@ def pace(segments: list[Segment], made: list[Piece], at: datetime, window: timed
     return Pace(days, used, rates[0], min(told), max(told))
 
 
-class Fate(NamedTuple):
-    """What becomes of segments that drain: days until each is empty and until none pays, what is left, what is over."""
-
-    empty: list[Fraction | None]
-    left: list[Fraction]
-    dry: Fraction | None
-    over: Fraction
-
-
-def fate(queue: list[tuple[Segment, Fraction]], rate: Fraction, at: datetime, end: datetime) -> Fate:
-    """Walks from edge to edge of access; in each stretch the first segment with access and anything left pays."""
-    left = [amount for _, amount in queue]
-    empty: list[Fraction | None] = [None] * len(queue)
-    dry, over = None, Fraction(0)
-    edges = sorted({at, end, *(edge for each, _ in queue for edge in (each.start, each.end) if at < edge < end)})
-    for first, last in pairwise(edges):
-        clock, stretch = _days(first - at), _days(last - first)
-        for number, (segment, _) in enumerate(queue):
-            if rate and left[number] and segment.start <= first and last <= segment.end:
-                paid = min(left[number], rate * stretch)
-                left[number] -= paid
-                clock, stretch = clock + paid / rate, stretch - paid / rate
-                if not left[number]:
-                    empty[number] = clock
-        if rate and stretch:
-            dry = clock if dry is None else dry
-            over += rate * stretch
-    whole = _days(end - at)
-    open_at_end = any(rest and segment.end >= end for rest, (segment, _) in zip(left, queue, strict=True))
-    return Fate(empty, left, whole if dry is None and whole in empty and not open_at_end else dry, over)
-
-
-def _days(length: timedelta) -> Fraction:
+def days_of(length: timedelta) -> Fraction:
+    """A length of time in days, exact."""
     return Fraction(length // _TICK, DAY // _TICK)
