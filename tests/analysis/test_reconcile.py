@@ -302,6 +302,11 @@ def test_void_in_both_places_is_clean(status: str, verdict: str) -> None:
     assert provider("VOID", external_status=status, invoiced_total=Decimal(100))[0] == verdict
 
 
+def test_void_here_and_never_sent_there_is_clean_without_an_amount() -> None:
+    """What was skipped was billed nothing, whether or not the provider says so."""
+    assert provider("VOID", external_status="SKIPPED")[0] == "pass"
+
+
 def test_a_bill_for_a_void_invoice_stands_above_all_else() -> None:
     """It is the first of the exceptions, whatever fails before it in the order of checks."""
     wrong = invoice([line("1")], "100", id="wrong")
