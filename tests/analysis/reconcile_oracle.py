@@ -40,8 +40,9 @@ def draws(line: Row) -> bool:
 
 def drawn_on(line: Row) -> str | None:
     """The balance a line takes from."""
-    applied = line["applied_commit_or_credit"]
-    return (applied or {}).get("id") or line["commit_id"]
+    applied: Row = line["applied_commit_or_credit"] or {}
+    found: str | None = applied.get("id") or line["commit_id"]
+    return found
 
 
 def first_of_each(invoices: list[Row]) -> dict[str, Row]:

@@ -212,13 +212,14 @@ def sale(total: str, commit: str = "b1") -> dict[str, object]:
     return line(total, type="commit_purchase", commit_id=commit)
 
 
-def bought(*items: tuple[str, str | None], **columns: object) -> pl.DataFrame:
+def bought(*items: tuple[str, str | None], **columns: Any) -> pl.DataFrame:
     """A prepaid commit and its invoice schedule: amounts and invoice ids."""
     schedule = {
         "credit_type": {"id": USD[0], "name": USD[1]},
         "schedule_items": [{"amount": Decimal(amount), "invoice_id": key} for amount, key in items],
     }
-    return balance([start("2026-01-01", "100")], [YEAR], balance="100", **{"invoice_schedule": schedule, **columns})
+    told: dict[str, Any] = {"invoice_schedule": schedule, **columns}
+    return balance([start("2026-01-01", "100")], [YEAR], balance="100", **told)
 
 
 @pytest.mark.parametrize("scheduled", ["void", "middle", "new"])
