@@ -14,11 +14,20 @@ from metronome_analytics.analysis.checks import ledgers, purchases
 from metronome_analytics.analysis.checks import lines as invoice_lines
 from metronome_analytics.analysis.checks.external import MISSING_THERE, Units
 from metronome_analytics.analysis.checks.external import external as compare_external
-from metronome_analytics.analysis.checks.verdicts import FAIL, NOT_CHECKED, PASS, WARNING, judged, unchecked
+from metronome_analytics.analysis.checks.verdicts import (
+    FAIL,
+    NOT_CHECKED,
+    PASS,
+    WARNING,
+    WORDS,
+    in_words,
+    judged,
+    unchecked,
+)
 from metronome_analytics.analysis.entries import NEEDED, access, entries
 from metronome_analytics.analysis.frames import Given, checked
 from metronome_analytics.analysis.schemas import Checks, CheckSummary
-from metronome_analytics.analysis.verdict import Scope, counted, counts_text, headline
+from metronome_analytics.analysis.verdict import Scope, headline
 from metronome_analytics.analysis.verdict import verdict as verdict_of
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.errors import ArgumentError
@@ -144,11 +153,11 @@ class Reconciliation:
         return found
 
     def __repr__(self) -> str:
-        return f"Reconciliation({self.verdict}; {counts_text(self.checks)})"
+        return f"Reconciliation({self.verdict}; {in_words(self.checks)})"
 
     def _repr_html_(self) -> str:
         counts = self.checks.group_by("check", maintain_order=True).agg(
-            (pl.col("verdict") == kind).sum().alias(kind) for kind in counted(self.checks)
+            (pl.col("verdict") == verdict).sum().alias(word) for verdict, word in WORDS.items()
         )
         heads = "".join(f"<th>{escape(name)}</th>" for name in counts.columns)
         rows = "".join(

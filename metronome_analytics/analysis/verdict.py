@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.analysis.checks.verdicts import FAIL, NOT_CHECKED, PASS, WARNING
+from metronome_analytics.analysis.checks.verdicts import FAIL, NOT_CHECKED, counts, in_words
+from metronome_analytics.tables.vocabulary import InvoiceStatus
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 
 TIES_OUT, DIFFERS = "ties out", "does not tie out"
 NOTHING, NOT_CLOSED, UNSURE = "nothing to check", "not closed", "not everything could be checked"
-
-_WORDS = {PASS: "passed", FAIL: "failed", WARNING: "warnings", NOT_CHECKED: "not checked"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class Scope:
         """The scope of invoices, each id once, by their `status`."""
         status = pl.col("status")
         counted = heads.select(
-            pl.len(), (status == "DRAFT").sum().alias("drafts"), (status == "VOID").sum().alias("void")
+            pl.len(),
+            (status == InvoiceStatus.DRAFT).sum().alias("drafts"),
+            (status == InvoiceStatus.VOID).sum().alias("void"),
         )
         invoices, drafts, void = counted.collect().row(0)
         return cls(invoices, drafts, void, part, runs_until)
@@ -53,19 +55,8 @@ class Scope:
         of its invoices (a month's) are open while one of them is a draft or their period still runs.
         """
         if self.drafts and (self.part or self.drafts == self.invoices - self.void):
-            return f"{NOT_CLOSED}: {self.drafts:,} draft{'s' * (self.drafts != 1)}"
+            return f"{NOT_CLOSED}: {count(self.drafts, 'draft')}"
         return f"{NOT_CLOSED}: it runs until {self.runs_until:%Y-%m-%d %H:%M} UTC" if self.runs_until else None
-
-
-def counted(checks: pl.DataFrame) -> dict[str, int]:
-    """How many checks there are of each verdict, every verdict named."""
-    told = dict(checks["verdict"].value_counts().iter_rows())
-    return {verdict: told.get(verdict, 0) for verdict in _WORDS}
-
-
-def counts_text(checks: pl.DataFrame) -> str:
-    """`12 passed, 0 failed, 1 warnings, 2 not checked`."""
-    return ", ".join(f"{number:,} {_WORDS[verdict]}" for verdict, number in counted(checks).items())
 
 
 def verdict(checks: pl.DataFrame, scope: Scope) -> str:
@@ -74,19 +65,19 @@ def verdict(checks: pl.DataFrame, scope: Scope) -> str:
     A failure stands whatever else is the case. Nothing to check: no check was made, or a part of the books has no
     invoice.
     """
-    told = counted(checks)
-    made = checks.height - told[NOT_CHECKED]
-    if told[FAIL]:
+    found = counts(checks)
+    made = checks.height - found[NOT_CHECKED]
+    if found[FAIL]:
         return DIFFERS
     if not made or (scope.part and not scope.invoices):
         return NOTHING
     if scope.open is not None:
         return scope.open
-    return UNSURE if told[NOT_CHECKED] else TIES_OUT
+    return UNSURE if found[NOT_CHECKED] else TIES_OUT
 
 
 def headline(verdict: str, checks: pl.DataFrame) -> str:
     """The verdict as a sentence, with the number of checks of each kind."""
-    told = {UNSURE: "nothing failed, but not everything could be checked"}.get(verdict, verdict)
-    mark = "." if ":" in told else ":"
-    return f"{told[0].upper()}{told[1:]}{mark} {counts_text(checks)}."
+    sentence = {UNSURE: "nothing failed, but not everything could be checked"}.get(verdict, verdict)
+    mark = "." if ":" in sentence else ":"
+    return f"{sentence[0].upper()}{sentence[1:]}{mark} {in_words(checks)}."

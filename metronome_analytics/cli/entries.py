@@ -11,12 +11,13 @@ import polars as pl
 from cyclopts import App, Parameter
 
 from metronome_analytics.account import connect
+from metronome_analytics.changes import BalancePlan
+from metronome_analytics.changes.journal import Journal
+from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL
+from metronome_analytics.changes.records import Status
 from metronome_analytics.cli import exits
 from metronome_analytics.cli.folder import writable
 from metronome_analytics.cli.printing import plain, say, screen
-from metronome_analytics.corrections import BalancePlan
-from metronome_analytics.corrections.checks import MAX_ENTRY, MAX_TOTAL
-from metronome_analytics.corrections.journal import Journal
 from metronome_analytics.errors import ArgumentError, JournalError, OutcomeUnknown
 from metronome_analytics.settings import journal_path
 from metronome_analytics.tables.money import display
@@ -114,6 +115,8 @@ def status(
 ) -> int:
     """What the journal says last of every entry.
 
+    Exit code 5: what the ledger holds of some entry is not what was sent; it stays until somebody looks at it.
+
     Parameters
     ----------
     settle
@@ -129,31 +132,40 @@ def status(
     frame = Journal(journal_path()).frame()
     last = frame.group_by("plan", "entry", maintain_order=True).last()
     for row in last.iter_rows(named=True):
-        amount = display(Decimal(row["amount"]), row["credit_type_name"])
+        amount = row["what"] if row["amount"] is None else display(Decimal(row["amount"]), row["credit_type_name"])
         # An intent without an outcome: whatever happened then, nobody wrote it down.
         state = row["status"] or "unknown"
-        where = row["environment"] or row["base_url"]
+        where, reason = plain(row["environment"] or row["base_url"]), plain(row["reason"] or "")
         say(
             screen(),
             f"{row['at']:%Y-%m-%d %H:%M} UTC  plan {row['plan'][:8]} entry {row['entry']}  {state}: {amount}, "
-            f"customer {row['customer_id']}, balance {row['balance_id']}, {plain(row['reason'])!r}, in {plain(where)}",
+            f"customer {row['customer_id']}, balance {row['balance_id']}, {reason!r}, in {where}",
         )
-    states = last["status"].fill_null("unknown")
-    undecided = (states == "unknown").sum()
-    unlike = (states == "differs").sum()
+        if state == Status.DIFFERS:
+            say(screen(), f"  ALARM: {plain(row['message'])}")
+    states = last["status"].fill_null(Status.UNKNOWN.value)
+    undecided, wrong = (states == Status.UNKNOWN).sum(), (states == Status.DIFFERS).sum()
     hint = " --settle decides them, with the --environment they were planned under." if undecided else ""
-    alarm = f" {unlike:,} in the ledger otherwise than sent." if unlike else ""
-    say(screen(), f"{last.height:,} entries, {undecided:,} undecided.{alarm}{hint}")
+    differing = f", {wrong:,} NOT AS SENT" if wrong else ""
+    say(screen(), f"{last.height:,} entries, {undecided:,} undecided{differing}.{hint}")
     # What was refused is an outcome like another here: only what is open or wrong is a reason to act.
-    return exits.of_entries(states.filter(states.is_in(["unknown", "differs"])))
+    return exits.of_entries(states.filter(states.is_in([Status.UNKNOWN.value, Status.DIFFERS.value])))
 
 
 @journal.command
-def verify() -> int:
-    """Check the journal's hash chain. A journal that was changed or is damaged is a difference: exit code 1."""
+def verify(*, witness: Path | None = None) -> int:
+    """Check the journal's hash chain. A journal that was changed or is damaged is a difference: exit code 1.
+
+    Someone who may write the file can work every hash out anew; only a head kept elsewhere shows that.
+
+    Parameters
+    ----------
+    witness
+        A file of heads, kept where the journal's writers cannot write: each is looked for, and this one is added.
+    """
     path = journal_path()
     try:
-        count, last = Journal(path).verify()
+        count, last = Journal(path).verify() if witness is None else Journal(path).witness(witness)
     except JournalError as error:
         say(screen(stderr=True), f"metronome-analytics: {error}")
         return exits.DIFFERENCE

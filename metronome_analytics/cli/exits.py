@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metronome_analytics.analysis.verdict import DIFFERS, TIES_OUT
+from metronome_analytics.changes.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,13 @@ INTERRUPTED = 130
 
 HELP = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + "."
 
-_STATUSES = {"applied": DONE, "already_applied": DONE, "unknown": UNDECIDED, "differs": UNLIKE}
+_STATUSES = {
+    Status.APPLIED: DONE,
+    Status.ALREADY_APPLIED: DONE,
+    Status.SENT: DONE,
+    Status.UNKNOWN: UNDECIDED,
+    Status.DIFFERS: UNLIKE,
+}
 """What the status of an entry comes to; of any other (refused, not sent) it was not all done."""
 
 
@@ -37,4 +44,4 @@ def of_verdict(verdict: str) -> int:
 
 def of_entries(statuses: Iterable[str | None]) -> int:
     """The code of what became of entries: the gravest. An intent without an outcome (None) is undecided."""
-    return max((_STATUSES.get(status or "unknown", PARTIAL) for status in statuses), default=DONE)
+    return max((_STATUSES.get(Status(status or Status.UNKNOWN), PARTIAL) for status in statuses), default=DONE)

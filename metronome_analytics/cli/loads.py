@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from metronome_analytics.account import Account
 
-Table = Literal[
+TableName = Literal[
     "customers",
     "invoices",
     "line_items",
@@ -33,11 +33,11 @@ Table = Literal[
     "costs",
     "cost_lines",
 ]
-TABLES: tuple[Table, ...] = get_args(Table)
+TABLES: tuple[TableName, ...] = get_args(TableName)
 """Every table, in the order of loading."""
 
 RECENT = timedelta(weeks=5)
-"""How far back daily tables reach unless told otherwise: what one response of the API may cover."""
+"""How far back daily tables reach unless asked otherwise: what one response of the API may cover."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Wish:
     """What to load: which tables, of which customers, in which window. Checked when it is made."""
 
     as_of: datetime
-    tables: tuple[Table, ...] = TABLES
+    tables: tuple[TableName, ...] = TABLES
     customers: Sequence[str] | None = None
     starting_on: str | None = None
     ending_before: str | None = None
@@ -79,12 +79,12 @@ class Wish:
         ]
         return "".join(f", {part}" for part in parts if part)
 
-    def any_of(self, *names: Table) -> bool:
+    def any_of(self, *names: TableName) -> bool:
         """Whether one of `names` is wanted."""
         return not set(names).isdisjoint(self.tables)
 
 
-def load(account: Account, wish: Wish) -> Iterator[tuple[Table, pl.DataFrame]]:
+def load(account: Account, wish: Wish) -> Iterator[tuple[TableName, pl.DataFrame]]:
     """Yield each wanted table as soon as it is complete, in the order of `TABLES`; customers in any case.
 
     Archived customers are among them: invoices were sent while they were active. Raises what the loaders raise, and

@@ -1,4 +1,4 @@
-"""What `reconcile` is told: a month, another system's file, and how its columns are called."""
+"""What `reconcile` is given: a month, another system's file, and how its columns are called."""
 
 from __future__ import annotations
 

@@ -19,11 +19,12 @@ from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import every_customer, every_net_balance
 from metronome_analytics.cli.month import By, month_end, month_start, of_month, read_external
 from metronome_analytics.cli.options import opened
-from metronome_analytics.cli.printing import count, say, screen
+from metronome_analytics.cli.printing import say, screen
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.external import DecimalMark  # noqa: TC001  # cyclopts reads the annotations
 from metronome_analytics.tables import Receipts
 from metronome_analytics.tables.vocabulary import InvoiceStatus
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
