@@ -212,13 +212,14 @@ def sale(total: str, commit: str = "b1") -> dict[str, object]:
     return line(total, type="commit_purchase", commit_id=commit)
 
 
-def bought(*items: tuple[str, str | None], **columns: object) -> pl.DataFrame:
+def bought(*items: tuple[str, str | None], **columns: Any) -> pl.DataFrame:
     """A prepaid commit and its invoice schedule: amounts and invoice ids."""
     schedule = {
         "credit_type": {"id": USD[0], "name": USD[1]},
         "schedule_items": [{"amount": Decimal(amount), "invoice_id": key} for amount, key in items],
     }
-    return balance([start("2026-01-01", "100")], [YEAR], balance="100", **{"invoice_schedule": schedule, **columns})
+    told: dict[str, Any] = {"invoice_schedule": schedule, **columns}
+    return balance([start("2026-01-01", "100")], [YEAR], balance="100", **told)
 
 
 @pytest.mark.parametrize("scheduled", ["void", "middle", "new"])
@@ -300,6 +301,11 @@ def test_void_here_and_a_bill_there_fails(status: str, billed: Decimal | None) -
 def test_void_in_both_places_is_clean(status: str, verdict: str) -> None:
     """What the provider voided, deleted or never sent is no bill."""
     assert provider("VOID", external_status=status, invoiced_total=Decimal(100))[0] == verdict
+
+
+def test_void_here_and_never_sent_there_is_clean_without_an_amount() -> None:
+    """What was skipped was billed nothing, whether or not the provider says so."""
+    assert provider("VOID", external_status="SKIPPED")[0] == "pass"
 
 
 def test_a_bill_for_a_void_invoice_stands_above_all_else() -> None:

@@ -54,7 +54,7 @@ def test_quotes_hold_commas_and_line_breaks(tmp_path: Path) -> None:
 def test_a_workbook_keeps_its_numbers(tmp_path: Path) -> None:
     """The sheet that has the columns; numbers and dates as they are, texts as they are written."""
     book = openpyxl.Workbook()
-    book.active.append(["Nothing here"])
+    book.create_sheet("Cover").append(["Nothing here"])
     sheet = book.create_sheet("Export")
     for row in (["Report"], [], ["Number", "Betrag", "Date"], ["in_1", 1234.56, datetime(2026, 10, 31)],  # noqa: DTZ001  # as Excel has it
                 [4711, "1.200,5", None]):  # fmt: skip

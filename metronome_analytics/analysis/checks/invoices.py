@@ -151,7 +151,7 @@ def billing_provider(invoices: pl.LazyFrame) -> pl.LazyFrame:
     return invoices.filter(pl.col("external_invoice").is_not_null() & "first").select(
         *_HEAD,
         outside.field("invoice_id").alias("external_id"),
-        pl.when(void).then(billed).otherwise("total").alias("expected"),
+        pl.when(void).then(billed.fill_null(ZERO)).otherwise("total").alias("expected"),
         pl.when(skipped).then(billed.fill_null(ZERO)).otherwise(billed).alias("actual"),
         half.cast(MONEY).alias("slack"),
         pl.when(void & ~status.is_in([*WITHDRAWN, ProviderStatus.SKIPPED]))

@@ -212,7 +212,7 @@ def signs(balances: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
     sums = entries.group_by(BALANCE).agg(
         pl.col("change").filter(wrong).sum().alias("actual"),
         wrong.sum().alias("count"),
-        pl.col("invoice_id").filter(wrong).first(),
+        pl.col("invoice_id").filter(wrong & pl.col("invoice_id").is_not_null()).first(),
     )
     facts = balances.select("customer_id", pl.col("id").alias("balance_id"), *_UNIT)
     return facts.join(sums, on=BALANCE, how="inner", maintain_order="left").select(
