@@ -9,7 +9,7 @@ import polars as pl
 from metronome_analytics.analysis.frames import INSTANT
 from metronome_analytics.charts import base
 from metronome_analytics.tables.money import amount_text
-from metronome_analytics.wording import time_text
+from metronome_analytics.wording import count, time_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,8 +31,8 @@ def chosen(frame: pl.DataFrame, top: int) -> tuple[pl.DataFrame, list[str]]:
     shown = kept.select(KEY).with_row_index("place").join(frame, on=list(KEY), how="left").sort("place", "step")
     if not rest.height:
         return shown, []
-    held = rest.select(amount_text(pl.col("remaining").sum(), pl.col("credit_type_name").first())).item()
-    total = base.count(heights.height, "balance")
+    held = base.total_text(rest, "remaining")
+    total = count(heights.height, "balance")
     return shown, [f"The {kept.height} highest of {total}; the other {rest.height:,} hold {held} and are not drawn."]
 
 

@@ -22,7 +22,6 @@ __all__ = [
     "Costs",
     "DailyCosts",
     "cost_lines",
-    "daily_costs",
 ]
 
 

@@ -8,6 +8,7 @@ from metronome_analytics.api.wire import products as wire
 from metronome_analytics.tables import columns as c
 
 __all__ = [
+    "PackageContracts",
     "Packages",
     "Products",
 ]
@@ -70,3 +71,14 @@ class Packages(dy.Schema):
     subscriptions = c.text()
     spend_threshold_configuration = c.text()
     prepaid_balance_threshold_configuration = c.text()
+
+
+class PackageContracts(dy.Schema):
+    """One row per contract that was made from a package. Key: `contract_id`."""
+
+    contract_id = c.key()
+    customer_id = c.text()
+    package_id = c.text()
+    starting_at = c.instant()
+    ending_before = c.instant()
+    archived_at = c.instant()

@@ -37,7 +37,7 @@ class Segment(NamedTuple):
 
     amount: str
     starting_at: str
-    ending_before: str
+    ending_before: str | None
     id: str = "s1"
 
 
@@ -87,7 +87,7 @@ def balance(
                 "id": segment.id,
                 "amount": Decimal(segment.amount),
                 "starting_at": on(segment.starting_at),
-                "ending_before": on(segment.ending_before),
+                "ending_before": None if segment.ending_before is None else on(segment.ending_before),
             }
             for segment in segments
         ],

@@ -10,14 +10,14 @@ from metronome_analytics.__main__ import main
 
 @pytest.mark.parametrize("missing", ["cyclopts", "rich"])
 def test_without_the_extra_one_line_says_what_to_install(missing: str) -> None:
-    """Exit code 1 and no traceback where the command line was not installed."""
+    """Exit code 2 and no traceback where the command line was not installed."""
     code = (
         f"import sys; sys.modules['{missing}'] = None\n"
         "from metronome_analytics.__main__ import main\n"
         "sys.exit(main(['demo']))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert missing in done.stderr
     assert "extra 'cli'" in done.stderr
 
@@ -27,7 +27,7 @@ def test_without_uvicorn_demo_says_which_extra_serves(
 ) -> None:
     """The simulator over HTTP needs the extra of its own."""
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    assert main(["demo"]) == 1
+    assert main(["demo"]) == 2
     assert "extra 'simulator'" in capsys.readouterr().err
 
 

@@ -132,7 +132,9 @@ def ledger_balance(
         )
         .join(spans, on=[*BALANCE, "segment_id"], how="left")
     )
-    postpaid_over = (pl.col("balance_type") == BalanceType.POSTPAID) & pl.col("over")
+    # Without as_of nothing in the frames proves that a postpaid commit's access is over: no entry is made of it.
+    may_be_over = pl.col("over") if at is not None else pl.lit(True)
+    postpaid_over = (pl.col("balance_type") == BalanceType.POSTPAID) & may_be_over
     unknown = pl.lit(False) if at is not None else ~pl.col("started") & ~pl.col("touched")
     counts = pl.col("started") | pl.col("touched") | pl.col("segment_starting_at").is_null()
     facts = balances.select("customer_id", pl.col("id").alias("balance_id"), pl.col("type").alias("balance_type"))

@@ -206,3 +206,12 @@ CONTRACT_EDIT = pl.Struct(
 )
 
 NAMED_SCHEDULE_SEGMENT = pl.Struct({"starting_at": INSTANT, "ending_before": INSTANT, "value": JSON})
+
+NAMED_SCHEDULE = pl.Struct(
+    {
+        "contract_id": TEXT,
+        "schedule_name": TEXT,
+        "properties": MAP,
+        "segments": pl.List(NAMED_SCHEDULE_SEGMENT),
+    }
+)

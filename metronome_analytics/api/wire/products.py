@@ -70,3 +70,13 @@ PACKAGE = pl.Struct(
         "prepaid_balance_threshold_configuration": JSON,
     }
 )
+
+PACKAGE_CONTRACT = pl.Struct(
+    {
+        "customer_id": TEXT,
+        "contract_id": TEXT,
+        "starting_at": INSTANT,
+        "ending_before": INSTANT,
+        "archived_at": INSTANT,
+    }
+)
