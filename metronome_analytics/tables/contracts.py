@@ -132,7 +132,7 @@ class ContractsV1(Contracts):
     )
     billing_provider_configuration_schedule = c.text(c.ABSENT)
     revenue_system_configuration_schedule = c.text(c.ABSENT)
-    spend_trackers = c.text(c.ABSENT)
+    spend_trackers = c.text(("spend_trackers", "current.spend_trackers"))
     initial = c.text()
     amendments = c.text()
 

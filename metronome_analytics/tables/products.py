@@ -30,6 +30,7 @@ class Products(dy.Schema):
     composite_scope = c.text("current.composite_scope")
     composite_tags = c.nested(wire.PRODUCT, "current.composite_tags")
     exclude_free_usage = c.flag("current.exclude_free_usage")
+    include_composite_spend = c.flag("current.include_composite_spend")
     is_refundable = c.flag("current.is_refundable")
     netsuite_internal_item_id = c.text("current.netsuite_internal_item_id")
     netsuite_overage_item_id = c.text("current.netsuite_overage_item_id")
@@ -69,6 +70,7 @@ class Packages(dy.Schema):
     overrides = c.text()
     scheduled_charges = c.text()
     subscriptions = c.text()
+    spend_trackers = c.text()
     spend_threshold_configuration = c.text()
     prepaid_balance_threshold_configuration = c.text()
 

@@ -110,13 +110,13 @@ def test_notifications(account: ma.Account, sdk: Any) -> None:
     """Those of the account by archive filter, each alone, and the system's."""
     frame = account.notifications(archive_filter="all")
     tables.Notifications.validate(frame)
-    theirs = list(sdk.v2.notifications.list_offset(archive_filter="ALL"))
+    theirs = list(sdk.v2.notifications.offset.list(archive_filter="ALL"))
     assert frame.select("id", "policy_type", "policy_offset").rows() == [
         (n.id, n.policy.type, n.policy.offset) for n in theirs
     ]
     assert account.notification(frame["id"][0]).equals(frame.head(1))
     assert account.notifications(archive_filter="archived").height < frame.height
-    events = [n.policy.type for n in sdk.v2.notifications.list_system()]
+    events = [n.policy.type for n in sdk.v2.notifications.system.list().data]
     assert account.system_notifications()["policy_type"].to_list() == events
 
 
