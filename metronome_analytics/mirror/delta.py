@@ -49,7 +49,7 @@ def open_table(place: Place, name: str, version: int | None = None) -> Table | N
         return None
     try:
         with reaching("Reading", uri):
-            return Table(place, name, DeltaTable(place.address(name), version=version, storage_options=place.options))
+            return Table(place, name, DeltaTable(uri, version=version, storage_options=place.options))
     except MirrorError as error:
         if isinstance(error.__cause__, TableNotFoundError):
             return None
@@ -67,7 +67,7 @@ def create_table(
     try:
         with reaching("Writing", uri):
             made = DeltaTable.create(
-                place.address(name),
+                uri,
                 schema=delta_schema(schema, bucketed=bucketed),
                 partition_by=["bucket"] if bucketed else [],
                 description=description,

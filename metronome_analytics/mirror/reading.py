@@ -71,6 +71,7 @@ class Reader:
         self._now = now
         self._fatal: MetronomeError | None = None
         self._failed: list[CustomerReading] = []  # in a row, by what may be the account's
+        self._begun = 0
         self._can_write = True
         self._turn = anyio.Lock()  # of those who write
         self.stopped = False  # by a limit, before the last customer
@@ -104,6 +105,8 @@ class Reader:
 
     def _admitted(self, due: Iterable[CustomerReading]) -> Iterator[CustomerReading]:
         for customer in due:
+            self._begun += 1
+            customer.number = self._begun
             customer.foresee(self._now())
             if self.stopped or not self._budget.admits(customer.promised):
                 self.stopped = True
@@ -124,7 +127,8 @@ class Reader:
         except MetronomeError as error:
             self._note(customer, error)
         else:
-            self._failed.clear()
+            # Whoever began earlier than those that fail now says nothing of them.
+            self._failed = [failed for failed in self._failed if failed.number > customer.number]
             self._load.finished += len(customer.tables)
 
     def _note(self, customer: CustomerReading, error: MetronomeError) -> None:

@@ -128,6 +128,7 @@ class CustomerReading:
     start: datetime  # when something of it can have happened first
     tables: list[TableReading]
     facts: Mapping[str, object]  # what else the progress keeps of it
+    number: int = 0  # counts the customers of a sync in the order in which their reading began
     read_at: datetime | None = None
     error: MetronomeError | None = None
     given_up: bool = False  # for a reason that is not this customer's: nothing is noted of it

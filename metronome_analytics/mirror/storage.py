@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import polars as pl
 
-from metronome_analytics.errors import MirrorError
+from metronome_analytics.errors import ArgumentError, MirrorError
 from metronome_analytics.mirror.lake import DeltaError, DeltaFileSystemHandler
 
 if TYPE_CHECKING:
@@ -73,6 +73,12 @@ class Place:
         text = str(uri).removeprefix("file://")
         self.is_local = "://" not in text
         self.uri = str(Path(text).expanduser().absolute()) if self.is_local else text.rstrip("/")
+        if self.is_local and re.search(r"%[0-9a-fA-F]{2}", self.uri):
+            # It writes to the folder, and looks for what it wrote where %20 is a space.
+            raise ArgumentError(
+                f"Delta Lake cannot keep tables in {self.uri}: it reads the percent sign as an escape.",
+                advice="Choose a folder without one.",
+            )
         self.options = None if storage_options is None else dict(storage_options)
         self._handlers: dict[str, DeltaFileSystemHandler] = {}
 
@@ -81,11 +87,6 @@ class Place:
 
     def __str__(self) -> str:
         return self.uri
-
-    def address(self, table: str) -> str:
-        """Where `table` is, for Delta Lake: in a plain path it would read %20 as a space, now and then."""
-        uri = f"{self.uri}/{table}"
-        return Path(uri).as_uri() if self.is_local else uri
 
     def write(self, rows: Iterable[pl.DataFrame], table: str, bucket: int | None) -> tuple[str, int]:
         """Stream `rows`, all of one schema, to a new file of `table` that no reader knows of: its path and size."""
