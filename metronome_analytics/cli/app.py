@@ -42,6 +42,7 @@ app = App(
     help_epilogue=exits.HELP,
 )
 
+app.register_install_completion_command(add_to_startup=False)
 app.command(entries)
 app.command(journal)
 app.command(reconcile)
@@ -61,6 +62,24 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     return exits.DONE if code is None else int(code)
+
+
+_TOUR = """\
+Three commands to begin with; each has --help with its options, an example and its exit codes.
+
+  metronome-analytics demo                                    a simulated account, no token needed
+  metronome-analytics pull --out tables                       your account, every table as Parquet
+  metronome-analytics reconcile --month 2026-10 --out report  does the month tie out?
+
+The token of your account is read from METRONOME_BEARER_TOKEN. More: sync keeps a mirror, entries corrects balances,
+endpoints lists what can be read, simulate serves a made-up account to other programs.
+"""
+
+
+@app.default
+def tour() -> None:
+    """What to try first."""
+    sys.stdout.write(_TOUR)
 
 
 @app.command

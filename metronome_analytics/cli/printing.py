@@ -261,11 +261,12 @@ def _days(days: int) -> str:
 def endpoint_lines(page: pl.DataFrame) -> list[str]:
     """The catalogue, two lines an endpoint: its loader and what it does, then how it pages and the key of its rows."""
     lines = []
+    wide = 1 + max(len(name) for name in page["loader"].drop_nulls())
     for row in page.iter_rows(named=True):
         limit = f", {row['page_limit']} a page" if row["page_limit"] else ""
         key = f"; key {', '.join(row['key'])}" if row["key"] else ""
         lines += [
-            f"{row['loader'] or '-':24}{row['effect']:6}{row['status']:14}{row['endpoint']}",
-            f"{'':24}paging {row['paging']}{limit}{key}",
+            f"{row['loader'] or '-':{wide}}{row['effect']:6}{row['status']:14}{row['endpoint']}",
+            f"{'':{wide}}paging {row['paging']}{limit}{key}",
         ]
     return lines
