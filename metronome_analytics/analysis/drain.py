@@ -84,10 +84,10 @@ def drained(steps: pl.LazyFrame, balances: pl.LazyFrame, *, at: datetime, window
         *(pl.lit(None, _SCHEMA[name]).alias(name) for name in _TOLD if name != "drain"),
         pl.col("drain").fill_null([]),
     ).select(name for name in CustomerForecast.column_names() if name != "verdict")
-    told = known.map_batches(
+    drained = known.map_batches(
         partial(_told, at=at), predicate_pushdown=False, projection_pushdown=False, slice_pushdown=False
     )
-    return told.with_columns(verdict())
+    return drained.with_columns(verdict())
 
 
 def verdict() -> pl.Expr:

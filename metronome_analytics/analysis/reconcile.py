@@ -253,14 +253,14 @@ class _Bills(NamedTuple):
 
         One after the other: in one plan all lines would wait in memory for the heads.
         """
-        told = heads.collect(engine="streaming")
+        known = heads.collect(engine="streaming")
         sums = invoice_lines.added_up(lines).collect(engine="streaming")
-        if not sums.join(told, on=["row", "key"], how="anti").is_empty():
+        if not sums.join(known, on=["row", "key"], how="anti").is_empty():
             raise ArgumentError(
                 "invoices is a LazyFrame that gives its rows in another order every time it is read.",
                 advice="Sort it, or join with maintain_order.",
             )
-        return cls(told.lazy(), sums.lazy())
+        return cls(known.lazy(), sums.lazy())
 
 
 def _invoice_checks(bills: _Bills | None) -> dict[str, pl.LazyFrame]:
@@ -303,10 +303,10 @@ def _balance_checks(bills: _Bills | None, balances: Given | None, at: datetime |
 def _net_balance(net_balances: Given | None, balances: Given | None) -> pl.LazyFrame:
     if net_balances is None:
         return unchecked("net balances were not given")
-    told = checked(net_balances, "net_balances", "customer_id", "credit_type_id", "balance")
+    nets = checked(net_balances, "net_balances", "customer_id", "credit_type_id", "balance")
     if balances is None:
         return unchecked("balances were not given")
-    return ledgers.net_balance(told, balances.lazy())
+    return ledgers.net_balance(nets, balances.lazy())
 
 
 def _summary(checks: pl.DataFrame) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from metronome_analytics.catalogue import catalogue
 from metronome_analytics.cli import exits
 from metronome_analytics.cli.entries import entries, journal
 from metronome_analytics.cli.folder import Folder
-from metronome_analytics.cli.loads import TABLES, TableName, Wish
+from metronome_analytics.cli.loads import TABLES, LoadOptions, TableName
 from metronome_analytics.cli.log import readable_log
 from metronome_analytics.cli.mirroring import sync, write_demo_mirror
 from metronome_analytics.cli.options import Many
@@ -102,7 +102,7 @@ def demo(*, customers: int = 40, seed: int = 7, out: Path = Path("metronome-demo
         running(simulator) as url,
         connect(simulator.token, base_url=url, environment="demo", max_requests_per_second=None) as account,
     ):
-        _run(account, Wish(as_of=simulator.clock.now), Folder(out), chart=True, mirror=True)
+        _run(account, LoadOptions(as_of=simulator.clock.now), Folder(out), chart=True, mirror=True)
 
 
 @app.command
@@ -176,7 +176,7 @@ def pull(
     max_requests_per_second
         The pace; Metronome throttles an account, not a program.
     """
-    wish = Wish(
+    options = LoadOptions(
         as_of=datetime.now(UTC),
         tables=tuple(name for name in TABLES if tables is None or name in tables),
         customers=customer,
@@ -184,7 +184,7 @@ def pull(
         ending_before=ending_before,
     )
     with connect(base_url=base_url, max_requests_per_second=max_requests_per_second) as account:
-        _run(account, wish, Folder(out), chart=False)
+        _run(account, options, Folder(out), chart=False)
 
 
 @app.command
@@ -193,24 +193,24 @@ def endpoints() -> None:
     say(screen(), *endpoint_lines(catalogue()))
 
 
-def _run(account: Account, wish: Wish, folder: Folder, *, chart: bool, mirror: bool = False) -> None:
+def _run(account: Account, options: LoadOptions, folder: Folder, *, chart: bool, mirror: bool = False) -> None:
     console = screen()
     folder.try_out()
-    say(console, Text(f"{account!r} as of {wish.as_of:%Y-%m-%d %H:%M} UTC{wish.limits}", style="dim"))
+    say(console, Text(f"{account!r} as of {options.as_of:%Y-%m-%d %H:%M} UTC{options.limits}", style="dim"))
     try:
-        tables = fill(account, wish, folder)
-        ahead = outlook(tables, wish)
+        tables = fill(account, options, folder)
+        ahead = outlook(tables, options)
         files = []
         if chart and ahead is not None:
             from metronome_analytics.cli.chart import write_burn_down  # noqa: PLC0415  # altair is slow to import
 
-            files = write_burn_down(*ahead, tables["customers"], folder, as_of=wish.as_of)
+            files = write_burn_down(*ahead, tables["customers"], folder, as_of=options.as_of)
     except BaseException:
-        say(screen(stderr=True), *unfinished(folder, wish))
+        say(screen(stderr=True), *unfinished(folder, options))
         raise
-    report(console, tables, ahead, account.receipts, wish)
+    report(console, tables, ahead, account.receipts, options)
     if chart:
-        files += write_demo_report(console, account, tables, folder, as_of=wish.as_of)
+        files += write_demo_report(console, account, tables, folder, as_of=options.as_of)
     if mirror:
         files.append(write_demo_mirror(console, account, folder))
     wrote = f"{len(folder.rows)} Parquet tables, {sum(folder.rows.values()):,} rows, {folder.size / 1e6:,.1f} MB"

@@ -41,7 +41,7 @@ RECENT = timedelta(weeks=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class LoadOptions:
     """What to load: which tables, of which customers, in which window. Checked when it is made."""
 
     as_of: datetime
@@ -71,7 +71,7 @@ class Wish:
 
     @property
     def limits(self) -> str:
-        """What the wish leaves out, in words, so that a part is not taken for the whole."""
+        """What the options leaves out, in words, so that a part is not taken for the whole."""
         parts = [
             f"from {self.starting_on}" if self.starting_on else "",
             f"before {self.ending_before}" if self.ending_before else "",
@@ -84,37 +84,37 @@ class Wish:
         return not set(names).isdisjoint(self.tables)
 
 
-def load(account: Account, wish: Wish) -> Iterator[tuple[TableName, pl.DataFrame]]:
+def load(account: Account, options: LoadOptions) -> Iterator[tuple[TableName, pl.DataFrame]]:
     """Yield each wanted table as soon as it is complete, in the order of `TABLES`; customers in any case.
 
     Archived customers are among them: invoices were sent while they were active. Raises what the loaders raise, and
     NotFoundError for a customer id nobody has.
     """
-    customers = every_customer(account, wish.customers)
+    customers = every_customer(account, options.customers)
     yield "customers", customers
     ids = customers["id"]
-    start, end = wish.window
-    if wish.any_of("invoices", "line_items"):
+    start, end = options.window
+    if options.any_of("invoices", "line_items"):
         invoices = account.invoices(ids, starting_on=start, ending_before=end)
         yield "invoices", invoices
         yield "line_items", line_items(invoices)
-    if wish.any_of("balances", "ledger", "segments", "net_balances"):
+    if options.any_of("balances", "ledger", "segments", "net_balances"):
         balances = account.balances(ids)
         yield "balances", balances
         yield "ledger", ledger(balances)
         yield "segments", segments(balances)
-    if wish.any_of("commits"):
+    if options.any_of("commits"):
         yield "commits", account.commits(ids)
-    if wish.any_of("credits"):
+    if options.any_of("credits"):
         yield "credits", account.credits(ids)
-    if wish.any_of("net_balances"):
+    if options.any_of("net_balances"):
         yield "net_balances", every_net_balance(account, ids, balances)
-    first, last = wish.daily
-    if wish.any_of("invoice_breakdowns", "breakdown_line_items"):
+    first, last = options.daily
+    if options.any_of("invoice_breakdowns", "breakdown_line_items"):
         breakdowns = account.invoice_breakdowns(ids, starting_on=first, ending_before=last)
         yield "invoice_breakdowns", breakdowns
         yield "breakdown_line_items", line_items(breakdowns)
-    if wish.any_of("costs", "cost_lines"):
+    if options.any_of("costs", "cost_lines"):
         costs = account.costs(ids, starting_on=first, ending_before=last)
         yield "costs", costs
         yield "cost_lines", cost_lines(costs)

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 import metronome_analytics as ma
 from metronome_analytics.__main__ import main
-from metronome_analytics.cli.loads import TABLES, Wish, load
+from metronome_analytics.cli.loads import TABLES, LoadOptions, load
 from metronome_analytics.cli.printing import screen
 from metronome_analytics.cli.run import outlook, report
 from tests.cli.support import AS_OF, command
@@ -42,7 +42,7 @@ def done(folder: Path) -> subprocess.CompletedProcess[str]:
 def loaded() -> Tables:
     """The same loads in process."""
     with ma.demo(customers=CUSTOMERS) as account:
-        return dict(load(account, Wish(as_of=AS_OF)))
+        return dict(load(account, LoadOptions(as_of=AS_OF)))
 
 
 def test_the_demo_names_its_folder_last(done: subprocess.CompletedProcess[str], folder: Path) -> None:
@@ -114,8 +114,8 @@ def test_the_token_is_printed_nowhere(done: subprocess.CompletedProcess[str], fo
 @pytest.mark.parametrize("width", [80, 100])
 def test_nothing_is_cut_but_names(width: int, loaded: Tables) -> None:
     """At 80 columns no line is longer, and every amount, date and count is there in full."""
-    wish = Wish(as_of=AS_OF)
-    ahead = outlook(loaded, wish)
+    options = LoadOptions(as_of=AS_OF)
+    ahead = outlook(loaded, options)
     receipts = pl.DataFrame({"endpoint": ["invoices"]}).with_columns(
         complete=True,
         **{name: pl.lit(1) for name in ("requests", "pages", "rows", "bytes", "retries", "throttled")},
@@ -124,7 +124,7 @@ def test_nothing_is_cut_but_names(width: int, loaded: Tables) -> None:
     texts = []
     for columns in (width, 300):
         file = StringIO()
-        report(screen(file, width=columns), loaded, ahead, receipts, wish)
+        report(screen(file, width=columns), loaded, ahead, receipts, options)
         texts.append(file.getvalue())
     narrow, wide = (re.findall(r"[\d,]+\.\d+|\d{4}-\d\d-\d\d|\d+%", text) for text in texts)
     assert narrow == wide

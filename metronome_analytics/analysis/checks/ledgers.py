@@ -36,9 +36,9 @@ def drawdown(
     A void invoice draws nothing; a consolidated one only repeats its constituents.
     """
     drawing = lines.filter("draws").select("row", pl.coalesce("applied_id", "commit_id").alias("balance_id"), "total")
-    told = _by_invoice(invoices.filter(pl.col("type") != InvoiceType.USAGE_CONSOLIDATED), drawing)
+    on_invoices = _by_invoice(invoices.filter(pl.col("type") != InvoiceType.USAGE_CONSOLIDATED), drawing)
     kinds = [Event.DEDUCTION, Event.CANCELED, Event.CREDITED]
-    return _matched(told, entries.filter(pl.col("event").is_in(kinds)), invoices, balances).with_columns(
+    return _matched(on_invoices, entries.filter(pl.col("event").is_in(kinds)), invoices, balances).with_columns(
         pl.when(pl.col("status") == InvoiceStatus.VOID).then(pl.lit("the invoice is void")).alias("hint")
     )
 
@@ -48,8 +48,8 @@ def true_up(invoices: pl.LazyFrame, lines: pl.LazyFrame, balances: pl.LazyFrame,
     billing = lines.filter(pl.col("postpaid_id").is_not_null()).select(
         "row", pl.col("postpaid_id").alias("balance_id"), (-pl.col("total")).alias("total")
     )
-    told = _by_invoice(invoices, billing)
-    rows = _matched(told, entries.filter(pl.col("event") == Event.TRUE_UP), invoices, balances)
+    on_invoices = _by_invoice(invoices, billing)
+    rows = _matched(on_invoices, entries.filter(pl.col("event") == Event.TRUE_UP), invoices, balances)
     return rows.filter((pl.col("status") != InvoiceStatus.DRAFT) | (pl.col("actual") != ZERO))
 
 
@@ -62,7 +62,9 @@ def _by_invoice(invoices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     return sums.join(live, on="row", how="inner").drop("row")
 
 
-def _matched(told: pl.LazyFrame, entries: pl.LazyFrame, invoices: pl.LazyFrame, balances: pl.LazyFrame) -> pl.LazyFrame:
+def _matched(
+    on_invoices: pl.LazyFrame, entries: pl.LazyFrame, invoices: pl.LazyFrame, balances: pl.LazyFrame
+) -> pl.LazyFrame:
     """Both sides by balance and invoice; a side that was not loaded makes the row unchecked."""
     booked = (
         entries.filter(pl.col("invoice_id").is_not_null())
@@ -72,7 +74,7 @@ def _matched(told: pl.LazyFrame, entries: pl.LazyFrame, invoices: pl.LazyFrame, 
     heads = invoices.filter("first").select(
         pl.col("id").alias("invoice_id"), pl.col("customer_id").alias("billed_id"), "status", "row"
     )
-    joined = told.join(booked, on=_PAIR, how="full", coalesce=True)
+    joined = on_invoices.join(booked, on=_PAIR, how="full", coalesce=True)
     joined = joined.join(heads, on="invoice_id", how="left").join(_names(balances), on="balance_id", how="left")
     return joined.sort("owner_id", "row", "balance_id", "invoice_id", nulls_last=True).select(
         pl.coalesce("owner_id", "billed_id").alias("customer_id"),
@@ -157,12 +159,12 @@ def _nearest(balances: pl.LazyFrame, sure: pl.LazyFrame, perhaps: pl.LazyFrame, 
     names = balances.collect_schema().names()
     archived = optional(names, "archived_at", INSTANT)
     gone = archived.is_not_null() & (pl.lit(True) if at is None else archived <= literal(at))
-    told = balances.with_row_index("row").select(
+    stated = balances.with_row_index("row").select(
         "row", "customer_id", pl.col("id").alias("balance_id"), *_UNIT, pl.col("balance").alias("actual"),
         gone.alias("gone"), pl.col("ledger").is_null().alias("bare"),
     )  # fmt: skip
     # The archived state wins over the ledger: an archived balance counts zero.
-    base = told.join(sure, on=BALANCE, how="left").with_columns(
+    base = stated.join(sure, on=BALANCE, how="left").with_columns(
         pl.when("gone").then(ZERO).otherwise(pl.col("sure").fill_null(ZERO)).alias("expected")
     )
     more = base.filter(~pl.col("gone")).join(perhaps, on=BALANCE, how="inner")
@@ -230,11 +232,11 @@ def net_balance(net_balances: pl.LazyFrame, balances: pl.LazyFrame) -> pl.LazyFr
         pl.col("balance").is_null().sum().alias("unknown"),
         pl.col("credit_type_name").first(),
     )
-    told = net_balances.select(*key, pl.col("balance").alias("actual"), pl.lit(True).alias("told"))
-    joined = sums.join(told, on=key, how="full", coalesce=True, maintain_order="left_right")
+    stated = net_balances.select(*key, pl.col("balance").alias("actual"), pl.lit(True).alias("stated"))
+    joined = sums.join(stated, on=key, how="full", coalesce=True, maintain_order="left_right")
     return joined.select(
         *key, "credit_type_name", pl.col("expected").fill_null(ZERO), "actual",
-        pl.when(pl.col("told").is_null())
+        pl.when(pl.col("stated").is_null())
         .then(pl.lit("the net balance of this credit type is not in the frame"))
         .when(pl.col("unknown") > 0)
         .then(pl.lit("balances were loaded without include_balance"))

@@ -62,8 +62,10 @@ def _lines(item: Invoice, window: Window, wanted: SpendWanted) -> Iterator[Json]
             values = stream.properties()
             if any(values.get(name) not in allowed for name, allowed in wanted.filters.items() if allowed):
                 continue
-            told = tuple((name, value) for name, value in values.items() if wanted.keys is None or name in wanted.keys)
-            key = (stream.product.id, piece.tier, piece.price, told)
+            groups = tuple(
+                (name, value) for name, value in values.items() if wanted.keys is None or name in wanted.keys
+            )
+            key = (stream.product.id, piece.tier, piece.price, groups)
             entry = sums.setdefault(key, [0, 0])
             entry[0] += piece.quantity
             entry[1] += piece.amount
@@ -74,11 +76,11 @@ def _lines(item: Invoice, window: Window, wanted: SpendWanted) -> Iterator[Json]
 
 def _line(item: Invoice, stream: Stream, key: _Line, quantity: int, amount: int, *, list_prices: bool) -> Json:
     product = stream.product
-    _, tier, price, told = key
+    _, tier, price, groups = key
     line = product_line(product, item.contract.card.unit, quantity=quantity, price=price, amount=amount)
     priced = {name for name, _ in product.groups}
-    by_price = {name: value for name, value in told if name in priced}
-    shown = {name: value for name, value in told if name not in priced}
+    by_price = {name: value for name, value in groups if name in priced}
+    shown = {name: value for name, value in groups if name not in priced}
     if by_price:
         line["pricing_group_values"] = by_price
     if shown:
