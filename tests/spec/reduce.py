@@ -57,6 +57,17 @@ OPERATIONS = (
     ("POST", "/v1/usage"),
     ("POST", "/v1/usage/groups"),
     ("GET", "/v1/auditLogs"),
+    ("POST", "/v1/contracts/customerCredits/create"),
+    ("POST", "/v1/contracts/customerCommits/create"),
+    ("POST", "/v1/contracts/customerCredits/updateEndDate"),
+    ("POST", "/v1/contracts/customerCommits/updateEndDate"),
+    ("POST", "/v2/contracts/credits/edit"),
+    ("POST", "/v2/contracts/commits/edit"),
+    ("POST", "/v2/contracts/credits/archive"),
+    ("POST", "/v2/contracts/commits/archive"),
+    ("POST", "/v1/contracts/updateEndDate"),
+    ("POST", "/v1/customers/{customer_id}/setName"),
+    ("POST", "/v1/customer-alerts/reset"),
 )
 
 TARGET = Path(__file__).with_name("metronome-openapi.json")

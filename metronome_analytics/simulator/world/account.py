@@ -32,6 +32,8 @@ class Account(Register):
         self.trail = AuditTrail(self)
         self.uniqueness_keys: set[str] = set()
         self._books: OrderedDict[int, tuple[tuple[datetime, int], Books]] = OrderedDict()
+        self._agreed: dict[int, Agreements] = {}
+        """What the customers whose books are kept had agreed to before anything happened."""
 
     def books(self, index: int) -> Books:
         """The books of a customer as of the clock."""
@@ -44,10 +46,14 @@ class Account(Register):
         books = run(agreements, now, self.history(index), switches=self.switches)
         self._books[index] = (moment, books)
         if len(self._books) > _BOOKS_KEPT:
-            self._books.popitem(last=False)
+            self._agreed.pop(self._books.popitem(last=False)[0], None)
         return books
 
     def agreements(self, index: int) -> Agreements:
         """What a customer has agreed to and would do if nothing happened to it."""
-        kept = self._books.get(index)
-        return super().agreements(index) if kept is None else kept[1].agreements
+        if index not in self._agreed:
+            agreements = super().agreements(index)
+            if index not in self._books:
+                return agreements
+            self._agreed[index] = agreements
+        return self._agreed[index]
