@@ -160,7 +160,7 @@ def prepare_contract(change: EndContract, review: Review) -> PlannedChange | Non
         opposite=EndContract(
             customer_id=change.customer_id,
             contract_id=contract.id,
-            ending_before=contract.ending_before or OPEN,
+            ending_before="open" if contract.ending_before is None else contract.ending_before,
             allow_ending_before_finalized_invoice=change.allow_ending_before_finalized_invoice,
         ),
         warnings=_truncated(change, review),

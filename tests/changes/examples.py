@@ -34,7 +34,8 @@ class Example:
 def _balance(account: ma.Account, kind: str) -> dict[str, Any]:
     """A running balance with one segment, made for the purpose: those that are there were invoiced, or recur."""
     make = ma.changes.CreateCredit if kind == "CREDIT" else ma.changes.CreateCommit
-    plan = account.plan(make(**{**_grant(account), "name": "For the purpose"}))
+    name = f"For the purpose {account.balances().height}"
+    plan = account.plan(make(**{**_grant(account), "name": name}))
     account.apply(plan, plan.confirmation)
     frame = account.balances().filter(pl.col("uniqueness_key") == plan.uniqueness_key(0))
     return ma.segments(frame).row(0, named=True)
@@ -164,7 +165,7 @@ EXAMPLES: dict[str, Example] = {
         ),
     ),
     "customers.set_name": Example(
-        lambda account: ma.changes.SetCustomerName(customer_id=account.customers()["id"][0], name="Renamed Ltd"),
+        lambda account: ma.changes.SetCustomerName(customer_id=account.customers()["id"][-1], name="Renamed Ltd"),
         lambda sdk, plan: sdk.v1.customers.set_name(**_fields(plan, "customer_id", "name")),
     ),
     "alerts.reset": Example(
