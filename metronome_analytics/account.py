@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from html import escape
-from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack, overload
 
 from metronome_analytics import arguments as args
+from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS
 from metronome_analytics.catalogue import catalogue
 from metronome_analytics.changes.machine import ChangeMachine
 from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL, Leeway
 from metronome_analytics.changes.operations import operations_allowed
+from metronome_analytics.errors import ConfigurationError
 from metronome_analytics.loaders import AllLoaders
 from metronome_analytics.session import Session, open_session
 
@@ -47,6 +49,8 @@ def connect(
     timeout: float = 60.0,
     progress: ProgressMode = "auto",
     transport: httpx.AsyncBaseTransport | None = None,
+    max_seconds_per_request: float = MAX_SECONDS,
+    max_bytes_per_answer: int = MAX_BYTES,
 ) -> Account:
     """An account to load from. Nothing is sent until something is loaded.
 
@@ -55,6 +59,10 @@ def connect(
     shown in reprs, plans and receipts. `max_requests_per_second=None` means unpaced. `transport` replaces the network.
     `allow_writes` names the operations of `changes.catalogue()` that `apply` may send, and no others: True is manual
     balance entries, {"credits.create", "commits.end"} those, "all" every one.
+    One try of a request ends after `max_seconds_per_request` (`timeout` is how long nothing may arrive), and an answer
+    may have `max_bytes_per_answer`, uncompressed; both are errors that say so.
+
+    A proxy is taken from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; this machine is never reached through one.
 
     Raises ConfigurationError without a usable token or base URL, ArgumentError for any other argument.
     """
@@ -69,6 +77,8 @@ def connect(
             timeout=timeout,
             progress=progress,
             transport=transport,
+            max_seconds_per_request=max_seconds_per_request,
+            max_bytes_per_answer=max_bytes_per_answer,
         )
     )
 
@@ -290,6 +300,13 @@ class Account(AllLoaders):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse: it holds a token, connections and a thread."""
+        raise ConfigurationError(
+            "An account cannot be pickled or copied: it holds a token, connections and a thread.",
+            advice="Open one where it is needed, with connect().",
+        )
 
     def __repr__(self) -> str:
         return f"Account({', '.join(self._facts())})"

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import polars as pl
 
+from metronome_analytics import periods
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.wording import nearest
 
 Instant = datetime | date | str
 OnError = Literal["raise", "collect"]
 
 
 class Picker(Protocol):
-    """Anything with the chosen customer ids in `value`, such as `widgets.CustomerPicker`."""
+    """Anything with what was chosen in `value`: the ids of a `CustomerPicker`, the ends of a `PeriodPicker`."""
 
     @property
     def value(self) -> Any:
-        """The chosen ids."""
+        """What was chosen."""
 
 
-Customers = str | Iterable[str] | pl.Series | pl.DataFrame | pl.LazyFrame | Picker
+class ArrowFrame(Protocol):
+    """A frame of another library that can be read as Arrow: of pandas, pyarrow, DuckDB and others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Its columns, by the Arrow PyCapsule interface."""
+
+
+Customers = str | Iterable[str] | pl.Series | pl.DataFrame | pl.LazyFrame | ArrowFrame | Picker
+Period = tuple[Instant, Instant] | Picker
 
 _CUSTOMERS_HINT = (
     "Pass None for every customer, an id, several ids, a Series of ids, "
@@ -44,7 +57,8 @@ def customer_ids(customers: Customers | None, *, argument: str = "customers") ->
     return list(ids)
 
 
-def _ids(customers: object, argument: str) -> Iterable[Any]:
+def _ids(given: object, argument: str) -> Iterable[Any]:
+    customers: object = _polars_frame(given)
     match customers:
         case str():
             return [customers]
@@ -65,6 +79,20 @@ def _ids(customers: object, argument: str) -> Iterable[Any]:
         case Iterable():
             return customers
     raise ArgumentError(f"{argument} cannot be {type(customers).__name__}.", advice=_CUSTOMERS_HINT)
+
+
+def _polars_frame(given: Any) -> object:
+    """A frame of another library as ours: iterating over it would give the names of its columns. Else `given`."""
+    if isinstance(given, pl.DataFrame | pl.LazyFrame | pl.Series | str | Mapping):
+        return given
+    if hasattr(given, "__arrow_c_stream__"):
+        arrived = pl.DataFrame(given)
+        # A column alone arrives as a frame without a name.
+        return arrived.to_series() if arrived.columns == [""] else arrived
+    names = getattr(given, "columns", None)
+    if isinstance(given, Iterable) and isinstance(names, Iterable):
+        return pl.DataFrame({name: list(given[name]) for name in names if name in {"customer_id", "id"}})  # type: ignore[index]  # as a frame is
+    return given
 
 
 def instant(argument: str, value: Instant | None) -> datetime | None:
@@ -103,11 +131,33 @@ def window(
     return start, end
 
 
-def required_window(starting_on: Instant, ending_before: Instant) -> tuple[datetime, datetime]:
-    """`window` with both ends needed."""
-    start, end = window(("starting_on", starting_on), ("ending_before", ending_before))
+def asked_window(
+    starting_on: Instant | None, ending_before: Instant | None, month: str | None, period: Period | None
+) -> tuple[datetime | None, datetime | None]:
+    """Both ends of a half-open window in UTC, whichever way it was asked for; a period has a name or two ends."""
+    ways = [month, period, starting_on if starting_on is not None else ending_before]
+    if sum(way is not None for way in ways) > 1:
+        raise ArgumentError("month, period, and starting_on with ending_before exclude each other.")
+    if month is not None:
+        return periods.named("month", month)
+    if period is not None:
+        starting_on, ending_before = periods.ends(period)
+    return window(("starting_on", starting_on), ("ending_before", ending_before))
+
+
+def required_window(
+    starting_on: Instant | None,
+    ending_before: Instant | None,
+    month: str | None = None,
+    period: Period | None = None,
+) -> tuple[datetime, datetime]:
+    """`asked_window` with both ends needed."""
+    start, end = asked_window(starting_on, ending_before, month, period)
     if start is None or end is None:
-        raise ArgumentError(f"{'starting_on' if start is None else 'ending_before'} is needed here.")
+        raise ArgumentError(
+            f"{'starting_on' if start is None else 'ending_before'} is needed here.",
+            advice='Give both ends, or month="2026-10", or period= (a PeriodPicker or both ends).',
+        )
     return start, end
 
 
@@ -174,7 +224,29 @@ def choice(argument: str, value: str | None, *choices: str) -> str | None:
     for allowed in words:
         if isinstance(value, str) and value.lower() == allowed.lower():
             return allowed
-    raise ArgumentError(f"{argument} must be one of {', '.join(map(repr, words))}, not {value!r}.")
+    raise ArgumentError(
+        f"{argument} must be one of {', '.join(map(repr, words))}, not {value!r}.", advice=nearest(value, words)
+    )
+
+
+def growing(argument: str, value: str | None, *known: str) -> str | None:
+    """`value` as it stands in `known`; any other text, which the API may know by now, is sent with a warning."""
+    given = text(argument, value)
+    try:
+        return choice(argument, given, *known)
+    except ArgumentError as unknown:
+        if nearest(given, known):
+            raise
+        warnings.warn(f"{unknown.message} It is sent as it is.", stacklevel=caller_depth())
+        return given
+
+
+def caller_depth() -> int:
+    """The stack level of the first frame outside this package, where a warning belongs."""
+    depth, frame = 1, sys._getframe(1)  # noqa: SLF001  # the documented way to look at the stack
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("metronome_analytics"):
+        depth, frame = depth + 1, frame.f_back
+    return depth
 
 
 def identifier(argument: str, value: object) -> str:
@@ -205,6 +277,18 @@ def whole_number(argument: str, value: object, *, least: int = 0) -> int:
         bound = {0: " that is not negative", 1: " above zero"}.get(least, f" of at least {least}")
         raise ArgumentError(f"{argument} must be a whole number{bound}, not {value!r}.")
     return value
+
+
+def file_to_write(argument: str, path: str | Path, *suffixes: str) -> Path:
+    """`path`, which must end in one of `suffixes` and lie in a folder that is there."""
+    file = Path(path)
+    if file.suffix.lower() not in suffixes:
+        raise ArgumentError(f"{argument}={str(path)!r} must end in {' or '.join(suffixes)}.")
+    if not file.parent.is_dir():
+        raise ArgumentError(
+            f"{argument}={str(path)!r} is in a folder that does not exist.", advice="Make the folder first."
+        )
+    return file
 
 
 def frame_with(frame: object, argument: str, *needed: str, source: str | None = None) -> pl.Schema:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from metronome_analytics import arguments as args
-from metronome_analytics.api.client import Client
+from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS, Client
 from metronome_analytics.background import Background
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.known import KnownCustomers
 from metronome_analytics.receipts import DriftLog, ReceiptLog
 from metronome_analytics.settings import journal_path, proxy_of, read_settings
 
@@ -55,6 +56,8 @@ class Connection:
     max_concurrency: int
     timeout: float
     transport: httpx.AsyncBaseTransport | None = None
+    max_seconds_per_request: float = MAX_SECONDS
+    max_bytes_per_answer: int = MAX_BYTES
 
     def client(self, *, writes: bool = False) -> Client:
         """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint."""
@@ -66,6 +69,8 @@ class Connection:
             timeout=self.timeout,
             transport=self.transport,
             proxy=proxy_of(self.base_url) if self.transport is None else None,
+            max_seconds_per_request=self.max_seconds_per_request,
+            max_bytes_per_answer=self.max_bytes_per_answer,
             writes=writes,
         )
 
@@ -96,6 +101,7 @@ class Session:
         self.client = connection.client()
         self.receipts = ReceiptLog()
         self.drift = DriftLog()
+        self.names = KnownCustomers()
         self._background = Background()
         # Closes at interpreter exit too; holds no reference to the session itself.
         self._closer = weakref.finalize(self, self._background.close, self.client.aclose)
@@ -130,6 +136,8 @@ def open_session(
     timeout: float = 60.0,
     progress: ProgressMode = "auto",
     transport: httpx.AsyncBaseTransport | None = None,
+    max_seconds_per_request: float = MAX_SECONDS,
+    max_bytes_per_answer: int = MAX_BYTES,
     clock: Clock | None = None,
     journal_path: Callable[[], Path] = journal_path,
 ) -> Session:
@@ -144,9 +152,11 @@ def open_session(
             secret,
             url,
             max_requests_per_second=None if pace is None else _positive("max_requests_per_second", pace),
-            max_concurrency=int(_positive("max_concurrency", max_concurrency)),
+            max_concurrency=args.whole_number("max_concurrency", max_concurrency, least=1),
             timeout=_positive("timeout", timeout),
             transport=transport,
+            max_seconds_per_request=_positive("max_seconds_per_request", max_seconds_per_request),
+            max_bytes_per_answer=args.whole_number("max_bytes_per_answer", max_bytes_per_answer, least=1),
         ),
         environment=args.text("environment", environment),
         allow_writes=allow_writes,
@@ -159,6 +169,4 @@ def open_session(
 def _positive(argument: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ArgumentError(f"{argument} must be a positive number, not {value!r}.")
-    if argument == "max_concurrency" and value != int(value):
-        raise ArgumentError(f"{argument} must be a whole number, not {value!r}.")
     return value

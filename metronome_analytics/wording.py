@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
 import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def count(number: int, noun: str) -> str:
@@ -25,3 +31,10 @@ def time_text(at: pl.Expr) -> pl.Expr:
     """A moment in UTC as text, without the time of day at midnight."""
     midnight = at.dt.truncate("1d") == at
     return pl.when(midnight).then(at.dt.strftime("%Y-%m-%d UTC")).otherwise(at.dt.strftime("%Y-%m-%d %H:%M UTC"))
+
+
+def nearest(value: object, known: Iterable[str]) -> str:
+    """Which of `known` was meant, as a piece of advice; empty where nothing is near."""
+    spelt = {name.casefold(): name for name in known}
+    meant = get_close_matches(str(value).casefold(), spelt, n=1)
+    return f"Did you mean {spelt[meant[0]]!r}?" if meant else ""

@@ -92,6 +92,7 @@ class Endpoint:
     unnest: tuple[str, ...] = ()  # the nested lists of a wire row that become rows of the table, outermost first
     loader: str | None = None  # None for a write
     status: Status = Status.CURRENT
+    bare: bool = False  # whether the answer is the rows (or the object) themselves, without `data` around them
     endless: bool = False  # its cursor never ends: an empty page is the end
     first_page_only: tuple[str, ...] = ()  # parameters that may not come together with a cursor
 
@@ -102,6 +103,7 @@ class Endpoint:
 class _Extras(TypedDict, total=False):
     unnest: tuple[str, ...]
     status: Status
+    bare: bool
     endless: bool
     first_page_only: tuple[str, ...]
 
@@ -162,6 +164,8 @@ _ROWS = (
     _list("customers", "GET", "/v1/customers", _QUERY, 100, customers.CUSTOMER, "Customers"),
     _one("customer", "GET", _CUSTOMER, customers.CUSTOMER, "Customers"),
     _list("billing_configurations", "POST", "/v1/getCustomerBillingProviderConfigurations", _NONE, None, customers.BILLING_CONFIGURATION, "BillingConfigurations"),
+    _list("revenue_system_configurations", "POST", "/v1/getCustomerRevenueSystemConfigurations", _NONE, None, customers.REVENUE_SYSTEM_CONFIGURATION, "RevenueSystemConfigurations"),
+    _one("dashboard_url", "POST", "/v1/dashboards/getEmbeddableUrl", None, None),
     # invoices
     _list("invoices", "GET", f"{_CUSTOMER}/invoices", _QUERY, 100, invoices.INVOICE, "Invoices"),
     _one("invoice", "GET", f"{_CUSTOMER}/invoices/{{invoice_id}}", invoices.INVOICE, "Invoices"),
@@ -186,28 +190,43 @@ _ROWS = (
     _list("contract_named_schedule", "POST", "/v1/contracts/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, "NamedSchedule", "named_schedule", status=_GATED),
     _list("customer_named_schedule", "POST", "/v1/customers/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, "NamedSchedule", "named_schedule", status=_GATED),
     _list("rate_card_named_schedule", "POST", f"{_PRICING}/rate-cards/getNamedSchedule", _NONE, None, contracts.NAMED_SCHEDULE_SEGMENT, "NamedSchedule", "named_schedule", status=_GATED),
+    _list("named_schedules", "POST", "/v1/contracts/listNamedSchedules", _BODY, None, contracts.NAMED_SCHEDULE, "NamedSchedules", unnest=("segments",), status=_GATED),
     # subscriptions
     _one("subscription_quantities", "POST", "/v1/contracts/getSubscriptionQuantityHistory", subscriptions.SUBSCRIPTION_QUANTITIES, "SubscriptionQuantities", unnest=("history", "history.data")),
     _list("subscription_seats", "POST", "/v1/contracts/getSubscriptionSeatsHistory", Cursor.BODY_CURSOR_NEXT, 10, subscriptions.SUBSCRIPTION_SEATS, "SubscriptionSeats"),
     _list("seat_balances", "POST", "/v1/contracts/seatBalances/list", Cursor.BODY_CURSOR_PAGINATION, 100, subscriptions.SEAT_BALANCE, "SeatBalances"),
     # rates
     _list("rate_cards", "POST", f"{_PRICING}/rate-cards/list", _QUERY, 100, rates.RATE_CARD, "RateCards"),
+    _one("rate_card", "POST", f"{_PRICING}/rate-cards/get", rates.RATE_CARD, "RateCards"),
     _list("rates", "POST", f"{_PRICING}/rate-cards/getRates", _QUERY, 100, rates.CARD_RATE, "Rates"),
+    _list("rate_card_schedule", "POST", f"{_PRICING}/rate-cards/getRateSchedule", _QUERY, 100, rates.CARD_RATE, "Rates"),
     _list("rate_schedule", "POST", "/v1/contracts/getContractRateSchedule", _QUERY, 100, rates.CONTRACT_RATE, "RateSchedule"),
     # products
     _list("products", "POST", f"{_PRICING}/products/list", _QUERY, 100, products.PRODUCT, "Products"),
+    _one("product", "POST", f"{_PRICING}/products/get", products.PRODUCT, "Products"),
     _list("packages", "POST", "/v1/packages/list", _QUERY, 100, products.PACKAGE, "Packages"),
+    _one("package", "POST", "/v1/packages/get", products.PACKAGE, "Packages"),
+    _list("package_contracts", "POST", "/v1/packages/listContractsOnPackage", _QUERY, 100, products.PACKAGE_CONTRACT, "PackageContracts"),
     # usage
     _list("billable_metrics", "GET", "/v1/billable-metrics", _QUERY, 100, usage.BILLABLE_METRIC, "BillableMetrics"),
+    _one("billable_metric", "GET", "/v1/billable-metrics/{billable_metric_id}", usage.BILLABLE_METRIC, "BillableMetrics"),
     _list("customer_billable_metrics", "GET", f"{_CUSTOMER}/billable-metrics", _QUERY, 100, usage.BILLABLE_METRIC, "BillableMetrics", "billable_metrics"),
     _list("usage", "POST", "/v1/usage", _QUERY, None, usage.USAGE, "Usage"),
     _list("usage_groups", "POST", "/v1/usage/groups", _QUERY, 100, usage.USAGE_GROUP, "UsageGroups"),
+    _list("seat_usage", "POST", "/v1/usage/seats", _QUERY, 100, usage.SEAT_USAGE, "SeatUsage"),
+    _list("purchased_seats", "GET", f"{_CUSTOMER}/purchasedSeats", _NONE, None, usage.PURCHASED_SEATS, "PurchasedSeats"),
+    _list("events", "POST", "/v1/events/search", _NONE, None, usage.EVENT, "Events", bare=True),
     # alerts
     _list("alerts", "POST", "/v1/customer-alerts/list", _QUERY, None, alerts.CUSTOMER_ALERT, "Alerts"),
     _one("alert", "POST", "/v1/customer-alerts/get", alerts.CUSTOMER_ALERT, "Alerts"),
+    _list("notifications", "POST", "/v2/notifications/offset/list", Cursor.BODY_CURSOR, None, alerts.NOTIFICATION, "Notifications"),
+    _one("notification", "POST", "/v2/notifications/get", alerts.NOTIFICATION, "Notifications"),
+    _list("system_notifications", "POST", "/v2/notifications/system/list", Cursor.BODY_CURSOR, None, alerts.NOTIFICATION, "Notifications"),
     # account; a date filter of the audit log may not come with a cursor, and its cursor has no end
     _list("credit_types", "GET", "/v1/credit-types/list", _QUERY, 100, account.CREDIT_TYPE_ROW, "CreditTypes"),
     _list("custom_field_keys", "POST", "/v1/customFields/listKeys", _QUERY, None, account.CUSTOM_FIELD_KEY, "CustomFieldKeys"),
+    _list("configured_billing_providers", "POST", "/v1/listConfiguredBillingProviders", _BODY, None, account.CONFIGURED_BILLING_PROVIDER, "BillingProviders"),
+    _one("services", "GET", "/v1/services", account.SERVICES, "Services", unnest=("services",), bare=True),
     _list("audit_logs", "GET", "/v1/auditLogs", _QUERY, 100, account.AUDIT_LOG, "AuditLogs", endless=True, first_page_only=("starting_on", "ending_before")),
     # plans
     _list("plans", "GET", f"{_CUSTOMER}/plans", _QUERY, 100, plans.PLAN, "Plans", status=_PLANS),

@@ -26,6 +26,8 @@ async def pages(client: Client, request: Request, *, tally: Tally) -> AsyncItera
     endpoint = request.endpoint
 
     async def read(body: bytes) -> Page:
+        if endpoint.bare:
+            body = b'{"data": %b}' % body
         return await anyio.to_thread.run_sync(decode, body, endpoint, limiter=client.decoding)
 
     seen: set[str] = set()

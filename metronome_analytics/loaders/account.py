@@ -1,4 +1,4 @@
-"""What belongs to the account as a whole: credit types, custom field keys, the audit log."""
+"""What belongs to the account as a whole: units, custom field keys, billing providers, services, the audit log."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import polars as pl
 
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.loaders.base import Loaders, request_for, within_window
+from metronome_analytics.loaders.base import Loaders, within_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from metronome_analytics.arguments import Instant, OnError
+    from metronome_analytics.arguments import Instant, OnError, Period
 
 
 class AccountLoaders(Loaders):
@@ -21,30 +21,44 @@ class AccountLoaders(Loaders):
 
     def credit_types(self, *, on_error: OnError = "raise") -> pl.DataFrame:
         """One row per currency or custom pricing unit: the columns of `tables.CreditTypes`, key `id`."""
-        return self._just("credit_types", [request_for("credit_types")], on_error=on_error, filters={})
+        return self._one("credit_types", on_error=on_error)
 
     def custom_field_keys(
         self, *, entities: str | Iterable[str] | None = None, on_error: OnError = "raise"
     ) -> pl.DataFrame:
         """One row per custom field key: the columns of `tables.CustomFieldKeys`, key `entity`, `key`."""
         body = {"entities": args.texts("entities", entities)}
-        requests = [request_for("custom_field_keys", body=body)]
-        return self._just("custom_field_keys", requests, on_error=on_error, filters=body)
+        return self._one("custom_field_keys", body=body, on_error=on_error)
+
+    def configured_billing_providers(self, *, on_error: OnError = "raise") -> pl.DataFrame:
+        """One row per way to deliver invoices: the columns of `tables.BillingProviders`, key `delivery_method_id`."""
+        return self._one("configured_billing_providers", on_error=on_error)
+
+    def services(self, *, on_error: OnError = "raise") -> pl.DataFrame:
+        """One row per service of Metronome's and the addresses it uses: the columns of `tables.Services`.
+
+        Key `name`, `usage`: for a firewall's list.
+        """
+        return self._one("services", on_error=on_error)
 
     def audit_logs(
         self,
         *,
         starting_on: Instant | None = None,
         ending_before: Instant | None = None,
+        month: str | None = None,
+        period: Period | None = None,
         resource_type: str | None = None,
         resource_id: str | None = None,
+        sort: str | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
         """One row per audit log entry, oldest first: the columns of `tables.AuditLogs`, key `id`.
 
-        Ends although the API's cursor never does. `resource_type` and `resource_id` go together.
+        Ends although the API's cursor never does. `resource_type` and `resource_id` go together; `sort` is date_asc
+        or date_desc.
         """
-        start, end = args.window(("starting_on", starting_on), ("ending_before", ending_before))
+        start, end = args.asked_window(starting_on, ending_before, month, period)
         if (resource_type is None) != (resource_id is None):
             raise ArgumentError("resource_type and resource_id go together.")
         query = {
@@ -52,12 +66,7 @@ class AccountLoaders(Loaders):
             "ending_before": None if end is None else args.rfc3339(end),
             "resource_type": args.text("resource_type", resource_type),
             "resource_id": args.text("resource_id", resource_id),
+            "sort": args.choice("sort", sort, "date_asc", "date_desc") or "date_asc",
         }
-        requests = [request_for("audit_logs", query={**query, "sort": "date_asc"})]
-        return self._just(
-            "audit_logs",
-            requests,
-            on_error=on_error,
-            filters=query,
-            within=within_window(pl.col("timestamp"), start, end),
-        )
+        within = within_window(pl.col("timestamp"), start, end)
+        return self._one("audit_logs", query=query, on_error=on_error, filters={**query, "sort": sort}, within=within)

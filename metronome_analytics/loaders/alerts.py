@@ -1,11 +1,11 @@
-"""Alerts, as they stand for each customer."""
+"""Alerts, as they stand for each customer, and notifications of what happens in an account."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from metronome_analytics import arguments as args
-from metronome_analytics.loaders.base import Loaders, request_for
+from metronome_analytics.loaders.base import ARCHIVE_FILTERS, Loaders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class AlertLoaders(Loaders):
-    """The loaders of alerts."""
+    """The loaders of alerts and notifications."""
 
     def alerts(
         self,
-        customers: Customers | None,
+        customers: Customers | None = None,
         *,
         alert_statuses: str | Iterable[str] | None = None,
         on_error: OnError = "raise",
@@ -29,15 +29,8 @@ class AlertLoaders(Loaders):
 
         The API lists ENABLED alerts unless `alert_statuses` (ENABLED, DISABLED, ARCHIVED) says otherwise.
         """
-        statuses = args.choices("alert_statuses", alert_statuses, "ENABLED", "DISABLED", "ARCHIVED")
-        body = {"alert_statuses": statuses}
-        return self._fan_out(
-            "alerts",
-            customers,
-            lambda id_: [request_for("alerts", {"customer_id": id_}, body=body)],
-            on_error=on_error,
-            filters=body,
-        )
+        body = {"alert_statuses": args.choices("alert_statuses", alert_statuses, "ENABLED", "DISABLED", "ARCHIVED")}
+        return self._each("alerts", customers, body=body, on_error=on_error)
 
     def alert(
         self,
@@ -50,11 +43,30 @@ class AlertLoaders(Loaders):
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
         """One row: how one alert stands for one customer, in the columns of `tables.Alerts`."""
-        labels = {"customer_id": args.one_customer(customer)}
         body = {
             "alert_id": args.identifier("alert_id", alert_id),
             "plans_or_contracts": args.choice("plans_or_contracts", plans_or_contracts, "PLANS", "CONTRACTS"),
             "group_values": args.objects("group_values", group_values, "key", "value"),
             "seat_filter": args.an_object("seat_filter", seat_filter, "seat_group_key", "seat_group_value"),
         }
-        return self._just("alert", [request_for("alert", labels, body=body)], on_error=on_error, filters=body)
+        labels = {"customer_id": self._customer(customer)}
+        return self._one("alert", labels, body=body, on_error=on_error, filters=body)
+
+    def notifications(self, *, archive_filter: str | None = None, on_error: OnError = "raise") -> pl.DataFrame:
+        """One row per notification at an offset from a lifecycle event: the columns of `tables.Notifications`.
+
+        Key `id`. `archive_filter` is NOT_ARCHIVED, ARCHIVED or ALL.
+        """
+        body = {"archive_filter": args.choice("archive_filter", archive_filter, *ARCHIVE_FILTERS)}
+        return self._one("notifications", body=body, on_error=on_error)
+
+    def notification(self, id: str, *, on_error: OnError = "raise") -> pl.DataFrame:  # noqa: A002  # the API's name
+        """One row: one notification, in the columns of `tables.Notifications`."""
+        return self._one("notification", body={"id": args.identifier("id", id)}, on_error=on_error)
+
+    def system_notifications(self, *, on_error: OnError = "raise") -> pl.DataFrame:
+        """One row per lifecycle event that Metronome tells of by itself: the columns of `tables.Notifications`.
+
+        They have no id; `policy_type` is the event.
+        """
+        return self._one("system_notifications", on_error=on_error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from typing import TYPE_CHECKING
 
@@ -29,15 +28,8 @@ if TYPE_CHECKING:
 
 # Lists of ids in a request are documented to take at most this many, or not documented at all.
 IDS_PER_REQUEST = 100
-
-# What a selector of rates may name; several selectors mean any of them.
-SELECTORS = (
-    "product_id",
-    "product_tags",
-    "pricing_group_values",
-    "partial_pricing_group_values",
-    "billing_frequency",
-)
+# What lists with an `archive_filter` may show.
+ARCHIVE_FILTERS = ("NOT_ARCHIVED", "ARCHIVED", "ALL")
 
 
 class Loaders:
@@ -57,7 +49,7 @@ class Loaders:
         within: pl.Expr | None = None,
     ) -> pl.DataFrame:
         """A load of the requests that `requests_of` makes for each customer."""
-        ids = args.customer_ids(customers)
+        ids = self._meant(customers)
 
         async def plan(load: Load) -> Sequence[Request]:
             return [request for id_ in await self._ids(load, ids) for request in requests_of(id_)]
@@ -68,6 +60,88 @@ class Loaders:
     async def _ids(load: Load, ids: list[str] | None) -> list[str]:
         """`ids`, or those of every customer that the API lists."""
         return ids if ids is not None else [id_ for (id_,) in await load.look_up([request_for("customers")], "id")]
+
+    def _each(
+        self,
+        name: str,
+        customers: Customers | None,
+        *,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | None = None,
+        on_error: OnError,
+        filters: Mapping[str, object] | None = None,
+        within: pl.Expr | None = None,
+    ) -> pl.DataFrame:
+        """A load of one request a customer; `filters` are its parameters, unless told otherwise."""
+        return self._fan_out(
+            name,
+            customers,
+            lambda id_: [request_for(name, {"customer_id": id_}, query=query, body=body)],
+            on_error=on_error,
+            filters={**(query or {}), **(body or {})} if filters is None else filters,
+            within=within,
+        )
+
+    def _one(
+        self,
+        name: str,
+        labels: Mapping[str, str] | None = None,
+        *,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | None = None,
+        on_error: OnError,
+        filters: Mapping[str, object] | None = None,
+        within: pl.Expr | None = None,
+    ) -> pl.DataFrame:
+        """A load of one request about `labels`; `filters` are they and its parameters, unless told otherwise."""
+        return self._just(
+            name,
+            [request_for(name, labels, query=query, body=body)],
+            on_error=on_error,
+            filters={**(labels or {}), **(query or {}), **(body or {})} if filters is None else filters,
+            within=within,
+        )
+
+    def _of_contracts(
+        self,
+        name: str,
+        customers: Customers | None,
+        *,
+        body: Mapping[str, object] | None = None,
+        on_error: OnError,
+    ) -> pl.DataFrame:
+        """A load of one request for each contract of each customer, archived ones too; lists them first."""
+        ids = self._meant(customers)
+
+        async def plan(load: Load) -> Sequence[Request]:
+            found = await self._ids(load, ids)
+            lists = [request_for("contracts", {"customer_id": id_}, body={"include_archived": True}) for id_ in found]
+            contracts = await load.look_up(lists, "customer_id", "id")
+            return [
+                request_for(name, {"customer_id": owner, "contract_id": id_}, body=body) for owner, id_ in contracts
+            ]
+
+        return self._load(name, plan, on_error=on_error, filters=body or {})
+
+    def _meant(self, customers: Customers | None) -> list[str] | None:
+        """The ids of the customers meant; a customer's name is refused with the id it may stand for."""
+        ids = args.customer_ids(customers)
+        for id_ in ids or ():
+            self.session.names.refuse(id_)
+        return ids
+
+    def _customer(self, customer: Customers | None) -> str:
+        """The id of the one customer meant."""
+        id_ = args.one_customer(customer)
+        self.session.names.refuse(id_)
+        return id_
+
+    def _contract(self, customer: Customers | None, contract_id: str | None) -> dict[str, str]:
+        """The labels of a request about one contract of one customer."""
+        return {
+            "customer_id": self._customer(customer),
+            "contract_id": args.identifier("contract_id", contract_id),
+        }
 
     def _just(
         self,
@@ -124,7 +198,7 @@ class Loaders:
                 f"{name}: {len(load.failures)} of {load.planned} requests failed, the frame is incomplete. "
                 f"The first: {load.failures[0]}",
                 IncompleteLoadWarning,
-                stacklevel=_caller_depth(),
+                stacklevel=args.caller_depth(),
             )
         elif not complete:
             raise load_error(load.failures[0], partial=frame, failures=load.failure_frame())
@@ -195,19 +269,6 @@ def batches(ids: list[str] | None) -> list[list[str] | None]:
     return [ids[first : first + IDS_PER_REQUEST] for first in range(0, len(ids), IDS_PER_REQUEST)]
 
 
-def of_contract(customer: Customers | None, contract_id: str) -> dict[str, str]:
-    """The labels of a request about one contract of one customer."""
-    return {"customer_id": args.one_customer(customer), "contract_id": args.identifier("contract_id", contract_id)}
-
-
 def how_many(ids: list[str] | None) -> str | None:
     """How a receipt tells of ids: 50,000 of them do not belong into it."""
     return None if ids is None else f"{len(ids)} ids"
-
-
-def _caller_depth() -> int:
-    """The stack level of the first frame outside this package, where a warning belongs."""
-    depth, frame = 1, sys._getframe(1)  # noqa: SLF001  # the documented way to look at the stack
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("metronome_analytics"):
-        depth, frame = depth + 1, frame.f_back
-    return depth

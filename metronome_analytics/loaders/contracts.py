@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.loaders.base import Loaders, of_contract, request_for
+from metronome_analytics.loaders.base import Loaders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import polars as pl
 
-    from metronome_analytics.api.client import Request
     from metronome_analytics.arguments import Customers, Instant, OnError
-    from metronome_analytics.loaders.load import Load
 
 
 class ContractLoaders(Loaders):
@@ -48,13 +46,7 @@ class ContractLoaders(Loaders):
             "include_balance": args.flag("include_balance", include_balance),
             "include_ledgers": args.flag("include_ledgers", include_ledgers),
         }
-        return self._fan_out(
-            name,
-            customers,
-            lambda id_: [request_for(name, {"customer_id": id_}, body=body)],
-            on_error=on_error,
-            filters=body,
-        )
+        return self._each(name, customers, body=body, on_error=on_error)
 
     def contract(
         self,
@@ -74,18 +66,16 @@ class ContractLoaders(Loaders):
         name = _versioned("contract", version)
         if as_of_date is not None and (include_ledgers or name == "contract_v1"):
             raise ArgumentError("as_of_date goes neither with include_ledgers nor with version=1.")
-        labels = of_contract(customer, contract_id)
         body = {
             "include_balance": args.flag("include_balance", include_balance),
             "include_ledgers": args.flag("include_ledgers", include_ledgers),
             "as_of_date": args.optional_rfc3339("as_of_date", as_of_date),
         }
-        requests = [request_for(name, labels, body=body)]
-        return self._just(name, requests, on_error=on_error, filters={"contract_id": contract_id, **body})
+        return self._one(name, self._contract(customer, contract_id), body=body, on_error=on_error)
 
     def contract_edits(
         self,
-        customers: Customers | None,
+        customers: Customers | None = None,
         *,
         contract_id: str | None = None,
         on_error: OnError = "raise",
@@ -95,19 +85,32 @@ class ContractLoaders(Loaders):
         Of every contract of the customers, archived ones too (one more request a customer to list them), or of
         `contract_id` of one customer.
         """
-        name = "contract_edits"
-        if contract_id is not None:
-            requests = [request_for(name, of_contract(customers, contract_id))]
-            return self._just(name, requests, on_error=on_error, filters={"contract_id": contract_id})
-        ids = args.customer_ids(customers)
+        if contract_id is None:
+            return self._of_contracts("contract_edits", customers, on_error=on_error)
+        return self._one("contract_edits", self._contract(customers, contract_id), on_error=on_error)
 
-        async def plan(load: Load) -> Sequence[Request]:
-            found = await self._ids(load, ids)
-            lists = [request_for("contracts", {"customer_id": id_}, body={"include_archived": True}) for id_ in found]
-            contracts = await load.look_up(lists, "customer_id", "id")
-            return [request_for(name, {"customer_id": owner, "contract_id": id_}) for owner, id_ in contracts]
+    def named_schedules(
+        self,
+        customers: Customers | None = None,
+        *,
+        contract_id: str | None = None,
+        schedule_name: str | None = None,
+        covering_date: Instant | None = None,
+        properties: Mapping[str, object] | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row per segment of every named schedule on the contracts of customers: `tables.NamedSchedules`.
 
-        return self._load(name, plan, on_error=on_error, filters={})
+        Of all their contracts, or of `contract_id`; of all schedules, or of those of one name and with `properties`.
+        Client-gated: an account may not have them. `named_schedule` reads those of customers and rate cards.
+        """
+        body = {
+            "contract_id": None if contract_id is None else args.identifier("contract_id", contract_id),
+            "schedule_name": args.text("schedule_name", schedule_name),
+            "covering_date": args.optional_rfc3339("covering_date", covering_date),
+            "properties": args.an_object("properties", properties),
+        }
+        return self._each("named_schedules", customers, body=body, on_error=on_error)
 
     def named_schedule(
         self,
@@ -136,14 +139,14 @@ class ContractLoaders(Loaders):
         if rate_card is not None:
             name, labels["rate_card_id"] = "rate_card_named_schedule", args.identifier("rate_card", rate_card)
         else:
-            name, labels["customer_id"] = "customer_named_schedule", args.one_customer(customer)
+            name, labels["customer_id"] = "customer_named_schedule", self._customer(customer)
         if contract is not None:
             name, labels["contract_id"] = "contract_named_schedule", args.identifier("contract", contract)
         body = {
             "covering_date": args.optional_rfc3339("covering_date", covering_date),
             "properties": args.an_object("properties", properties),
         }
-        return self._just(name, [request_for(name, labels, body=body)], on_error=on_error, filters={**labels, **body})
+        return self._one(name, labels, body=body, on_error=on_error)
 
 
 def _versioned(name: str, version: int) -> str:

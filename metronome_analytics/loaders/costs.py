@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -12,25 +12,28 @@ from metronome_analytics.loaders.invoices import InvoiceLoaders
 from metronome_analytics.tables.costs import daily_costs
 
 if TYPE_CHECKING:
-    from metronome_analytics.arguments import Customers, Instant, OnError
+    from metronome_analytics.arguments import Customers, Instant, OnError, Period
 
 
 class CostLoaders(InvoiceLoaders):
-    """The loaders of costs."""
+    """The loaders of costs, which for contracts come from the breakdowns of invoices."""
 
     def costs(
         self,
         customers: Customers | None = None,
         *,
-        starting_on: Instant,
-        ending_before: Instant,
+        starting_on: Instant | None = None,
+        ending_before: Instant | None = None,
+        month: str | None = None,
+        period: Period | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
         """Pending cost by customer, UTC day and credit type: the columns of `tables.Costs`; see `cost_lines`.
 
-        Plans-only at the vendor: a customer on contracts has no rows. See `daily_costs` for both.
+        Plans-only at the vendor: a customer on contracts has no rows here, or days that cost 0 (one page of the
+        vendor's reports such). See `daily_costs` for both.
         """
-        start, end = args.required_window(starting_on, ending_before)
+        start, end = args.required_window(starting_on, ending_before, month, period)
         query = bounds(*args.whole_days(start, end))
         return self._fan_out(
             "costs",
@@ -45,8 +48,10 @@ class CostLoaders(InvoiceLoaders):
         self,
         customers: Customers | None = None,
         *,
-        starting_on: Instant,
-        ending_before: Instant,
+        starting_on: Instant | None = None,
+        ending_before: Instant | None = None,
+        month: str | None = None,
+        period: Period | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
         """Cost by customer, day, credit type and product, on contracts and on Plans alike: `tables.DailyCosts`.
@@ -56,6 +61,6 @@ class CostLoaders(InvoiceLoaders):
         both are the pending cost, by line name. `pending` marks drafts. Two passes over the customers: the breakdowns
         and the costs, each with its receipt.
         """
-        window: dict[str, Any] = {"starting_on": starting_on, "ending_before": ending_before, "on_error": on_error}
-        breakdowns = self.invoice_breakdowns(customers, **window)
-        return daily_costs(breakdowns, self.costs(customers, **window))
+        window = args.required_window(starting_on, ending_before, month, period)
+        breakdowns = self.invoice_breakdowns(customers, period=window, on_error=on_error)
+        return daily_costs(breakdowns, self.costs(customers, period=window, on_error=on_error))

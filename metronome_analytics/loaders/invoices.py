@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
-    from metronome_analytics.api.client import Request
-    from metronome_analytics.arguments import Customers, Instant, OnError
+    from metronome_analytics.arguments import Customers, Instant, OnError, Period
 
 # What one response of invoices/breakdowns may cover; the API would answer the rest behind a cursor.
 BREAKDOWN_SPAN = {"DAY": timedelta(days=35), "HOUR": timedelta(hours=24)}
+_STATUSES = ("DRAFT", "FINALIZED", "VOID")
+_SORTS = ("date_asc", "date_desc")
 
 
 class InvoiceLoaders(Loaders):
@@ -34,9 +35,16 @@ class InvoiceLoaders(Loaders):
         *,
         starting_on: Instant | None = None,
         ending_before: Instant | None = None,
+        month: str | None = None,
+        period: Period | None = None,
         status: str | None = None,
+        type: str | None = None,  # noqa: A002  # the API's name
+        contract_id: str | None = None,
         credit_type_id: str | None = None,
         skip_zero_qty_line_items: bool | None = None,
+        include_historical_commit_invoices: bool | None = None,
+        webhook_notification_id: str | None = None,
+        sort: str | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
         """One row per invoice, lines nested: the columns of `tables.Invoices`, key `id`; see `line_items`.
@@ -44,22 +52,31 @@ class InvoiceLoaders(Loaders):
         The window [starting_on, ending_before) holds an invoice whose service period starts in it, or, where it has
         no period (SCHEDULED), that is issued in it: consecutive windows share no invoice and miss none. The API's own
         date filter drops a period that ends exactly at `ending_before` and says nothing of SCHEDULED invoices, so the
-        window is applied here. `status` is DRAFT, FINALIZED or VOID; `credit_type_id` the invoice's own.
+        window is applied here. `status` is DRAFT, FINALIZED or VOID, `type` USAGE, SCHEDULED or USAGE_CONSOLIDATED
+        (a newer one is sent, with a warning), `credit_type_id` the invoice's own. `sort` is date_asc (as without it) or
+        date_desc, by issue date. `include_historical_commit_invoices` and `webhook_notification_id` are known to the
+        official client, not to the OpenAPI file.
         """
-        start, end = args.window(("starting_on", starting_on), ("ending_before", ending_before))
+        start, end = args.asked_window(starting_on, ending_before, month, period)
         query = {
-            "status": None if args.text("status", status) is None else str(status).upper(),
+            "status": args.choice("status", args.text("status", status), *_STATUSES),
+            "type": args.growing("type", type, "USAGE", "SCHEDULED", "USAGE_CONSOLIDATED"),
+            "contract_id": args.text("contract_id", contract_id),
             "credit_type_id": args.text("credit_type_id", credit_type_id),
             "skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items),
+            "include_historical_commit_invoices": args.flag(
+                "include_historical_commit_invoices", include_historical_commit_invoices
+            ),
+            "webhook_notification_id": args.text("webhook_notification_id", webhook_notification_id),
+            # The two descriptions of the default order contradict each other, so it is always asked for.
+            "sort": args.choice("sort", sort, *_SORTS) or "date_asc",
         }
-        # The two descriptions of the default order contradict each other, so it is always asked for.
-        sent = {**query, "sort": "date_asc"}
-        return self._fan_out(
+        return self._each(
             "invoices",
             customers,
-            lambda id_: [request_for("invoices", {"customer_id": id_}, query=sent)],
+            query=query,
             on_error=on_error,
-            filters={**query, "starting_on": start, "ending_before": end},
+            filters={**query, "sort": sort, "starting_on": start, "ending_before": end},
             within=within_window(pl.coalesce("start_timestamp", "issued_at", "created_at"), start, end),
         )
 
@@ -72,10 +89,9 @@ class InvoiceLoaders(Loaders):
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
         """One row: one invoice of one customer, in the columns of `tables.Invoices`."""
-        labels = {"customer_id": args.one_customer(customer), "invoice_id": args.identifier("invoice_id", invoice_id)}
+        labels = self._invoice(customer, invoice_id)
         query = {"skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items)}
-        requests = [request_for("invoice", labels, query=query)]
-        return self._just("invoice", requests, on_error=on_error, filters={"invoice_id": invoice_id, **query})
+        return self._one("invoice", labels, query=query, on_error=on_error)
 
     def invoice_pdf(self, customer: Customers, invoice_id: str, path: str | os.PathLike[str]) -> Path:
         """Write the PDF of one invoice to `path` and return it; a file that is there is replaced whole or not at all.
@@ -83,7 +99,7 @@ class InvoiceLoaders(Loaders):
         Raises NotFoundError for an invoice that has none, MalformedResponse where the answer is no PDF.
         """
         target = Path(path)
-        labels = {"customer_id": args.one_customer(customer), "invoice_id": args.identifier("invoice_id", invoice_id)}
+        labels = self._invoice(customer, invoice_id)
         pdf = self._bytes(request_for("invoice_pdf", labels), filters={"invoice_id": invoice_id})
         if not pdf.startswith(b"%PDF-"):
             raise MalformedResponse(
@@ -99,11 +115,15 @@ class InvoiceLoaders(Loaders):
         self,
         customers: Customers | None = None,
         *,
-        starting_on: Instant,
-        ending_before: Instant,
+        starting_on: Instant | None = None,
+        ending_before: Instant | None = None,
+        month: str | None = None,
+        period: Period | None = None,
         window_size: str = "day",
         status: str | None = None,
         credit_type_id: str | None = None,
+        skip_zero_qty_line_items: bool | None = None,
+        sort: str | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
         """One row per invoice and day or hour: the columns of `tables.InvoiceBreakdowns`.
@@ -112,38 +132,42 @@ class InvoiceLoaders(Loaders):
         days, 24 hours of hours). Holds DRAFT and FINALIZED invoices; usage that came after finalisation is in the
         breakdown and not on the invoice.
         """
-        start, end = args.required_window(starting_on, ending_before)
+        start, end = args.required_window(starting_on, ending_before, month, period)
         size = args.choice("window_size", window_size, "DAY", "HOUR") or "DAY"
         query = {
             "window_size": size,
             "status": args.choice("status", status, InvoiceStatus.DRAFT, InvoiceStatus.FINALIZED),
             "credit_type_id": args.text("credit_type_id", credit_type_id),
+            "skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items),
+            "sort": args.choice("sort", sort, *_SORTS) or "date_asc",
         }
-        spans = [
-            {**query, "sort": "date_asc", **bounds(*span)}
-            for span in args.chunks(*args.whole_days(start, end), BREAKDOWN_SPAN[size])
-        ]
+        spans = [{**query, **bounds(*span)} for span in args.chunks(*args.whole_days(start, end), BREAKDOWN_SPAN[size])]
+        if query["sort"] == "date_desc":
+            spans.reverse()
         return self._fan_out(
             "invoice_breakdowns",
             customers,
             lambda id_: [request_for("invoice_breakdowns", {"customer_id": id_}, query=span) for span in spans],
             on_error=on_error,
-            filters={**query, "starting_on": start, "ending_before": end},
+            filters={**query, "sort": sort, "starting_on": start, "ending_before": end},
             within=within_window(pl.col("breakdown_start_timestamp"), start, end),
         )
 
     def spend_breakdowns(
         self,
-        customers: Customers | None,
+        customers: Customers | None = None,
         *,
-        starting_on: Instant,
-        ending_before: Instant,
+        starting_on: Instant | None = None,
+        ending_before: Instant | None = None,
+        month: str | None = None,
+        period: Period | None = None,
         window_size: str = "day",
         group_keys: str | Iterable[str] | None = None,
         group_filters: Mapping[str, object] | None = None,
         credit_type_id: str | None = None,
         skip_zero_qty_line_items: bool | None = None,
         include_list_prices: bool | None = None,
+        sort: str | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
         """One row per invoice and window of spend, before commits and credits: the columns of `InvoiceBreakdowns`.
@@ -151,7 +175,7 @@ class InvoiceLoaders(Loaders):
         `total` and `subtotal` are always null and there are no applied lines: sum `line_items`. The only endpoint with
         list prices (`include_list_prices`). `window_size` is day, or none for the whole window at once.
         """
-        start, end = args.required_window(starting_on, ending_before)
+        start, end = args.required_window(starting_on, ending_before, month, period)
         first, last = args.whole_days(start, end)
         size = args.choice("window_size", window_size, "day", "none")
         body = {
@@ -160,6 +184,7 @@ class InvoiceLoaders(Loaders):
             "group_filters": args.an_object("group_filters", group_filters),
             "credit_type_id": args.text("credit_type_id", credit_type_id),
             "skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items),
+            "sort": args.choice("sort", sort, *_SORTS),
         }
         query = {"include_list_prices": args.flag("include_list_prices", include_list_prices)}
         sent = {**body, **bounds(first, last)}
@@ -188,7 +213,7 @@ class InvoiceLoaders(Loaders):
         replace (only these events) or merge (with those there are). The API takes 8 such requests a second, and no
         metric defined in SQL.
         """
-        labels = {"customer_id": args.one_customer(customer)}
+        labels = {"customer_id": self._customer(customer)}
         sent = args.objects("events", events, "event_type", "timestamp", "properties", "transaction_id") or []
         for event in sent:
             args.identifier("event_type", event.get("event_type"))
@@ -199,10 +224,8 @@ class InvoiceLoaders(Loaders):
             "mode": args.choice("mode", mode, "replace", "merge"),
             "skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items),
         }
-        requests: list[Request] = [request_for("preview_events", labels, body=body)]
-        return self._just(
-            "preview_events", requests, on_error=on_error, filters={**body, "events": f"{len(sent)} events"}
-        )
+        filters = {**body, "events": f"{len(sent)} events"}
+        return self._one("preview_events", labels, body=body, on_error=on_error, filters=filters)
 
     def payments(
         self,
@@ -216,8 +239,10 @@ class InvoiceLoaders(Loaders):
 
         `statuses` are pending, requires_intervention, paid, canceled.
         """
-        labels = {"customer_id": args.one_customer(customer), "invoice_id": args.identifier("invoice_id", invoice_id)}
+        labels = self._invoice(customer, invoice_id)
         known = ("pending", "requires_intervention", "paid", "canceled")
         body = {"statuses": args.choices("statuses", statuses, *known)}
-        requests = [request_for("payments", labels, body=body)]
-        return self._just("payments", requests, on_error=on_error, filters={"invoice_id": invoice_id, **body})
+        return self._one("payments", labels, body=body, on_error=on_error)
+
+    def _invoice(self, customer: Customers, invoice_id: str) -> dict[str, str]:
+        return {"customer_id": self._customer(customer), "invoice_id": args.identifier("invoice_id", invoice_id)}

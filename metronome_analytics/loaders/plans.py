@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from metronome_analytics.api.client import Request
-    from metronome_analytics.arguments import Customers, Instant, OnError
+    from metronome_analytics.arguments import Customers, Instant, OnError, Period
     from metronome_analytics.loaders.load import Load
 
 
@@ -22,32 +22,31 @@ class PlanLoaders(Loaders):
 
     def plans(self, customers: Customers | None = None, *, on_error: OnError = "raise") -> pl.DataFrame:
         """One row per plan of a customer: the columns of `tables.Plans`, key `customer_id`, `id`. Plans only."""
-        return self._fan_out(
-            "plans",
-            customers,
-            lambda id_: [request_for("plans", {"customer_id": id_})],
-            on_error=on_error,
-            filters={},
-        )
+        return self._each("plans", customers, on_error=on_error)
 
     def plan_price_adjustments(
-        self, customers: Customers | None = None, *, on_error: OnError = "raise"
+        self, customers: Customers | None = None, *, customer_plan_id: str | None = None, on_error: OnError = "raise"
     ) -> pl.DataFrame:
         """One row per adjusted charge of a customer's plan: the columns of `tables.PlanPriceAdjustments`. Plans only.
 
-        Lists the plans of each customer first.
+        Lists the plans of each customer first, or reads `customer_plan_id` (the `id` of `plans()`) of one customer.
         """
-        ids = args.customer_ids(customers)
+        name = "plan_price_adjustments"
+        if customer_plan_id is not None:
+            plan_id = args.identifier("customer_plan_id", customer_plan_id)
+            labels = {"customer_id": self._customer(customers), "customer_plan_id": plan_id}
+            return self._one(name, labels, on_error=on_error)
+        ids = self._meant(customers)
 
         async def plan(load: Load) -> Sequence[Request]:
             found = await self._ids(load, ids)
             lists = [request_for("plans", {"customer_id": id_}) for id_ in found]
             return [
-                request_for("plan_price_adjustments", {"customer_id": owner, "customer_plan_id": id_})
+                request_for(name, {"customer_id": owner, "customer_plan_id": id_})
                 for owner, id_ in await load.look_up(lists, "customer_id", "id")
             ]
 
-        return self._load("plan_price_adjustments", plan, on_error=on_error, filters={})
+        return self._load(name, plan, on_error=on_error, filters={})
 
     def credit_grants(
         self,
@@ -60,7 +59,7 @@ class PlanLoaders(Loaders):
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
         """One row per credit grant: the columns of `tables.CreditGrants`, key `id`. Plans only."""
-        ids = args.customer_ids(customers)
+        ids = self._meant(customers)
         body = {
             "credit_type_ids": args.texts("credit_type_ids", credit_type_ids),
             "credit_grant_ids": args.texts("credit_grant_ids", credit_grant_ids),
@@ -78,22 +77,29 @@ class PlanLoaders(Loaders):
         credit_type_ids: str | Iterable[str] | None = None,
         starting_on: Instant | None = None,
         ending_before: Instant | None = None,
+        month: str | None = None,
+        period: Period | None = None,
+        sort: str | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
-        """One row per customer and credit type: the columns of `tables.CreditGrantEntries`. Plans only."""
-        ids = args.customer_ids(customers)
-        start, end = args.window(("starting_on", starting_on), ("ending_before", ending_before))
+        """One row per customer and credit type: the columns of `tables.CreditGrantEntries`. Plans only.
+
+        `sort` is asc or desc: the order of the entries of each, by time.
+        """
+        ids = self._meant(customers)
+        start, end = args.asked_window(starting_on, ending_before, month, period)
         body = {
             "credit_type_ids": args.texts("credit_type_ids", credit_type_ids),
             "starting_on": None if start is None else args.rfc3339(start),
             "ending_before": None if end is None else args.rfc3339(end),
         }
+        query = {"sort": args.choice("sort", sort, "asc", "desc") or "asc"}
         # The order of entries is asked for: its default is not documented.
         requests = [
-            request_for("credit_grant_entries", query={"sort": "asc"}, body={**body, "customer_ids": some})
+            request_for("credit_grant_entries", query=query, body={**body, "customer_ids": some})
             for some in batches(ids)
         ]
-        filters = {**body, "customer_ids": how_many(ids)}
+        filters = {**body, "sort": sort, "customer_ids": how_many(ids)}
         return self._just("credit_grant_entries", requests, on_error=on_error, filters=filters)
 
     def billing_config(self, customer: Customers, provider: str, *, on_error: OnError = "raise") -> pl.DataFrame:
@@ -102,8 +108,7 @@ class PlanLoaders(Loaders):
         The columns of `tables.BillingConfig`. Plans only: a customer on contracts has none (NotFoundError).
         """
         labels = {
-            "customer_id": args.one_customer(customer),
+            "customer_id": self._customer(customer),
             "billing_provider_type": args.identifier("provider", provider),
         }
-        requests = [request_for("billing_config", labels)]
-        return self._just("billing_config", requests, on_error=on_error, filters={"provider": provider})
+        return self._one("billing_config", labels, on_error=on_error, filters={"provider": provider})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.loaders.base import SELECTORS, Loaders, of_contract, request_for
+from metronome_analytics.loaders.base import Loaders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,13 +15,26 @@ if TYPE_CHECKING:
 
     from metronome_analytics.arguments import Customers, Instant, OnError
 
+# What a selector of rates may name; several selectors mean any of them.
+SELECTORS = (
+    "product_id",
+    "product_tags",
+    "pricing_group_values",
+    "partial_pricing_group_values",
+    "billing_frequency",
+)
+
 
 class RateLoaders(Loaders):
     """The loaders of rates."""
 
     def rate_cards(self, *, on_error: OnError = "raise") -> pl.DataFrame:
         """One row per rate card: the columns of `tables.RateCards`, key `id`."""
-        return self._just("rate_cards", [request_for("rate_cards")], on_error=on_error, filters={})
+        return self._one("rate_cards", on_error=on_error)
+
+    def rate_card(self, id: str, *, on_error: OnError = "raise") -> pl.DataFrame:  # noqa: A002  # the API's name
+        """One row: one rate card, archived or not, in the columns of `tables.RateCards`."""
+        return self._one("rate_card", body={"id": args.identifier("id", id)}, on_error=on_error)
 
     def rates(
         self,
@@ -32,29 +45,58 @@ class RateLoaders(Loaders):
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
         """One row per rate of a rate card at an instant: the columns of `tables.Rates`."""
-        labels = {"rate_card_id": args.identifier("rate_card_id", rate_card_id)}
         if at is None:
             raise ArgumentError("at is needed: rates change with time.")
         body = {
             "at": args.optional_rfc3339("at", at),
             "selectors": args.objects("selectors", selectors, *SELECTORS),
         }
-        requests = [request_for("rates", labels, body=body)]
-        return self._just("rates", requests, on_error=on_error, filters={**labels, **body})
+        return self._one("rates", _of_card(rate_card_id), body=body, on_error=on_error)
+
+    def rate_card_schedule(
+        self,
+        rate_card_id: str,
+        *,
+        starting_at: Instant,
+        ending_before: Instant | None = None,
+        selectors: Iterable[Mapping[str, object]] | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row per rate of a rate card and period, past and future ones too: the columns of `tables.Rates`.
+
+        The rates that hold from `starting_at` on, and before `ending_before` where it is given.
+        """
+        start, end = args.window(("starting_at", starting_at), ("ending_before", ending_before))
+        if start is None:
+            raise ArgumentError("starting_at is needed: where the schedule begins.")
+        body = {
+            "starting_at": args.rfc3339(start),
+            "ending_before": None if end is None else args.rfc3339(end),
+            "selectors": args.objects("selectors", selectors, *SELECTORS),
+        }
+        return self._one("rate_card_schedule", _of_card(rate_card_id), body=body, on_error=on_error)
 
     def rate_schedule(
         self,
-        customer: Customers,
-        contract_id: str,
+        customer: Customers | None = None,
+        contract_id: str | None = None,
         *,
         at: Instant | None = None,
         selectors: Iterable[Mapping[str, object]] | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
-        """One row per entitled rate of a contract: the columns of `tables.RateSchedule`. `at` is now by default."""
+        """One row per entitled rate of a contract: the columns of `tables.RateSchedule`. `at` is now by default.
+
+        Without `contract_id`, of every contract of the customers (one more request a customer to list them).
+        """
         body = {
             "at": args.optional_rfc3339("at", at),
             "selectors": args.objects("selectors", selectors, *SELECTORS),
         }
-        requests = [request_for("rate_schedule", of_contract(customer, contract_id), body=body)]
-        return self._just("rate_schedule", requests, on_error=on_error, filters={"contract_id": contract_id, **body})
+        if contract_id is None:
+            return self._of_contracts("rate_schedule", customer, body=body, on_error=on_error)
+        return self._one("rate_schedule", self._contract(customer, contract_id), body=body, on_error=on_error)
+
+
+def _of_card(rate_card_id: str) -> dict[str, str]:
+    return {"rate_card_id": args.identifier("rate_card_id", rate_card_id)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.loaders.base import Loaders, given, of_contract, request_for
+from metronome_analytics.loaders.base import Loaders, given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,9 +23,8 @@ class SubscriptionLoaders(Loaders):
         self, customer: Customers, contract_id: str, subscription_id: str, *, on_error: OnError = "raise"
     ) -> pl.DataFrame:
         """One row per past quantity and price of a subscription: the columns of `tables.SubscriptionQuantities`."""
-        labels = _of_subscription(customer, contract_id, subscription_id)
-        requests = [request_for("subscription_quantities", labels)]
-        return self._just("subscription_quantities", requests, on_error=on_error, filters=labels)
+        labels = self._subscription(customer, contract_id, subscription_id)
+        return self._one("subscription_quantities", labels, on_error=on_error)
 
     def subscription_seats(
         self,
@@ -44,15 +43,14 @@ class SubscriptionLoaders(Loaders):
         """
         args.not_both(covering_date=covering_date, starting_at=starting_at)
         args.not_both(covering_date=covering_date, ending_before=ending_before)
-        labels = _of_subscription(customer, contract_id, subscription_id)
         args.window(("starting_at", starting_at), ("ending_before", ending_before))
         body = {
             "covering_date": args.optional_rfc3339("covering_date", covering_date),
             "starting_at": args.optional_rfc3339("starting_at", starting_at),
             "ending_before": args.optional_rfc3339("ending_before", ending_before),
         }
-        requests = [request_for("subscription_seats", labels, body=body)]
-        return self._just("subscription_seats", requests, on_error=on_error, filters={**labels, **body})
+        labels = self._subscription(customer, contract_id, subscription_id)
+        return self._one("subscription_seats", labels, body=body, on_error=on_error)
 
     def seat_balances(
         self,
@@ -78,7 +76,6 @@ class SubscriptionLoaders(Loaders):
         args.not_both(covering_date=covering_date, effective_before=effective_before)
         if include_ledgers and not include_credits_and_commits:
             raise ArgumentError("include_ledgers needs include_credits_and_commits=True.")
-        labels = of_contract(customer, contract_id)
         body = given(
             {
                 "subscription_ids": args.texts("subscription_ids", subscription_ids),
@@ -91,10 +88,8 @@ class SubscriptionLoaders(Loaders):
                 "skip_missing_seat_ids": args.flag("skip_missing_seat_ids", skip_missing_seat_ids),
             }
         )
-        requests = [request_for("seat_balances", labels, body=body)]
-        return self._just("seat_balances", requests, on_error=on_error, filters={"contract_id": contract_id, **body})
+        return self._one("seat_balances", self._contract(customer, contract_id), body=body, on_error=on_error)
 
-
-def _of_subscription(customer: Customers, contract_id: str, subscription_id: str) -> dict[str, str]:
-    subscription = args.identifier("subscription_id", subscription_id)
-    return {**of_contract(customer, contract_id), "subscription_id": subscription}
+    def _subscription(self, customer: Customers, contract_id: str, subscription_id: str) -> dict[str, str]:
+        subscription = args.identifier("subscription_id", subscription_id)
+        return {**self._contract(customer, contract_id), "subscription_id": subscription}

@@ -1,4 +1,4 @@
-"""Billable metrics and what they measured."""
+"""Billable metrics, what they measured, and the events behind it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,27 @@ import polars as pl
 
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.loaders.base import Loaders, batches, bounds, given, how_many, request_for, within_window
+from metronome_analytics.loaders.base import (
+    IDS_PER_REQUEST,
+    Loaders,
+    batches,
+    bounds,
+    how_many,
+    request_for,
+    within_window,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
-    from metronome_analytics.arguments import Customers, Instant, OnError
+    from metronome_analytics.arguments import Customers, Instant, OnError, Period
+
+_WINDOW_SIZES = ("HOUR", "DAY", "NONE")
 
 
 class UsageLoaders(Loaders):
-    """The loaders of usage."""
+    """The loaders of metrics and usage."""
 
     def billable_metrics(
         self,
@@ -36,24 +47,23 @@ class UsageLoaders(Loaders):
         if customers is None:
             if on_current_plan is not None:
                 raise ArgumentError("on_current_plan needs customers.")
-            requests = [request_for("billable_metrics", query=query)]
-            return self._just("billable_metrics", requests, on_error=on_error, filters=query)
+            return self._one("billable_metrics", query=query, on_error=on_error)
         query["on_current_plan"] = args.flag("on_current_plan", on_current_plan)
-        name = "customer_billable_metrics"
-        return self._fan_out(
-            name,
-            customers,
-            lambda id_: [request_for(name, {"customer_id": id_}, query=query)],
-            on_error=on_error,
-            filters=query,
-        )
+        return self._each("customer_billable_metrics", customers, query=query, on_error=on_error)
+
+    def billable_metric(self, id: str, *, on_error: OnError = "raise") -> pl.DataFrame:  # noqa: A002  # the API's name
+        """One row: one billable metric, archived or not, in the columns of `tables.BillableMetrics`."""
+        labels = {"billable_metric_id": args.identifier("id", id)}
+        return self._one("billable_metric", labels, on_error=on_error)
 
     def usage(
         self,
         customers: Customers | None = None,
         *,
-        starting_on: Instant,
-        ending_before: Instant,
+        starting_on: Instant | None = None,
+        ending_before: Instant | None = None,
+        month: str | None = None,
+        period: Period | None = None,
         window_size: str = "day",
         billable_metrics: str | Iterable[str | Mapping[str, object]] | None = None,
         on_error: OnError = "raise",
@@ -63,9 +73,9 @@ class UsageLoaders(Loaders):
         One list for all customers rather than one each. `window_size` is hour, day, or none for the whole window at
         once. A metric is an id, or an object with `id` and `group_by`; None is every metric.
         """
-        start, end = args.required_window(starting_on, ending_before)
-        ids = args.customer_ids(customers)
-        size = args.choice("window_size", window_size, "HOUR", "DAY", "NONE")
+        start, end = args.required_window(starting_on, ending_before, month, period)
+        ids = self._meant(customers)
+        size = args.choice("window_size", window_size, *_WINDOW_SIZES)
         one = [billable_metrics] if isinstance(billable_metrics, str) else billable_metrics
         metrics = None if one is None else [{"id": item} if isinstance(item, str) else item for item in one]
         body = {
@@ -90,6 +100,8 @@ class UsageLoaders(Loaders):
         window_size: str = "day",
         starting_on: Instant | None = None,
         ending_before: Instant | None = None,
+        month: str | None = None,
+        period: Period | None = None,
         group_key: str | Iterable[str] | None = None,
         group_filters: Mapping[str, object] | None = None,
         current_period: bool | None = None,
@@ -99,27 +111,77 @@ class UsageLoaders(Loaders):
 
         A window needs both ends, or `current_period=True` instead of them.
         """
-        start, end = args.window(("starting_on", starting_on), ("ending_before", ending_before))
-        if (start is None) != (end is None) or (start is None) == (not current_period):
-            raise ArgumentError("usage_groups needs starting_on and ending_before, or current_period=True instead.")
-        labels = {
-            "customer_id": args.one_customer(customer),
-            "billable_metric_id": args.identifier("billable_metric_id", billable_metric_id),
+        window = args.asked_window(starting_on, ending_before, month, period)
+        labels = {"billable_metric_id": args.identifier("billable_metric_id", billable_metric_id)}
+        body = {
+            "group_key": args.texts("group_key", group_key),
+            "group_filters": args.an_object("group_filters", group_filters),
         }
-        size = args.choice("window_size", window_size, "HOUR", "DAY", "NONE")
-        body = given(
-            {
-                "window_size": size,
-                "group_key": args.texts("group_key", group_key),
-                "group_filters": args.an_object("group_filters", group_filters),
-                "current_period": args.flag("current_period", current_period),
-                **(bounds(*args.whole_days(start, end)) if start is not None and end is not None else {}),
-            }
-        )
-        return self._just(
-            "usage_groups",
-            [request_for("usage_groups", labels, body=body)],
+        return self._windows("usage_groups", customer, labels, body, window_size, window, current_period, on_error)
+
+    def seat_usage(
+        self,
+        customer: Customers,
+        seat_metric_id: str,
+        usage_type: str,
+        *,
+        window_size: str = "day",
+        starting_on: Instant | None = None,
+        ending_before: Instant | None = None,
+        month: str | None = None,
+        period: Period | None = None,
+        current_period: bool | None = None,
+        on_error: OnError = "raise",
+    ) -> pl.DataFrame:
+        """One row per window of one customer's seats: the columns of `tables.SeatUsage`.
+
+        `usage_type` is max or latest: the most seats of a window, or those at its end. A window needs both ends, or
+        `current_period=True` instead of them.
+        """
+        window = args.asked_window(starting_on, ending_before, month, period)
+        labels = {"seat_metric_id": args.identifier("seat_metric_id", seat_metric_id)}
+        body = {"usage_type": args.choice("usage_type", args.identifier("usage_type", usage_type), "MAX", "LATEST")}
+        return self._windows("seat_usage", customer, labels, body, window_size, window, current_period, on_error)
+
+    def purchased_seats(self, customers: Customers | None = None, *, on_error: OnError = "raise") -> pl.DataFrame:
+        """One row per seat charge of a customer: the columns of `tables.PurchasedSeats`."""
+        return self._each("purchased_seats", customers, on_error=on_error)
+
+    def events(self, transaction_ids: str | Iterable[str], *, on_error: OnError = "raise") -> pl.DataFrame:
+        """One row per event that was ingested with one of `transaction_ids`: the columns of `tables.Events`, key `id`.
+
+        Says whether it counted as a duplicate, and which customer and metrics it matched. The vendor documents it as
+        heavily limited: a tool for looking into single events, not for reading usage.
+        """
+        ids = args.texts("transaction_ids", transaction_ids) or []
+        requests = [
+            request_for("events", body={"transactionIds": ids[first : first + IDS_PER_REQUEST]})
+            for first in range(0, len(ids), IDS_PER_REQUEST)
+        ]
+        return self._just("events", requests, on_error=on_error, filters={"transaction_ids": how_many(ids)})
+
+    def _windows(  # noqa: PLR0917  # what both have, in their order
+        self,
+        name: str,
+        customer: Customers,
+        labels: Mapping[str, str],
+        body: Mapping[str, object],
+        window_size: str,
+        window: tuple[datetime | None, datetime | None],
+        current_period: bool | None,  # noqa: FBT001  # as it was given
+        on_error: OnError,
+    ) -> pl.DataFrame:
+        """The windows of one customer's metric, in the window asked for or in the current period."""
+        start, end = window
+        if (start is None) != (end is None) or (start is None) == (not current_period):
+            raise ArgumentError(f"{name} needs starting_on and ending_before, or current_period=True instead.")
+        size = args.choice("window_size", window_size, *_WINDOW_SIZES)
+        days = {} if start is None or end is None else bounds(*args.whole_days(start, end))
+        period = {"current_period": args.flag("current_period", current_period), **days}
+        return self._one(
+            name,
+            {"customer_id": self._customer(customer), **labels},
+            body={"window_size": size, **body, **period},
             on_error=on_error,
-            filters={**labels, **body},
             within=None if size == "NONE" else within_window(pl.col("starting_on"), start, end),
         )

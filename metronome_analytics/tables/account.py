@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataframely as dy
 
+from metronome_analytics.api.wire import account as wire
 from metronome_analytics.tables import columns as c
 
 __all__ = [
     "AuditLogs",
+    "BillingProviders",
     "CreditTypes",
     "CustomFieldKeys",
+    "Services",
 ]
 
 
@@ -45,3 +48,26 @@ class AuditLogs(dy.Schema):
     request_id = c.text("request.id")
     request_ip = c.text("request.ip")
     request_user_agent = c.text("request.user_agent")
+
+
+class BillingProviders(dy.Schema):
+    """One row per way in which an account delivers invoices. Key: `delivery_method_id`.
+
+    The configuration is JSON text.
+    """
+
+    delivery_method_id = c.key()
+    billing_provider = c.text()
+    delivery_method = c.text()
+    delivery_method_configuration = c.text()
+
+
+class Services(dy.Schema):
+    """One row per service of Metronome's. Key: `name`, `usage`.
+
+    `usage` is makes_connections_from or accepts_connections_at: what `ips` mean to a firewall.
+    """
+
+    name = c.key("services.name")
+    usage = c.key("services.usage")
+    ips = c.nested(wire.SERVICES, "services.ips")

@@ -9,6 +9,7 @@ from metronome_analytics.tables import columns as c
 
 __all__ = [
     "Alerts",
+    "Notifications",
 ]
 
 
@@ -39,3 +40,22 @@ class Alerts(dy.Schema):
     group_values = c.text("alert.group_values")
     seat_filter = c.text("alert.seat_filter")
     alert_specifiers = c.text("alert.alert_specifiers")
+
+
+class Notifications(dy.Schema):
+    """One row per notification of a lifecycle event, the account's own or the system's. Key: `id`, `policy_type`.
+
+    `policy_type` is the event (`contract.start`), `policy_offset` how long before or after it, as an ISO 8601 duration
+    (`P1D`). The system's notifications have neither `id` nor offset, and `is_enabled` is theirs alone.
+    """
+
+    id = c.in_key(c.text())
+    policy_type = c.in_key(c.text("policy.type"))
+    policy_offset = c.text("policy.offset")
+    name = c.text()
+    type = c.text()
+    is_enabled = c.flag()
+    environment_type = c.text()
+    created_at = c.instant()
+    created_by = c.text()
+    archived_at = c.instant()

@@ -26,6 +26,7 @@ __all__ = [
     "Contracts",
     "ContractsV1",
     "NamedSchedule",
+    "NamedSchedules",
     "Overrides",
     "ScheduledCharges",
     "contract_commits",
@@ -131,7 +132,7 @@ class ContractsV1(Contracts):
     )
     billing_provider_configuration_schedule = c.text(c.ABSENT)
     revenue_system_configuration_schedule = c.text(c.ABSENT)
-    spend_trackers = c.text(c.ABSENT)
+    spend_trackers = c.text(("spend_trackers", "current.spend_trackers"))
     initial = c.text()
     amendments = c.text()
 
@@ -244,7 +245,21 @@ class NamedSchedule(dy.Schema):
     customer_id = c.text()
     contract_id = c.text()
     rate_card_id = c.text()
+    properties = c.mapping(c.ABSENT)
     value = c.text()
+
+
+class NamedSchedules(NamedSchedule):
+    """One row per segment of every named schedule on contracts, in the columns of `NamedSchedule`.
+
+    Key: `contract_id`, `schedule_name`, `properties`, `starting_at`. `properties` tell schedules of one name apart.
+    """
+
+    contract_id = c.in_key(c.text())
+    properties = c.in_key(c.mapping())
+    starting_at = c.instant("segments.starting_at", primary_key=True)
+    ending_before = c.instant("segments.ending_before")
+    value = c.text("segments.value")
 
 
 def contract_commits(contracts: Frame) -> Frame:

@@ -10,6 +10,7 @@ from metronome_analytics.tables import columns as c
 __all__ = [
     "BillingConfigurations",
     "Customers",
+    "RevenueSystemConfigurations",
 ]
 
 
@@ -39,6 +40,19 @@ class BillingConfigurations(dy.Schema):
     id = c.key()
     customer_id = c.text()
     billing_provider = c.text()
+    delivery_method = c.text()
+    delivery_method_id = c.text()
+    configuration = c.text()
+    delivery_method_configuration = c.text()
+    archived_at = c.instant()
+
+
+class RevenueSystemConfigurations(dy.Schema):
+    """One row per revenue system configuration of a customer. Key: `id`. Configurations are JSON text."""
+
+    id = c.key()
+    customer_id = c.text()
+    provider = c.text()
     delivery_method = c.text()
     delivery_method_id = c.text()
     configuration = c.text()

@@ -8,6 +8,7 @@ from metronome_analytics.api.wire import products as wire
 from metronome_analytics.tables import columns as c
 
 __all__ = [
+    "PackageContracts",
     "Packages",
     "Products",
 ]
@@ -29,6 +30,7 @@ class Products(dy.Schema):
     composite_scope = c.text("current.composite_scope")
     composite_tags = c.nested(wire.PRODUCT, "current.composite_tags")
     exclude_free_usage = c.flag("current.exclude_free_usage")
+    include_composite_spend = c.flag("current.include_composite_spend")
     is_refundable = c.flag("current.is_refundable")
     netsuite_internal_item_id = c.text("current.netsuite_internal_item_id")
     netsuite_overage_item_id = c.text("current.netsuite_overage_item_id")
@@ -68,5 +70,17 @@ class Packages(dy.Schema):
     overrides = c.text()
     scheduled_charges = c.text()
     subscriptions = c.text()
+    spend_trackers = c.text()
     spend_threshold_configuration = c.text()
     prepaid_balance_threshold_configuration = c.text()
+
+
+class PackageContracts(dy.Schema):
+    """One row per contract that was made from a package. Key: `contract_id`."""
+
+    contract_id = c.key()
+    customer_id = c.text()
+    package_id = c.text()
+    starting_at = c.instant()
+    ending_before = c.instant()
+    archived_at = c.instant()

@@ -23,6 +23,8 @@ LABELS = (
     "schedule_name",
     "billable_metric_id",
     "customer_plan_id",
+    "package_id",
+    "seat_metric_id",
     "billing_provider_type",
 )
 

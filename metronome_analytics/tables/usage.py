@@ -9,6 +9,9 @@ from metronome_analytics.tables import columns as c
 
 __all__ = [
     "BillableMetrics",
+    "Events",
+    "PurchasedSeats",
+    "SeatUsage",
     "Usage",
     "UsageGroups",
 ]
@@ -69,3 +72,44 @@ class UsageGroups(dy.Schema):
     group_value = c.text()
     group = c.in_key(c.mapping())
     value = c.number()
+
+
+class SeatUsage(dy.Schema):
+    """One row per window of one customer's seats. Key: `customer_id`, `seat_metric_id`, `starting_on`.
+
+    `value` is how many seats, at most or at the end of the window as it was asked for; null where nothing can be said.
+    """
+
+    customer_id = c.key()
+    seat_metric_id = c.key()
+    starting_on = c.instant(primary_key=True)
+    ending_before = c.instant()
+    value = c.number()
+
+
+class PurchasedSeats(dy.Schema):
+    """One row per seat charge of a customer. Key: `customer_id`, `charge_id`. `seat_count` is what was bought."""
+
+    customer_id = c.key()
+    charge_id = c.key()
+    seat_count = c.number()
+
+
+class Events(dy.Schema):
+    """One row per ingested event. Key: `id`.
+
+    `customer_id` is what the event named, an id or an ingest alias; `matched_customer_id` is whom it was counted for.
+    `is_duplicate` tells an event whose `transaction_id` had come before: it does not count.
+    """
+
+    id = c.key()
+    transaction_id = c.text()
+    customer_id = c.text()
+    event_type = c.text()
+    timestamp = c.instant()
+    properties = c.mapping()
+    is_duplicate = c.flag()
+    processed_at = c.instant()
+    matched_customer_id = c.text("matched_customer.id")
+    matched_customer_name = c.text("matched_customer.name")
+    matched_billable_metrics = c.nested(wire.EVENT, "matched_billable_metrics")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 import traitlets
 
-from metronome_analytics.arguments import Instant, instant
+from metronome_analytics.arguments import Instant, instant, whole_number
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.periods import named
 from metronome_analytics.widgets.base import Form, OfPython, choice_of, known
 
 Window = tuple[datetime, datetime]
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
-_QUARTER = re.compile(r"(\d{4})-[Qq]([1-4])")
 _HINT = 'Pass "2026-10", "2026-Q4", or both ends: ("2026-10-01", "2026-10-15").'
 
 
@@ -39,8 +37,7 @@ class PeriodPicker(Form):
         **options: Any,
     ) -> None:
         options = known("PeriodPicker", options)
-        if isinstance(months, bool) or not isinstance(months, int) or months < 1:
-            raise ArgumentError(f"months must be a whole number above zero, not {months!r}.")
+        whole_number("months", months, least=1)
         last = instant("as_of", as_of) or datetime.now(UTC)
         self._months = [_month(last.year * 12 + last.month - 1 - back) for back in range(months)]
         self._kind = ""
@@ -63,7 +60,7 @@ class PeriodPicker(Form):
         if value is None:
             return None
         if isinstance(value, str):
-            return _named(value)
+            return named("value", value)
         if not isinstance(value, tuple | list) or len(value) != 2:
             raise ArgumentError(f"value={value!r} is no period.", advice=_HINT)
         start, end = instant("value", value[0]), instant("value", value[1])
@@ -78,7 +75,7 @@ class PeriodPicker(Form):
 
     def _name(self, kind: str, window: Window | None) -> str:
         """What the period is called among the months or quarters offered, if it is one."""
-        return next((name for name in self._names(kind) if _named(name) == window), "")
+        return next((name for name in self._names(kind) if named("value", name) == window), "")
 
     def _names(self, kind: str) -> list[str]:
         if kind == "month":
@@ -130,20 +127,6 @@ class PeriodPicker(Form):
 
 def _month(number: int) -> str:
     return f"{number // 12:04d}-{number % 12 + 1:02d}"
-
-
-def _named(text: str) -> Window:
-    """A month or a quarter by its name."""
-    if (found := _QUARTER.fullmatch(text)) is not None:
-        first, length = int(found[1]) * 12 + 3 * int(found[2]) - 3, 3
-    elif (found := _MONTH.fullmatch(text)) is not None and 1 <= int(found[2]) <= 12:
-        first, length = int(found[1]) * 12 + int(found[2]) - 1, 1
-    else:
-        raise ArgumentError(f"value={text!r} is no period.", advice=_HINT)
-    start, end = (
-        datetime.fromisoformat(f"{_month(month)}-01").replace(tzinfo=UTC) for month in (first, first + length)
-    )
-    return start, end
 
 
 def _text(at: datetime) -> str:

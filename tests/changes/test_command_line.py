@@ -13,7 +13,7 @@ import pytest
 import metronome_analytics as ma
 from metronome_analytics import session
 from metronome_analytics.__main__ import main
-from metronome_analytics.cli.entries import NOT_ALL, UNDECIDED
+from metronome_analytics.cli.exits import PARTIAL, UNDECIDED
 from metronome_analytics.session import Clock
 from metronome_analytics.simulator import Fault, Simulator, running
 from tests.changes.support import POST, Time
@@ -98,30 +98,30 @@ def test_plan_apply_status_verify_export(
 def test_anything_but_the_phrase_sends_nothing(
     files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, typed: str
 ) -> None:
-    """Exit code 1, and no journal is begun."""
+    """Exit code 2, and no journal is begun."""
     planned(capsys)
     sent = SIMULATOR.requests.count(POST)
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    assert run("entries", "apply", "plan.json") == 1
+    assert run("entries", "apply", "plan.json") == 2
     assert "phrase" in capsys.readouterr().err
     assert SIMULATOR.requests.count(POST) == sent
     assert not (files / "journal.sqlite").exists()
 
 
 def test_a_bad_csv_is_told_by_row_and_writes_no_plan(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 1, every problem on stderr."""
+    """Exit code 2, every problem on stderr."""
     frame = pl.read_csv("entries.csv", infer_schema=False).with_columns(amount=pl.lit("0"), reason=pl.lit(""))
     frame.write_csv("entries.csv")
-    assert run("entries", "plan", "entries.csv", "--out", "plan.json") == 1
+    assert run("entries", "plan", "entries.csv", "--out", "plan.json") == 2
     told = capsys.readouterr().err
     assert all(f"row {row}, {name}" in told for row in (0, 1) for name in ("amount", "reason"))
     assert not (files / "plan.json").exists()
-    assert run("entries", "plan", "missing.csv", "--out", "plan.json") == 1
-    assert run("entries", "plan", "entries.csv", "--out", "plan.json", "--max-entry", "much") == 1
+    assert run("entries", "plan", "missing.csv", "--out", "plan.json") == 2
+    assert run("entries", "plan", "entries.csv", "--out", "plan.json", "--max-entry", "much") == 2
     assert "max_entry must be" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("status", "code"), [(400, NOT_ALL), (504, UNDECIDED)])
+@pytest.mark.parametrize(("status", "code"), [(400, PARTIAL), (504, UNDECIDED)])
 def test_the_exit_code_says_what_became_of_it(
     files: Path, capsys: pytest.CaptureFixture[str], status: int, code: int
 ) -> None:
@@ -149,5 +149,5 @@ def test_a_plan_cannot_send_the_token_elsewhere(files: Path, capsys: pytest.Capt
     phrase = planned(capsys)
     plan = ma.BalancePlan.load("plan.json")
     replace(plan, base_url="https://elsewhere.test").save("plan.json")
-    assert run("entries", "apply", "plan.json", "--confirm", phrase) == 1
+    assert run("entries", "apply", "plan.json", "--confirm", phrase) == 2
     assert "this account is" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import httpx
@@ -13,6 +14,8 @@ from metronome.types.v1.customers.plan_list_price_adjustments_response import Pl
 from metronome.types.v1.customers.plan_list_response import PlanListResponse
 from pydantic import BaseModel, TypeAdapter
 
+from metronome_analytics.simulator.endpoints.events import transaction_id_of
+from metronome_analytics.simulator.world.seats import SEAT_METRIC
 from tests.spec import response_validator
 
 from .support import Api, Json
@@ -108,7 +111,10 @@ def account_reads() -> Iterator[Read]:
     for wanted in ("NOT_ARCHIVED", "archived", "ALL"):
         for template in ("/v1/contract-pricing/products/list", "/v1/packages/list"):
             yield Read("POST", template, body={"archive_filter": wanted}, cursor="query")
+        yield Read("POST", "/v2/notifications/offset/list", body={"archive_filter": wanted}, cursor="cursor")
     yield Read("POST", "/v1/contract-pricing/rate-cards/list", body={}, cursor="query")
+    yield Read("POST", "/v2/notifications/system/list", body={}, cursor="cursor", limited=False)
+    yield Read("POST", "/v1/listConfiguredBillingProviders", body={}, cursor="body", limited=False)
     yield Read("POST", "/v1/credits/listGrants", body={}, cursor="query")
     yield Read("POST", "/v1/credits/listEntries", body={}, cursor="query", limited=False)
 
@@ -121,6 +127,13 @@ def found_reads(api: Api) -> Iterator[Read]:
         yield Read("POST", "/v1/contract-pricing/products/get", body={"id": row["id"]})
     for row in Read("POST", "/v1/packages/list", body={"archive_filter": "ALL"}).rows(api):
         yield Read("POST", "/v1/packages/get", body={"package_id": row["id"]})
+        on_it = {"package_id": row["id"], "include_archived": True}
+        yield Read("POST", "/v1/packages/listContractsOnPackage", body=on_it, cursor="query")
+    for row in Read("POST", "/v2/notifications/offset/list", body={"archive_filter": "ALL"}).rows(api):
+        yield Read("POST", "/v2/notifications/get", body={"id": row["id"]})
+    yield Read("GET", "/v1/services")
+    events = [transaction_id_of(customer_id, date(2026, 10, 5).toordinal(), 0) for customer_id in api.customer_ids()]
+    yield Read("POST", "/v1/events/search", body={"transactionIds": events[:100]})
     cards = "/v1/contract-pricing/rate-cards"
     for row in Read("POST", f"{cards}/list", body={}).rows(api):
         card = {"rate_card_id": row["id"]}
@@ -146,6 +159,12 @@ def customer_reads(customer_id: str) -> Iterator[Read]:
     statuses = {"alert_statuses": ["ENABLED", "Disabled", "archived"]}
     yield Read("POST", "/v1/customer-alerts/list", body={**body, **statuses}, cursor="query", limited=False)
     yield Read("POST", "/v1/getCustomerBillingProviderConfigurations", body={**body, "include_archived": True})
+    yield Read("POST", "/v1/getCustomerRevenueSystemConfigurations", body={**body, "include_archived": True})
+    yield Read("POST", "/v1/dashboards/getEmbeddableUrl", body={**body, "dashboard": "usage"})
+    yield Read("GET", f"{one}/purchasedSeats", path)
+    for size, kind in (("DAY", "max"), ("NONE", "LATEST")):
+        seats = {**body, **BOUNDS, "seat_metric_id": SEAT_METRIC, "usage_type": kind, "window_size": size}
+        yield Read("POST", "/v1/usage/seats", body=seats, cursor="query")
     for version in ("v1", "v2"):
         yield Read("POST", f"/{version}/contracts/list", body=everything, cursor="cursor")
     yield Read("POST", "/v1/contracts/listNamedSchedules", body=body, cursor="body")

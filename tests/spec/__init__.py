@@ -1,7 +1,7 @@
 """The vendor's OpenAPI file as a judge: of what we ask, of what we are answered, of what we declare.
 
-`metronome-openapi.json` here is written by `reduce.py`; never edit it by hand. Every function takes a path as
-the spec spells it (``/v1/customers/{customer_id}``) and a method in any case.
+`metronome-openapi.json` and `operations.json` here are written by `reduce.py`; never edit them by hand. Every
+function takes a path as the spec spells it (``/v1/customers/{customer_id}``) and a method in any case.
 """
 
 import copy
@@ -39,6 +39,12 @@ def spec() -> Json:
     """Return the reduced OpenAPI document; shared by all callers, so read it only."""
     document: Json = json.loads(Path(__file__).with_name("metronome-openapi.json").read_text(encoding="utf-8"))
     return document
+
+
+def operations() -> Mapping[str, str]:
+    """Every operation of the vendor's whole file, as `METHOD path`, with its operation id."""
+    named: Mapping[str, str] = json.loads(Path(__file__).with_name("operations.json").read_text(encoding="utf-8"))
+    return named
 
 
 # --- What the spec says of an operation -------------------------------------------------------------------------
@@ -285,6 +291,8 @@ def _from_text(value: object, schema: Json) -> object:
 def response_fields(path_template: str, method: str) -> Mapping[str, frozenset[str]]:
     """Return every field path below `data` of the 200 answer with the JSON types the spec allows there.
 
+    The few answers without `data` are their rows, or their object, themselves.
+
     `a.b` is a member of an object, `a[]` the element of an array, `a[].b` a member of that element; where `data` is
     itself an array the paths start inside its element. Types are string, number, integer, boolean, object, array,
     map for an object whose keys are free, and any for a field that takes any JSON. Alternatives (`oneOf`, `anyOf`,
@@ -293,7 +301,8 @@ def response_fields(path_template: str, method: str) -> Mapping[str, frozenset[s
     content = _response_content(path_template, method)
     if content is None:
         return {}
-    data = _resolve(_resolve(content["schema"])["properties"]["data"])
+    answer = _resolve(content["schema"])
+    data = _resolve(answer.get("properties", {}).get("data", answer))
     found: dict[str, set[str]] = {}
     for path, kind in _fields(data["items"] if data.get("type") == "array" else data, "", ()):
         found.setdefault(path, set()).add(kind)

@@ -68,9 +68,22 @@ OPERATIONS = (
     ("POST", "/v1/contracts/updateEndDate"),
     ("POST", "/v1/customers/{customer_id}/setName"),
     ("POST", "/v1/customer-alerts/reset"),
+    ("POST", "/v1/getCustomerRevenueSystemConfigurations"),
+    ("POST", "/v1/listConfiguredBillingProviders"),
+    ("POST", "/v1/dashboards/getEmbeddableUrl"),
+    ("POST", "/v1/packages/listContractsOnPackage"),
+    ("POST", "/v1/usage/seats"),
+    ("GET", "/v1/customers/{customer_id}/purchasedSeats"),
+    ("POST", "/v1/events/search"),
+    ("POST", "/v2/notifications/get"),
+    ("POST", "/v2/notifications/offset/list"),
+    ("POST", "/v2/notifications/system/list"),
+    ("GET", "/v1/services"),
 )
 
 TARGET = Path(__file__).with_name("metronome-openapi.json")
+# What the whole file has, so that a test can say what is read and what is not.
+NAMES = Path(__file__).with_name("operations.json")
 
 _PROSE = frozenset({"description", "summary", "tags", "externalDocs"})
 
@@ -100,6 +113,16 @@ def reduce_spec(full: dict[str, Any], operations: Iterable[tuple[str, str]] = OP
         "servers": strip_prose(full.get("servers", [])),
         "paths": paths,
         "components": _reachable_components(full, paths),
+    }
+
+
+def all_operations(full: dict[str, Any]) -> dict[str, str]:
+    """Every operation of an OpenAPI document, as `METHOD path`, with its operation id."""
+    return {
+        f"{method.upper()} {path}": operation["operationId"]
+        for path, item in full["paths"].items()
+        for method, operation in item.items()
+        if isinstance(operation, dict) and "operationId" in operation
     }
 
 
@@ -161,6 +184,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m tests.spec.reduce FULL_SPEC.json\n")
         return 2
     full = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    NAMES.write_text(to_text(all_operations(full)), encoding="utf-8", newline="\n")
     TARGET.write_text(to_text(reduce_spec(full)), encoding="utf-8", newline="\n")
     return 0
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dataframely as dy
 import httpx
 import pytest
 
 import metronome_analytics as ma
-from metronome_analytics.api.endpoints import ENDPOINTS, Cursor
+from metronome_analytics import loaders, tables
+from metronome_analytics.api import wire
+from metronome_analytics.api.endpoints import ENDPOINTS, Cursor, Effect, Endpoint
 from metronome_analytics.loaders.load import _empty
 from metronome_analytics.tables.registry import TABLES
 from tests.fakes import account_of, asked
@@ -37,6 +41,15 @@ ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "contract_v1": (("c", "k"), {"version": 1}),
     "contract_edits": (("c",), {"contract_id": "k"}),
     "rate_schedule": (("c", "k"), {}),
+    "rate_card": (("r",), {}),
+    "rate_card_schedule": (("r",), {"starting_at": "2026-10-01"}),
+    "product": (("p",), {}),
+    "package": (("p",), {}),
+    "package_contracts": (("p",), {}),
+    "billable_metric": (("m",), {}),
+    "seat_usage": (("c", "m", "max"), WINDOW),
+    "events": (("t",), {}),
+    "notification": (("n",), {}),
     "subscription_quantities": (("c", "k", "s"), {}),
     "subscription_seats": (("c", "k", "s"), {}),
     "seat_balances": (("c", "k"), {}),
@@ -45,7 +58,10 @@ ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "usage_groups": (("c", "m"), WINDOW),
     **{
         name: (("c",), {})
-        for name in ("invoices", "commits", "credits", "balances", "net_balances", "contracts", "plans")
+        for name in (
+            *("invoices", "commits", "credits", "balances", "net_balances", "contracts", "plans"),
+            *("named_schedules", "revenue_system_configurations", "purchased_seats"),
+        )
     },
 }
 # This one lists plans first, with another table's rows; the peer tests read it.
@@ -102,6 +118,23 @@ def test_a_refusal_of_any_endpoint_is_ours(name: str) -> None:
         assert account.receipts["complete"].to_list() == [False]
 
 
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS.values() if e.effect is Effect.READ], ids=lambda e: e.name)
+def test_every_read_names_a_table_and_a_loader_that_are_there(endpoint: Endpoint) -> None:
+    """What a row says by name is true: a method of Account, and a table of `tables` unless it answers no JSON."""
+    assert callable(getattr(ma.Account, str(endpoint.loader)))
+    assert (endpoint.table is None) == (endpoint.wire is None)
+    assert endpoint.table is None or issubclass(getattr(tables, endpoint.table), dy.Schema)
+
+
+def test_wire_tables_and_loaders_have_the_same_files() -> None:
+    """One thing has one name in all three rooms."""
+    rooms = [{path.stem for path in Path(str(room.__file__)).parent.glob("*.py")} for room in (wire, tables, loaders)]
+    shared = {"account", "alerts", "balances", "contracts", "costs", "customers", "invoices", "plans", "products"}
+    shared |= {"rates", "subscriptions", "usage"}
+    machinery = {"__init__", "base", "columns", "flatten", "kinds", "load", "loads", "money", "registry", "vocabulary"}
+    assert [room - machinery for room in rooms] == [shared, shared, shared]
+
+
 BAD: list[Any] = [
     lambda a: a.customer(""),
     lambda a: a.customer(5),
@@ -142,6 +175,21 @@ BAD: list[Any] = [
     lambda a: a.audit_logs(resource_type="customer"),
     lambda a: a.audit_logs(starting_on="2026-10-02", ending_before="2026-10-01"),
     lambda a: a.credit_grants(5),
+    lambda a: a.customers(only_archived=True, include_archived=True),
+    lambda a: a.customer("Acme Corp"),
+    lambda a: a.invoices("c", status="FINALISED"),
+    lambda a: a.invoices("c", sort="newest"),
+    lambda a: a.invoices("c", month="October"),
+    lambda a: a.invoices("c", month="2026-10", starting_on="2026-10-01"),
+    lambda a: a.invoices("c", period=("2026-10-02", "2026-10-01")),
+    lambda a: a.invoices("c", period="2026-10-02"),
+    lambda a: a.costs("c"),
+    lambda a: a.dashboard_url("c", "invoicez"),
+    lambda a: a.seat_usage("c", "m", "average", **WINDOW),
+    lambda a: a.seat_usage("c", "m", "max"),
+    lambda a: a.rate_card_schedule("r", starting_at=None),
+    lambda a: a.package_contracts("p", starting_at="2026-10-01", covering_date="2026-10-01"),
+    lambda a: a.plan_price_adjustments(["c", "d"], customer_plan_id="p"),
     lambda a: a.credit_grant_entries(starting_on="2026-10-02", ending_before="2026-10-01"),
 ]
 

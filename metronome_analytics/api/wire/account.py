@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from metronome_analytics.api.wire.kinds import FLAG, INSTANT, TEXT
+from metronome_analytics.api.wire.kinds import FLAG, INSTANT, JSON, TEXT, TEXTS
 
 CREDIT_TYPE_ROW = pl.Struct({"id": TEXT, "name": TEXT, "is_currency": FLAG})
 
@@ -23,3 +23,14 @@ AUDIT_LOG = pl.Struct(
         "request": pl.Struct({"id": TEXT, "ip": TEXT, "user_agent": TEXT}),
     }
 )
+
+CONFIGURED_BILLING_PROVIDER = pl.Struct(
+    {
+        "billing_provider": TEXT,
+        "delivery_method": TEXT,
+        "delivery_method_id": TEXT,
+        "delivery_method_configuration": JSON,
+    }
+)
+
+SERVICES = pl.Struct({"services": pl.List(pl.Struct({"name": TEXT, "usage": TEXT, "ips": TEXTS}))})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from metronome_analytics.api.wire.kinds import AMOUNT, CREDIT_TYPE, INSTANT, JSON, TEXT, TEXTS
+from metronome_analytics.api.wire.kinds import AMOUNT, CREDIT_TYPE, FLAG, INSTANT, JSON, TEXT, TEXTS
 
 CUSTOMER_ALERT = pl.Struct(
     {
@@ -30,5 +30,20 @@ CUSTOMER_ALERT = pl.Struct(
                 "alert_specifiers": JSON,  # SDK
             }
         ),
+    }
+)
+
+# Those at an offset from an event have an id, those of the system do not; only the system's say whether they are on.
+NOTIFICATION = pl.Struct(
+    {
+        "id": TEXT,
+        "name": TEXT,
+        "type": TEXT,
+        "policy": pl.Struct({"type": TEXT, "offset": TEXT}),
+        "is_enabled": FLAG,
+        "environment_type": TEXT,
+        "created_at": INSTANT,
+        "created_by": TEXT,
+        "archived_at": INSTANT,
     }
 )

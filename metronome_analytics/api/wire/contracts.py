@@ -59,7 +59,9 @@ SCHEDULED_CHARGE = pl.Struct(
     }
 )
 
-_RECURRING_AMOUNT = pl.Struct({"unit_price": AMOUNT, "quantity": NUMBER, "credit_type_id": TEXT})
+_RECURRING_AMOUNT = pl.Struct(
+    {"unit_price": AMOUNT, "quantity": NUMBER, "credit_type_id": TEXT, "access_type": TEXT}  # access_type: SDK
+)
 
 RECURRING_BALANCE = pl.Struct(
     {
@@ -78,6 +80,7 @@ RECURRING_BALANCE = pl.Struct(
         "commit_duration": pl.Struct({"value": NUMBER, "unit": TEXT}),
         "recurrence_frequency": TEXT,
         "proration": TEXT,
+        "proration_rounding": JSON,  # SDK
         "rollover_fraction": NUMBER,
         "applicable_product_ids": TEXTS,
         "applicable_product_tags": TEXTS,
@@ -119,6 +122,7 @@ _TERMS = {
     "spend_threshold_configuration": JSON,
     "prepaid_balance_threshold_configuration": JSON,
     "hierarchy_configuration": JSON,
+    "spend_trackers": JSON,  # SDK
     "netsuite_sales_order_id": TEXT,
     "salesforce_opportunity_id": TEXT,
 }
@@ -136,7 +140,6 @@ CONTRACT_V2 = pl.Struct(
         "customer_billing_provider_configuration": JSON,
         "billing_provider_configuration_schedule": JSON,  # SDK
         "revenue_system_configuration_schedule": JSON,  # SDK
-        "spend_trackers": JSON,  # SDK
         "has_more": pl.Struct({"commits": FLAG, "credits": FLAG}),
         "custom_fields": MAP,
     }
@@ -155,6 +158,7 @@ CONTRACT_V1 = pl.Struct(
         "uniqueness_key": TEXT,
         "subscriptions": pl.List(SUBSCRIPTION),
         "scheduled_charges_on_usage_invoices": TEXT,
+        "spend_trackers": JSON,  # SDK
         "spend_threshold_configuration": JSON,
         "prepaid_balance_threshold_configuration": JSON,
         "customer_billing_provider_configuration": JSON,
@@ -206,3 +210,12 @@ CONTRACT_EDIT = pl.Struct(
 )
 
 NAMED_SCHEDULE_SEGMENT = pl.Struct({"starting_at": INSTANT, "ending_before": INSTANT, "value": JSON})
+
+NAMED_SCHEDULE = pl.Struct(
+    {
+        "contract_id": TEXT,
+        "schedule_name": TEXT,
+        "properties": MAP,
+        "segments": pl.List(NAMED_SCHEDULE_SEGMENT),
+    }
+)

@@ -33,3 +33,16 @@ BILLING_CONFIGURATION = pl.Struct(
         "archived_at": INSTANT,
     }
 )
+
+REVENUE_SYSTEM_CONFIGURATION = pl.Struct(
+    {
+        "id": TEXT,
+        "customer_id": TEXT,
+        "provider": TEXT,
+        "delivery_method": TEXT,
+        "delivery_method_id": TEXT,
+        "configuration": JSON,
+        "delivery_method_configuration": JSON,
+        "archived_at": INSTANT,
+    }
+)

@@ -23,6 +23,7 @@ _PRODUCT_STATE = {
     "composite_scope": TEXT,
     "composite_tags": TEXTS,
     "exclude_free_usage": FLAG,
+    "include_composite_spend": FLAG,  # SDK
     "is_refundable": FLAG,
     "netsuite_internal_item_id": TEXT,
     "netsuite_overage_item_id": TEXT,
@@ -66,7 +67,18 @@ PACKAGE = pl.Struct(
         "overrides": JSON,
         "scheduled_charges": JSON,
         "subscriptions": JSON,
+        "spend_trackers": JSON,  # SDK
         "spend_threshold_configuration": JSON,
         "prepaid_balance_threshold_configuration": JSON,
+    }
+)
+
+PACKAGE_CONTRACT = pl.Struct(
+    {
+        "customer_id": TEXT,
+        "contract_id": TEXT,
+        "starting_at": INSTANT,
+        "ending_before": INSTANT,
+        "archived_at": INSTANT,
     }
 )

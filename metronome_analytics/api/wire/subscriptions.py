@@ -17,13 +17,14 @@ SUBSCRIPTION = pl.Struct(
         "ending_before": INSTANT,
         "created_at": INSTANT,  # SDK
         "collection_schedule": TEXT,
+        "product_custom_fields": MAP,  # SDK
         "subscription_rate": pl.Struct({"billing_frequency": TEXT, "product": NAMED_REFERENCE}),
         "quantity_management_mode": TEXT,
         "quantity_schedule": pl.List(pl.Struct({"quantity": NUMBER, "starting_at": INSTANT, "ending_before": INSTANT})),
         "billing_periods": pl.Struct(
             {"previous": _BILLING_PERIOD, "current": _BILLING_PERIOD, "next": _BILLING_PERIOD}
         ),
-        "proration": pl.Struct({"invoice_behavior": TEXT, "is_prorated": FLAG}),
+        "proration": pl.Struct({"invoice_behavior": TEXT, "is_prorated": FLAG, "rounding": JSON}),  # rounding: SDK
         "seat_config": pl.Struct({"seat_group_key": TEXT}),
         "fiat_credit_type_id": TEXT,
         "custom_credit_type_id": TEXT,  # SDK
@@ -56,6 +57,8 @@ SUBSCRIPTION_SEATS = pl.Struct(
 _SEAT_GRANT = pl.Struct(
     {
         "id": TEXT,
+        "credit_type_id": TEXT,  # SDK
+        "access_type": TEXT,  # SDK
         "balance": AMOUNT,
         "start_date": INSTANT,
         "end_date": INSTANT,
@@ -66,7 +69,9 @@ _SEAT_GRANT = pl.Struct(
 SEAT_BALANCE = pl.Struct(
     {
         "seat_id": TEXT,
-        "balances": pl.List(pl.Struct({"credit_type_id": TEXT, "balance": AMOUNT, "starting_balance": AMOUNT})),
+        "balances": pl.List(
+            pl.Struct({"credit_type_id": TEXT, "access_type": TEXT, "balance": AMOUNT, "starting_balance": AMOUNT})
+        ),
         "commits": pl.List(_SEAT_GRANT),
         "credits": pl.List(_SEAT_GRANT),
     }

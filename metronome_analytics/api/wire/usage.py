@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from metronome_analytics.api.wire.kinds import FLAG, INSTANT, MAP, NUMBER, TEXT, TEXTS
+from metronome_analytics.api.wire.kinds import FLAG, INSTANT, MAP, NAMED_REFERENCE, NUMBER, TEXT, TEXTS
 
 _FILTER = pl.Struct({"in_values": TEXTS, "not_in_values": TEXTS})
 
@@ -50,5 +50,24 @@ USAGE_GROUP = pl.Struct(
         "group_value": TEXT,
         "group": MAP,
         "value": NUMBER,
+    }
+)
+
+SEAT_USAGE = pl.Struct({"starting_on": INSTANT, "ending_before": INSTANT, "value": NUMBER})
+
+PURCHASED_SEATS = pl.Struct({"charge_id": TEXT, "seat_count": NUMBER})
+
+EVENT = pl.Struct(
+    {
+        "id": TEXT,
+        "transaction_id": TEXT,
+        "customer_id": TEXT,
+        "event_type": TEXT,
+        "timestamp": INSTANT,
+        "properties": MAP,
+        "is_duplicate": FLAG,
+        "processed_at": INSTANT,
+        "matched_customer": NAMED_REFERENCE,
+        "matched_billable_metrics": pl.List(BILLABLE_METRIC),
     }
 )

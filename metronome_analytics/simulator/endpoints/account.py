@@ -1,15 +1,16 @@
-"""Endpoints about what the whole account has in common: credit types and custom field keys."""
+"""Endpoints about what the whole account has in common: credit types, custom field keys, services."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.endpoints.answers import Page, Reply
 from metronome_analytics.simulator.endpoints.lookups import PAGE_MAXIMUM
 from metronome_analytics.simulator.endpoints.pages import page
+from metronome_analytics.simulator.rendering.scalars import dump
 from metronome_analytics.simulator.world import price_list
 
 if TYPE_CHECKING:
-    from metronome_analytics.simulator.endpoints.answers import Page
     from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.world.account import Account
 
@@ -45,3 +46,13 @@ def list_field_keys(account: Account, request: Request) -> Page:
         account.switches.default_page_size,
         lambda row: {"entity": row[0], "key": row[1], "enforce_uniqueness": row[2]},
     )
+
+
+def list_services(_: Account, request: Request) -> Reply:
+    """GET /v1/services: an object of its own, without `data`."""
+    request.parameters.finish()
+    rows = [
+        {"name": "webhooks", "usage": "makes_connections_from", "ips": ["192.0.2.10", "192.0.2.11"]},
+        {"name": "api", "usage": "accepts_connections_at", "ips": ["198.51.100.7"]},
+    ]
+    return Reply(dump({"services": rows}))

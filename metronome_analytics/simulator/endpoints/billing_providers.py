@@ -8,10 +8,12 @@ from metronome_analytics.simulator.endpoints.answers import ApiError, Page, Repl
 from metronome_analytics.simulator.endpoints.lookups import find, find_invoice, lookup
 from metronome_analytics.simulator.endpoints.pages import page
 from metronome_analytics.simulator.rendering.billing_providers import (
+    delivery,
     external_invoice,
     payments,
     provider_configuration,
     provider_details,
+    revenue_system_configuration,
 )
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from metronome_analytics.simulator.world.account import Account
 
 PAYMENTS_PER_PAGE = 25
+CONFIGURED = ("stripe", "aws_marketplace", "netsuite")
+"""The billing providers that the account is set up with."""
 PROVIDERS = (
     "aws_marketplace", "stripe", "netsuite", "custom", "azure_marketplace", "quickbooks_online", "workday",
     "gcp_marketplace", "metronome",
@@ -45,6 +49,31 @@ def list_configurations(account: Account, request: Request) -> Reply:
     if with_archived and index % 3 == 0 and "quickbooks_online" not in providers:
         rows.append(provider_configuration(who, "quickbooks_online") | {"archived_at": millis_text(who.updated_at)})
     return data(rows)
+
+
+def list_providers(account: Account, request: Request) -> Page:
+    """POST /v1/listConfiguredBillingProviders: how the account delivers its invoices."""
+    request.parameters.finish()
+    rows = [delivery(provider) for provider in CONFIGURED]
+    return page(request, rows, account.switches.default_page_size, lambda row: row)
+
+
+def list_revenue_systems(account: Account, request: Request) -> Reply:
+    """POST /v1/getCustomerRevenueSystemConfigurations: every fourth customer is in NetSuite, every eighth no more."""
+    asked = request.parameters
+    customer_id = asked.required_uuid("customer_id")
+    asked.choice("provider", ("netsuite",), "netsuite")
+    with_archived = asked.flag("include_archived")
+    asked.finish()
+    index = account.index(customer_id)
+    if index is None:
+        raise ApiError(400, f"Customer not found: {customer_id}")  # the one status documented here
+    who = account.customer(index)
+    if index % 4 or (index % 8 == 0 and not with_archived):
+        return data([])
+    return data(
+        [revenue_system_configuration(who) | ({"archived_at": millis_text(who.updated_at)} if index % 8 == 0 else {})]
+    )
 
 
 def get_billing_config(account: Account, request: Request) -> Reply:

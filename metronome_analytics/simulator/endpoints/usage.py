@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metronome_analytics.simulator.world.account import Account
     from metronome_analytics.simulator.world.price_list import Metric
 
-_SIZES = ("HOUR", "DAY", "NONE")
+WINDOW_SIZES = ("HOUR", "DAY", "NONE")
 _ROWS_PER_UNIT = 20
 """Pages of /v1/usage, which has no limit, hold this many times the default page size."""
 
@@ -46,7 +46,7 @@ class _Asked:
 def list_usage(account: Account, request: Request) -> Page:
     """POST /v1/usage: per customer, metric and window; customers without a metric are left out unless asked for."""
     asked = request.parameters
-    size = asked.choice("window_size", _SIZES, asked.required("window_size"))
+    size = asked.choice("window_size", WINDOW_SIZES, asked.required("window_size"))
     bounds = _bounds(asked.required_instant("starting_on"), asked.required_instant("ending_before"))
     ids = asked.uuids("customer_ids")
     metrics = [_metric(Parameters(item)) for item in asked.objects("billable_metrics") or []]
@@ -171,9 +171,9 @@ def list_usage_groups(account: Account, request: Request) -> Page:
     limit = asked.limit(PAGE_MAXIMUM, account.switches.default_page_size)
     index = lookup(account, asked.required_uuid("customer_id"))
     metric = metric_of(asked.required_uuid("billable_metric_id"))
-    size = asked.choice("window_size", _SIZES, asked.required("window_size"))
+    size = asked.choice("window_size", WINDOW_SIZES, asked.required("window_size"))
     wanted = _groups_asked(asked, metric)
-    bounds = _period(account, asked)
+    bounds = period_asked(account, asked)
     asked.finish()
     rows = list(_group_rows(account, index, wanted, size, bounds))
     return page(request, rows, limit, lambda row: row)
@@ -196,7 +196,7 @@ def _groups_asked(asked: Parameters, metric: Metric) -> _Asked:
     return _Asked(metric, tuple(keys or ()), lists)
 
 
-def _period(account: Account, asked: Parameters) -> _Window:
+def period_asked(account: Account, asked: Parameters) -> tuple[datetime, datetime]:
     """The bounds asked for, or those of the current month."""
     current = asked.flag("current_period")
     starting_on, ending_before = asked.instant("starting_on"), asked.instant("ending_before")

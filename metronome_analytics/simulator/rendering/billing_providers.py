@@ -36,6 +36,30 @@ def provider_configuration(who: Customer, provider: str) -> Json:
     }
 
 
+def delivery(provider: str) -> Json:
+    """A ConfiguredBillingProvider: how the account delivers invoices to one."""
+    return {
+        "billing_provider": provider,
+        "delivery_method": "direct_to_billing_provider",
+        "delivery_method_id": make_id("delivery", provider),
+        "delivery_method_configuration": {f"{provider}_account_id": f"acct_{digest('account', provider):016x}"},
+    }
+
+
+def revenue_system_configuration(who: Customer) -> Json:
+    """A CustomerRevenueSystemConfiguration."""
+    return {
+        "id": make_id(who.id, "revenue system", "netsuite"),
+        "customer_id": who.id,
+        "provider": "netsuite",
+        "configuration": {"netsuite_customer_id": str(digest(who.id, "netsuite") % 100_000)},
+        "delivery_method": "direct_to_billing_provider",
+        "delivery_method_id": make_id("delivery", "netsuite"),
+        "delivery_method_configuration": {},
+        "archived_at": None,
+    }
+
+
 def provider_details(who: Customer, provider: str) -> Json:
     """What a provider calls the customer."""
     account_id = f"{digest(who.id, provider):016x}"
@@ -54,6 +78,9 @@ def external_invoice(item: Invoice, now: datetime) -> Json | None:
     chance = digest(item.id, "external")
     if item.total == 0:
         status = "SKIPPED"
+    elif item.status == "VOID":
+        # Voiding here does not void there: the simulated clerk voided it in both places.
+        status = "VOID"
     elif chance % 23 == 0:
         status = "PAYMENT_FAILED"
     else:

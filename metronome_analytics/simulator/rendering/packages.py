@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from metronome_analytics.simulator.rendering.parts import reference
 from metronome_analytics.simulator.rendering.products import AUTHOR
-from metronome_analytics.simulator.rendering.scalars import Json, millis_text
+from metronome_analytics.simulator.rendering.scalars import Json, millis_text, offset_text
 from metronome_analytics.simulator.world import price_list
+from metronome_analytics.simulator.world.days import instant
 from metronome_analytics.simulator.world.ids import make_id
 from metronome_analytics.simulator.world.price_list import OPENED, RETIRED_AT
+
+if TYPE_CHECKING:
+    from metronome_analytics.simulator.world.agreements import Contract
+    from metronome_analytics.simulator.world.books import Books
 
 
 def starter_package() -> Json:
@@ -56,3 +63,16 @@ def retired_package() -> Json:
         "net_payment_terms_days": 30,
         "commits": [commit],
     }
+
+
+def package_contract(books: Books, item: Contract) -> Json:
+    """A contract in the list of those on a package."""
+    archived = books.archived_at(item)
+    payload: Json = {
+        "customer_id": books.agreements.customer_id,
+        "contract_id": item.id,
+        "starting_at": offset_text(instant(item.start)),
+    }
+    if item.end is not None:
+        payload["ending_before"] = offset_text(instant(item.end))
+    return payload if archived is None else payload | {"archived_at": offset_text(archived)}

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.world.agreements import Contract, subscription_stream
 from metronome_analytics.simulator.world.days import shift_month
+from metronome_analytics.simulator.world.ids import make_id
 
 if TYPE_CHECKING:
     from metronome_analytics.simulator.world.streams import Stream
 
 _MONTHS_TO_FILL = 4
+
+SEAT_METRIC = make_id("metric", "seats")
+"""The id of the metric that counts seats."""
 
 
 def seat_based(item: Contract) -> bool:

@@ -10,7 +10,7 @@ import polars as pl
 from metronome_analytics.charts import base
 from metronome_analytics.charts.labels import balance_labels, customer_names
 from metronome_analytics.tables.money import amount_text
-from metronome_analytics.wording import time_text
+from metronome_analytics.wording import count, time_text
 
 if TYPE_CHECKING:
     from metronome_analytics.analysis.frames import Given
@@ -89,9 +89,9 @@ def _shares(frame: pl.DataFrame, unit: str, *, top: int) -> base.Chart:
         "risk", "remaining", descending=True, nulls_last=True, maintain_order=True
     )
     kept, rest = ranked.head(top), ranked.slice(top)
-    told = rest.select(amount_text(pl.col("risk").sum(), name.first())).item() if rest.height else ""
-    total = base.count(ranked.height, "row")
-    notes = [f"The {kept.height} most at risk of {total}; the others have {told} at risk."] if rest.height else []
+    amount = base.total_text(rest, "risk") if rest.height else ""
+    total = count(ranked.height, "row")
+    notes = [f"The {kept.height} most at risk of {total}; the others have {amount} at risk."] if rest.height else []
     shown = balance_labels(kept).select(
         *("balance", "balance_name", "customer", "utilisation", "elapsed", "days_left"),
         pl.col("utilisation").clip(0, 1.5).fill_null(0).alias("drawn"),
@@ -162,8 +162,8 @@ def _breakage(frame: pl.DataFrame, unit: str, months: int) -> base.Chart:
     kept, rest = grouped.head(months), grouped.slice(months)
     notes = []
     if rest.height:
-        told = rest.select(amount_text(pl.col("at_risk").sum(), name.first())).item()
-        notes.append(f"The first {kept.height} months; {told} expire later.")
+        amount = base.total_text(rest, "at_risk")
+        notes.append(f"The first {kept.height} months; {amount} expire later.")
     shown = kept.select(
         pl.col("month").dt.strftime("%Y-%m").alias("month"),
         base.as_float("at_risk", "amount"),

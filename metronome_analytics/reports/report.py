@@ -1,12 +1,13 @@
-"""What a report is made from: the frames given, with names, units and what each invoice counts as."""
+"""What a report is of: the frames given, with names, units and what each invoice counts as."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Required, TypedDict
 
 import polars as pl
 
+from metronome_analytics.analysis.checks.verdicts import FAIL
 from metronome_analytics.analysis.frames import Given, checked, optional, required_instant
 from metronome_analytics.analysis.invoiced import standing
 from metronome_analytics.analysis.schemas import Checks, CheckSummary
@@ -28,8 +29,26 @@ _USE = (
 )
 
 
+class Contents(TypedDict, total=False):
+    """What a report is given.
+
+    `invoices` and `balances` are the frames of `account.invoices()` and `account.balances()`, `customers` gives names,
+    `reconciliation` is what `reconcile()` found, `receipts` are `account.receipts`, `as_of` is when all of it was
+    loaded, and `filters` says in words what was selected.
+    """
+
+    invoices: Required[Given]
+    balances: Required[Given]
+    customers: Given | None
+    reconciliation: Reconciliation | None
+    receipts: Given | None
+    as_of: Required[Instant]
+    filters: Mapping[str, object] | None
+    entries: Given | None
+
+
 @dataclass(frozen=True)
-class Books:
+class Report:
     """Every frame of a report. `unit` is a currency's code or a custom unit's name, one per credit type."""
 
     as_of: datetime
@@ -40,17 +59,23 @@ class Books:
     checks: pl.DataFrame
     summary: pl.DataFrame
     receipts: pl.DataFrame | None = None
-    reconciled: bool = False
+    verdict: str | None = None
+    headline: str = "Not reconciled."
     filters: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def exceptions(self) -> pl.DataFrame:
         """The checks that failed."""
-        return self.of_verdict("fail")
+        return self.of_verdict(FAIL)
 
     def of_verdict(self, verdict: str) -> pl.DataFrame:
         """The checks of one verdict."""
         return self.checks.filter(pl.col("verdict") == verdict)
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether a reconciliation was given."""
+        return self.verdict is not None
 
     @classmethod
     def of(
@@ -58,13 +83,14 @@ class Books:
         *,
         invoices: Given,
         balances: Given,
-        customers: Given | None,
-        reconciliation: Reconciliation | None,
-        receipts: Given | None,
+        customers: Given | None = None,
+        reconciliation: Reconciliation | None = None,
+        receipts: Given | None = None,
         as_of: Instant,
-        filters: Mapping[str, object] | None,
-    ) -> Books:
-        """The books of what a report was given; ArgumentError for frames of another kind."""
+        filters: Mapping[str, object] | None = None,
+        entries: Given | None = None,
+    ) -> Report:
+        """The report of its `Contents`; ArgumentError for frames of another kind."""
         at = required_instant("as_of", as_of)
         bills = checked(
             invoices, "invoices", "id", "customer_id", "type", "status", *_UNIT, "total", "issued_at", "line_items"
@@ -75,20 +101,24 @@ class Books:
         summary = CheckSummary.create_empty() if reconciliation is None else reconciliation.summary
         lines = line_items(bills)
         units = _units(bills, lines, held, checks)
-        bills = _told(bills, names, units).with_columns(standing(bills).alias("counts_as"))
+        bills = _named(bills, names, units).with_columns(standing(bills).alias("counts_as"))
         kinds = bills.select(invoice_id="id", counts_as="counts_as").unique("invoice_id")
         return cls(
             as_of=at,
             invoices=bills,
-            lines=_told(lines, names, units).join(kinds, on="invoice_id", how="left", maintain_order="left"),
-            balances=_told(_used(held, at), names, units),
-            ledger=_told(_entries(held), names, units),
-            checks=_told(checks, names, units),
+            lines=_named(lines, names, units).join(kinds, on="invoice_id", how="left", maintain_order="left"),
+            balances=_named(_used(held, at), names, units),
+            ledger=_named(_entries(held, entries), names, units),
+            checks=_named(checks, names, units),
             summary=_unit(summary, units),
             receipts=None if receipts is None else receipts.lazy().collect(),
-            reconciled=reconciliation is not None,
+            **({} if reconciliation is None else _found(reconciliation)),
             filters=dict(filters or {}),
         )
+
+
+def _found(reconciliation: Reconciliation) -> dict[str, str]:
+    return {"verdict": reconciliation.verdict, "headline": reconciliation.headline}
 
 
 def _names(customers: Given | None) -> pl.DataFrame:
@@ -106,7 +136,7 @@ def _units(*frames: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with `unit`, and the credit type's name where only its id was told."""
+    """`frame` with `unit`, and the credit type's name where only its id is known."""
     known = units.rename({"credit_type_name": "known_name"})
     joined = frame.join(known, on="credit_type_id", how="left", maintain_order="left")
     name = pl.coalesce("credit_type_name", "known_name")
@@ -115,7 +145,7 @@ def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _told(frame: pl.DataFrame, names: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+def _named(frame: pl.DataFrame, names: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     """`frame` with `customer_name` and `unit`."""
     return _unit(frame, units).join(names, on="customer_id", how="left", maintain_order="left")
 
@@ -132,10 +162,11 @@ def _used(balances: pl.DataFrame, at: datetime) -> pl.DataFrame:
     return balances.join(use, on=["customer_id", "id"], how="left", maintain_order="left")
 
 
-def _entries(balances: pl.DataFrame) -> pl.DataFrame:
+def _entries(balances: pl.DataFrame, shown: Given | None) -> pl.DataFrame:
     names = balances.select(
         "customer_id",
         pl.col("id").alias("balance_id"),
         optional(balances.columns, "name").alias("balance_name"),
     ).unique(["customer_id", "balance_id"], keep="first")
-    return ledger(balances).join(names, on=["customer_id", "balance_id"], how="left", maintain_order="left")
+    booked = ledger(balances) if shown is None else checked(shown, "entries", "balance_id", "amount").collect()
+    return booked.join(names, on=["customer_id", "balance_id"], how="left", maintain_order="left")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from great_tables import GT, loc, style
 
+from metronome_analytics.analysis.checks.verdicts import NOT_CHECKED, WARNING
 from metronome_analytics.analysis.invoiced import Standing
 from metronome_analytics.tables.money import amount_text, in_cents
 from metronome_analytics.wording import grouped
@@ -15,39 +16,39 @@ from metronome_analytics.wording import grouped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from metronome_analytics.reports.books import Books
+    from metronome_analytics.reports.report import Report
 
 MOST = 100
 """Rows of a table; the workbook has them all."""
 _RED = "#b42318"
 
 
-def tables(books: Books) -> list[str]:
+def sections(report: Report) -> list[str]:
     """Headings, what they mean, and the tables below them."""
     return [
-        *(_reconciled(books) if books.reconciled else []),
+        *(_reconciled(report) if report.reconciled else []),
         *_section(
             "Invoices",
             "Only what counts as invoiced was asked for; amounts of different kinds do not add up to anything.",
-            _table("invoices", _invoices(books), right=("Invoices", "Total")),
+            _table("invoices", _invoices(report), right=("Invoices", "Total")),
         ),
         *_section(
             "Balances",
             "Balance is what can be used now. At risk is what will expire unused if use goes on as it did. "
             "What is left of a POSTPAID commit is billed as a true-up: it is no money left.",
-            _table("balances", _balances(books), right=("Balances", *_LEFT.values())),
+            _table("balances", _balances(report), right=("Balances", *_LEFT.values())),
         ),
     ]
 
 
-def _reconciled(books: Books) -> list[str]:
+def _reconciled(report: Report) -> list[str]:
     numbers = ("Rows", "Passed", "Failed", "Warnings", "Not checked", "Difference")
-    failed = books.exceptions
+    failed = report.exceptions
     return [
         *_section(
             "Checks",
             "Per check and currency. Difference sums the sizes of what failed.",
-            _table("checks", _summary(books), right=numbers),
+            _table("checks", _summary(report), right=numbers),
         ),
         *_section(
             "Exceptions",
@@ -57,13 +58,13 @@ def _reconciled(books: Books) -> list[str]:
             else "",
             _more(failed.height),
         ),
-        *_reasons(books, "not checked", "Not checked", "What could not be checked, and why."),
-        *_reasons(books, "warning", "Warnings", "What ties out, but somebody should look."),
+        *_reasons(report, NOT_CHECKED, "Not checked", "What could not be checked, and why."),
+        *_reasons(report, WARNING, "Warnings", "What ties out, but somebody should look."),
     ]
 
 
-def _section(title: str, note: str, *parts: str) -> list[str]:
-    return [f"<h2>{escape(title)}</h2>", f'<p class="quiet">{escape(note)}</p>', *(part for part in parts if part)]
+def _section(title: str, note: str, *body: str) -> list[str]:
+    return [f"<h2>{escape(title)}</h2>", f'<p class="quiet">{escape(note)}</p>', *(part for part in body if part)]
 
 
 def _more(rows: int) -> str:
@@ -101,8 +102,8 @@ def _money(column: str, alias: str) -> pl.Expr:
     return amount_text(pl.col(column), pl.col("credit_type_name")).alias(alias)
 
 
-def _summary(books: Books) -> pl.DataFrame:
-    """The checks by unit: a net balance told without its credit type's name belongs to the one of its id."""
+def _summary(report: Report) -> pl.DataFrame:
+    """The checks by unit: a net balance without its credit type's name belongs to the one of its id."""
     counts = {
         "rows": "Rows",
         "passed": "Passed",
@@ -110,7 +111,7 @@ def _summary(books: Books) -> pl.DataFrame:
         "warnings": "Warnings",
         "not_checked": "Not checked",
     }
-    grouped = books.summary.group_by("check", "unit", "credit_type_name", maintain_order=True).agg(
+    grouped = report.summary.group_by("check", "unit", "credit_type_name", maintain_order=True).agg(
         pl.col(*counts, "difference").sum()
     )
     return grouped.select(
@@ -140,8 +141,8 @@ def _failures(failed: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _reasons(books: Books, verdict: str, title: str, note: str) -> list[str]:
-    rows = books.of_verdict(verdict)
+def _reasons(report: Report, verdict: str, title: str, note: str) -> list[str]:
+    rows = report.of_verdict(verdict)
     if rows.is_empty():
         return []
     grouped = rows.group_by("check", "unit", "detail", maintain_order=True).len("count")
@@ -154,10 +155,10 @@ def _reasons(books: Books, verdict: str, title: str, note: str) -> list[str]:
     return _section(title, note, _table(title.lower().replace(" ", "-"), listed, right=("Rows",)), _more(listed.height))
 
 
-def _invoices(books: Books) -> pl.DataFrame:
+def _invoices(report: Report) -> pl.DataFrame:
     order = pl.col("counts_as").replace_strict(list(Standing), list(range(len(Standing))), return_dtype=pl.Int64)
     grouped = (
-        books.invoices.group_by("unit", "counts_as", "type")
+        report.invoices.group_by("unit", "counts_as", "type")
         .agg(pl.len().alias("count"), pl.col("total").sum(), pl.col("credit_type_name").first())
         .sort("unit", order, "type", nulls_last=True)
     )
@@ -173,10 +174,10 @@ def _invoices(books: Books) -> pl.DataFrame:
 _LEFT = {"granted": "Granted", "used": "Used", "expired": "Expired", "balance": "Balance", "at_risk": "At risk"}
 
 
-def _balances(books: Books) -> pl.DataFrame:
+def _balances(report: Report) -> pl.DataFrame:
     risk = pl.col("at_risk")
     grouped = (
-        books.balances.group_by("unit", "type")
+        report.balances.group_by("unit", "type")
         .agg(pl.len().alias("count"), pl.col(*_LEFT).sum(), pl.col("credit_type_name").first())
         .sort("unit", "type", nulls_last=True)
         # An estimate needs no fractions of a cent.
