@@ -147,6 +147,10 @@ def _one(  # noqa: PLR0917  # as above
     )
 
 
+def _write(name: str, path: str) -> Endpoint:
+    return Endpoint(name, "POST", path, Effect.WRITE, Cursor.NONE, None, None, is_list=False)
+
+
 _CUSTOMER = "/v1/customers/{customer_id}"
 _PRICING = "/v1/contract-pricing"
 _QUERY, _BODY, _NONE = Cursor.QUERY, Cursor.BODY, Cursor.NONE
@@ -231,7 +235,18 @@ _ROWS = (
     _list("credit_grant_entries", "POST", "/v1/credits/listEntries", _QUERY, None, plans.CREDIT_GRANT_LEDGER, "CreditGrantEntries", unnest=("ledgers",), status=_PLANS),
     _one("billing_config", "GET", f"{_CUSTOMER}/billing-config/{{billing_provider_type}}", plans.BILLING_CONFIG, "BillingConfig", status=_PLANS),
     # writes
-    Endpoint("add_manual_balance_entry", "POST", "/v1/contracts/addManualBalanceLedgerEntry", Effect.WRITE, _NONE, None, None, is_list=False),
+    _write("add_manual_balance_entry", "/v1/contracts/addManualBalanceLedgerEntry"),
+    _write("create_credit", "/v1/contracts/customerCredits/create"),
+    _write("create_commit", "/v1/contracts/customerCommits/create"),
+    _write("end_credit", "/v1/contracts/customerCredits/updateEndDate"),
+    _write("end_commit", "/v1/contracts/customerCommits/updateEndDate"),
+    _write("edit_credit", "/v2/contracts/credits/edit"),
+    _write("edit_commit", "/v2/contracts/commits/edit"),
+    _write("archive_credit", "/v2/contracts/credits/archive"),
+    _write("archive_commit", "/v2/contracts/commits/archive"),
+    _write("end_contract", "/v1/contracts/updateEndDate"),
+    _write("set_name", f"{_CUSTOMER}/setName"),
+    _write("reset_alert", "/v1/customer-alerts/reset"),
 )
 # fmt: on
 

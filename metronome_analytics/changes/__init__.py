@@ -5,9 +5,35 @@ time, each written to the journal before it is sent and read back from the accou
 one table, which `catalogue()` shows; a change is an object of one of the classes here.
 """
 
+from metronome_analytics.changes.access import (
+    ArchiveCommit,
+    ArchiveCredit,
+    EndCommit,
+    EndCredit,
+    ExtendCommit,
+    ExtendCredit,
+)
 from metronome_analytics.changes.balance_entries import BalanceEntry
 from metronome_analytics.changes.balance_plan import BalancePlan
+from metronome_analytics.changes.granting import CreateCommit, CreateCredit
 from metronome_analytics.changes.operations import catalogue
+from metronome_analytics.changes.other_changes import EndContract, ResetAlert, SetCustomerName
 from metronome_analytics.changes.plan import Plan
 
-__all__ = ["BalanceEntry", "BalancePlan", "Plan", "catalogue"]
+__all__ = [
+    "ArchiveCommit",
+    "ArchiveCredit",
+    "BalanceEntry",
+    "BalancePlan",
+    "CreateCommit",
+    "CreateCredit",
+    "EndCommit",
+    "EndContract",
+    "EndCredit",
+    "ExtendCommit",
+    "ExtendCredit",
+    "Plan",
+    "ResetAlert",
+    "SetCustomerName",
+    "catalogue",
+]

@@ -13,7 +13,9 @@ from metronome_analytics.changes.fields import (
     Change,
     Groups,
     is_exact,
+    json_number,
     on_the_hour,
+    rfc3339,
     wrong_amount,
 )
 from metronome_analytics.changes.operation import (
@@ -280,16 +282,6 @@ def sighting(facts: Facts, view: View) -> Sighting:
     there = ", ".join(plain(each) for each in own)
     differs = "" if own == [amount] else f"it has {there} where {plain(amount)} was sent"
     return Sighting(Seen.THERE, differs, twins)
-
-
-def json_number(amount: Decimal) -> int | float:
-    """The JSON number whose shortest text is `amount`: that is what comes back."""
-    return int(amount) if amount == amount.to_integral_value() else float(amount)
-
-
-def rfc3339(at: datetime) -> str:
-    """An instant as the API writes it."""
-    return at.isoformat().replace("+00:00", "Z")
 
 
 ENTER = Operation(

@@ -78,6 +78,16 @@ def wrong_amount(amount: Decimal) -> str | None:
     return None if is_exact(amount) else f"{amount} has more digits than a JSON number carries"
 
 
+def json_number(amount: Decimal) -> int | float:
+    """The JSON number whose shortest text is `amount`: that is what comes back."""
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+def rfc3339(at: datetime) -> str:
+    """An instant as the API writes it."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
 def _granted(amount: Decimal) -> Decimal:
     if wrong := wrong_amount(amount):
         raise ValueError(wrong)

@@ -203,6 +203,7 @@ def _as_checked(planned: PlannedChange) -> PlannedChange:
         balance_before=None,
         balance_after=None,
         before=None,
+        after=None,
         fingerprint="",
         opposite=None,
         warnings=(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -122,6 +124,12 @@ class PlannedChange:
     warnings: tuple[str, ...] = ()
 
     @property
+    def uniqueness_key(self) -> str:
+        """The API's own guard against a second time: the same for the same change, whoever plans it, and whenever."""
+        is_ = hashlib.sha256(json.dumps([self.same, self.period, self.nonce]).encode()).hexdigest()
+        return f"metronome-analytics-{is_[:48]}"
+
+    @property
     def customer_id(self) -> str:
         """Whose account changes."""
         return self.change.customer_id
@@ -210,9 +218,9 @@ class Review:
             self.wrong("", f"{found}; allow_duplicate=True lets it through")
         return True
 
-    def once_only(self, operation: str, subject_id: str) -> None:
+    def once_only(self, subject_id: str, aspect: str) -> None:
         """A problem where the plan sets the same thing twice: the order of their proofs would be anybody's guess."""
-        first = self._subjects.setdefault((operation, subject_id), self.row)
+        first = self._subjects.setdefault((aspect, subject_id), self.row)
         if first != self.row:
             self.wrong("", f"row {first} changes the same thing; one plan changes it once")
 

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics.api.endpoints import ENDPOINTS
+from metronome_analytics.changes.access import ACCESS
 from metronome_analytics.changes.balance_entries import ENTER
+from metronome_analytics.changes.granting import CREATE_COMMIT, CREATE_CREDIT
+from metronome_analytics.changes.other_changes import END_CONTRACT, RESET_ALERT, SET_NAME
 from metronome_analytics.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -15,7 +18,10 @@ if TYPE_CHECKING:
 
     from metronome_analytics.changes.operation import Operation
 
-OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in (ENTER,)}
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation
+    for operation in (ENTER, CREATE_CREDIT, CREATE_COMMIT, *ACCESS, END_CONTRACT, SET_NAME, RESET_ALERT)
+}
 
 EVERYTHING = "all"
 _CATALOGUE = pl.Schema(

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from metronome_analytics.changes.operation import Call, Operation
 
 _VERSION = 2
+_TIMES = ("timestamp", "access_ending_before", "ending_before")
+"""The time that a change is about, whatever its field is called."""
 _DECIMALS = ("amount", "balance_before", "balance_after")
 
 PLAN_SCHEMA = pl.Schema(
@@ -124,9 +126,7 @@ class Plan:
 
     def uniqueness_key(self, entry: int) -> str:
         """The API's own guard against a second time: the same for the same change, whoever plans it, and whenever."""
-        each = self.changes[entry]
-        is_ = hashlib.sha256(json.dumps([each.same, each.period, each.nonce]).encode()).hexdigest()
-        return f"metronome-analytics-{is_[:48]}"
+        return self.changes[entry].uniqueness_key
 
     def token(self, entry: int) -> str:
         """The mark by which the change of this very plan is found again, where its operation leaves one."""
@@ -169,7 +169,7 @@ class Plan:
             credit_type_name=each.credit_type_name,
             amount=each.amount,
             reason=given.get("reason"),
-            timestamp=given.get("timestamp"),
+            timestamp=next((given[name] for name in _TIMES if given.get(name)), None),
             twins=twins,
         )
 

@@ -39,6 +39,8 @@ class Status(StrEnum):
     """What the account holds is not what was sent: another amount, or more than once."""
 
 
+_OF_BALANCES = ("balances.", "commits.", "credits.")
+
 DONE = frozenset({Status.APPLIED, Status.ALREADY_APPLIED, Status.SENT})
 """It is as it was asked for, as far as anybody can tell."""
 STOPPING = frozenset({Status.UNKNOWN, Status.NOT_SENT, Status.DIFFERS})
@@ -138,7 +140,8 @@ class Record:
         """What is hashed, as JSON: the facts, and what became of them."""
         data: dict[str, Json] = {name: _json(value) for name, value in asdict(self.facts).items()}
         # What users look for under its own name: a manual entry is about a balance.
-        data["balance_id"] = data["subject_id"]
+        if self.facts.operation.startswith(_OF_BALANCES) and not self.facts.operation.endswith(".create"):
+            data["balance_id"] = data["subject_id"]
         if self.attempt is not None:
             data["attempt"] = self.attempt
         if self.idempotency_key is not None:
@@ -257,6 +260,7 @@ JOURNAL_SCHEMA = pl.Schema(
         "http_status": pl.Int64(),
         "verified": pl.Boolean(),
         "customer_id": pl.String(),
+        "subject_id": pl.String(),
         "balance_id": pl.String(),
         "segment_id": pl.String(),
         "credit_type_name": pl.String(),

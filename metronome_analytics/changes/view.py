@@ -11,13 +11,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import polars as pl
+
 from metronome_analytics.tables import ledger, segments
+from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
-
-    import polars as pl
 
     from metronome_analytics.loaders import AllLoaders
 
@@ -49,6 +50,8 @@ class Look(Enum):
     CONTRACTS = "contracts"
     PRODUCTS = "products"
     ALERTS = "alerts"
+    CREDIT_TYPES = "credit_types"
+    DRAFTS = "drafts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +222,11 @@ class View:
     contracts: Mapping[str, Contract] = field(default_factory=dict)
     products: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     alerts: Mapping[tuple[str, str], Alert] = field(default_factory=dict)
+    credit_types: Mapping[str, str] = field(default_factory=dict)
+    drafts: Mapping[str, int] = field(default_factory=dict)
+    """How many draft invoices each contract has."""
+    frame: pl.DataFrame | None = None
+    """The balances as they were loaded."""
 
     @classmethod
     def read(cls, loaders: AllLoaders, looks: Iterable[Look], ids: Iterable[str]) -> View:
@@ -228,12 +236,17 @@ class View:
         customers = _customers(loaders.customers(customer_ids=known)) if Look.CUSTOMERS in wanted and known else {}
         # What is said of a customer that there is not is an error of the API's: it is not asked.
         owners = list(customers) if Look.CUSTOMERS in wanted else known
+        theirs = wanted if owners else frozenset()
+        frame = loaders.balances(owners, include_archived=True) if Look.BALANCES in theirs else None
         return cls(
             customers,
-            _balances(loaders.balances(owners, include_archived=True)) if owners and Look.BALANCES in wanted else {},
-            _contracts(loaders.contracts(owners)) if owners and Look.CONTRACTS in wanted else {},
+            {} if frame is None else _balances(frame),
+            _contracts(loaders.contracts(owners)) if Look.CONTRACTS in theirs else {},
             _products(loaders.products()) if Look.PRODUCTS in wanted else {},
-            _alerts(loaders.alerts(owners)) if owners and Look.ALERTS in wanted else {},
+            _alerts(loaders.alerts(owners)) if Look.ALERTS in theirs else {},
+            dict(loaders.credit_types().select("id", "name").rows()) if Look.CREDIT_TYPES in wanted else {},
+            _drafts(loaders.invoices(owners, status=InvoiceStatus.DRAFT)) if Look.DRAFTS in theirs else {},
+            frame,
         )
 
     def without(self, tokens: frozenset[str], keys: frozenset[str] = frozenset()) -> View:
@@ -310,6 +323,10 @@ def _contracts(rows: pl.DataFrame) -> dict[str, Contract]:
     return {row["id"]: Contract(**row) for row in _rows(rows, *names)}
 
 
+def _drafts(rows: pl.DataFrame) -> dict[str, int]:
+    return dict(rows.filter(pl.col("contract_id").is_not_null()).group_by("contract_id").len().rows())
+
+
 def _products(rows: pl.DataFrame) -> dict[str, Mapping[str, str | None]]:
     return {row["id"]: row for row in _rows(rows, "id", "type", "name")}
 
@@ -317,7 +334,7 @@ def _products(rows: pl.DataFrame) -> dict[str, Mapping[str, str | None]]:
 def _alerts(rows: pl.DataFrame) -> dict[tuple[str, str], Alert]:
     return {
         (row["customer_id"], row["id"]): Alert(
-            row["id"], row["customer_id"], row["name"], row["status"] == "enabled", row["customer_status"]
+            row["id"], row["customer_id"], row["name"], row["status"].upper() == "ENABLED", row["customer_status"]
         )
         for row in _rows(rows, "id", "customer_id", "name", "status", "customer_status")
     }

@@ -104,8 +104,8 @@ class Sender:
     session: Session
 
     def __init__(self) -> None:
-        self.before: list[Callable[[Call, str], None]] = []
-        self.after: list[Callable[[Call, str], None]] = []
+        self.before: list[Callable[[Call, str], object]] = []
+        self.after: list[Callable[[Call, str], object]] = []
 
     def __call__(self, call: Call, *, idempotency_key: str) -> None:
         """Send it."""

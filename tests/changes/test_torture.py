@@ -14,6 +14,7 @@ import pytest
 
 from tests.changes.support import Desk, said
 from tests.changes.torture import World, torture
+from tests.changes.torture_operations import play, plots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,16 @@ def test_whatever_happens_nothing_is_applied_twice_or_reported_wrong(simulator: 
     seen = Counter[str]()
     torture(World(simulator, url), SEQUENCES, seen)
     assert seen.total() >= SEQUENCES
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_whatever_happens_no_operation_is_done_twice_or_reported_wrong(
+    simulator: Simulator, url: str, part: int
+) -> None:
+    """500 random plans of all operations; `python -m tests.changes.torture_operations 5000` runs more."""
+    seen = Counter[str]()
+    torture(World(simulator, url), SEQUENCES // 5, seen, drawn=plots(), played=play)
+    assert seen.total() >= SEQUENCES // 5
 
 
 class Workers:

@@ -16,27 +16,42 @@ import stamina
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from metronome_analytics.api.endpoints import ENDPOINTS, Effect
 from metronome_analytics.changes.journal import Journal
 from metronome_analytics.changes.records import Kind
 from metronome_analytics.simulator import Fault, Simulator, running
-from tests.changes.support import POST, READ, Desk, Sender, Time, folder, opened, renew, said, small, targets
+from tests.changes.support import READ, Desk, Sender, Time, folder, opened, renew, said, small, targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     import metronome_analytics as ma
+    from metronome_analytics.changes.applying import Outcome
     from metronome_analytics.changes.records import Record
+
+WRITES = tuple(e.path.rpartition("/")[2] for e in ENDPOINTS.values() if e.effect is Effect.WRITE)
+
+
+def is_write(method: str, path: str) -> bool:
+    """Whether a request is one that changes something."""
+    return method == "POST" and path.endswith(WRITES)
+
 
 # What may become of one POST. The first lines happen at the server, the last three on the way.
 FAULTS: dict[str, Fault | None] = {
     "none": None,
-    **{f"{status} before": Fault("status", POST, status=status) for status in (400, 403, 404, 408, 409, 500, 503, 504)},
-    **{f"{status} after": Fault("status_after_effect", POST, status=status) for status in (408, 409, 500, 503, 504)},
-    "lost after": Fault("lost_after_effect", POST),
-    "cut": Fault("cut_body", POST),
-    "429": Fault("rate_limit_seconds", POST, seconds=0.01),
-    "429 for long": Fault("rate_limit_bare", POST, times=20),
+    **{
+        f"{status} before": Fault("status", is_write, status=status)
+        for status in (400, 403, 404, 408, 409, 500, 503, 504)
+    },
+    **{
+        f"{status} after": Fault("status_after_effect", is_write, status=status) for status in (408, 409, 500, 503, 504)
+    },
+    "lost after": Fault("lost_after_effect", is_write),
+    "cut": Fault("cut_body", is_write),
+    "429": Fault("rate_limit_seconds", is_write, seconds=0.01),
+    "429 for long": Fault("rate_limit_bare", is_write, times=20),
     "refused": None,
     "lost before": None,
     "late": None,
@@ -73,7 +88,8 @@ class Sequence:
     idempotency_key_honoured: bool
 
 
-def _runs() -> st.SearchStrategy[Run]:
+def runs() -> st.SearchStrategy[Run]:
+    """Whatever may go wrong in one attempt."""
     return st.builds(
         Run,
         faults=st.lists(st.sampled_from(sorted(FAULTS)), min_size=1, max_size=3).map(tuple),
@@ -89,7 +105,7 @@ def sequences() -> st.SearchStrategy[Sequence]:
     return st.builds(
         Sequence,
         amounts=st.lists(st.integers(-5000, 5000).filter(bool), min_size=1, max_size=2).map(tuple),
-        runs=st.lists(_runs(), min_size=1, max_size=3).map(tuple),
+        runs=st.lists(runs(), min_size=1, max_size=3).map(tuple),
         uniqueness_key_honoured=st.booleans(),
         idempotency_key_honoured=st.booleans(),
     )
@@ -109,7 +125,7 @@ class Wires(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Pass a request on, unless it is a POST that something else happens to."""
-        if not request.url.path.endswith(POST) or not self.next:
+        if not is_write(request.method, request.url.path) or not self.next:
             return await super().handle_async_request(request)
         match self.next.pop(0):
             case "refused":
@@ -204,6 +220,15 @@ def play(world: World, sequence: Sequence) -> str:
 
 
 def _run(desk: Desk, wires: Wires, plan: ma.BalancePlan, run: Run) -> None:
+    outcome = attempt(desk, wires, plan, run)
+    if outcome is not None:
+        _true(outcome.table, desk.in_ledger(plan), said(desk.journal, plan))
+    assert max(desk.in_ledger(plan)) <= 1
+    desk.time.sleep(run.then_wait)
+
+
+def attempt(desk: Desk, wires: Wires, plan: ma.Plan, run: Run) -> Outcome | None:
+    """Apply a plan with what a run has go wrong; None where it crashed."""
     account, faults = desk.account, desk.simulator.faults
     faults.clear()
     for name in run.faults:
@@ -211,20 +236,16 @@ def _run(desk: Desk, wires: Wires, plan: ma.BalancePlan, run: Run) -> None:
             # A rule is used up, so each run has its own; they spoil the POSTs that reach the server, in turn.
             faults.add(Fault(rule.kind, rule.match, times=rule.times, status=rule.status, seconds=rule.seconds))
     wires.next, wires.late_by = [name for name in run.faults if name in _ON_THE_WAY], run.late_by
-    try:
-        with (
-            _blind(desk) if run.blind else nullcontext(),
-            crashing(desk.sender, *run.crash) if run.crash else nullcontext(),
-        ):
-            outcome = account.apply(plan, confirm=plan.confirmation)
-    except Crash:
-        pass
-    else:
-        _true(outcome.table, desk.in_ledger(plan), said(desk.journal, plan))
+    outcome = None
+    with (
+        suppress(Crash),
+        _blind(desk) if run.blind else nullcontext(),
+        crashing(desk.sender, *run.crash) if run.crash else nullcontext(),
+    ):
+        outcome = account.apply(plan, confirm=plan.confirmation)
     faults.clear()
     wires.next.clear()
-    assert max(desk.in_ledger(plan)) <= 1
-    desk.time.sleep(run.then_wait)
+    return outcome
 
 
 @contextmanager
@@ -274,15 +295,22 @@ def _end(desk: Desk, plan: ma.BalancePlan) -> str:
     return " ".join(sorted(set(journalled)))
 
 
-def torture(world: World, examples: int, seen: Counter[str] | None = None) -> None:
-    """Play `examples` random sequences."""
+def torture(
+    world: World,
+    examples: int,
+    seen: Counter[str] | None = None,
+    *,
+    drawn: st.SearchStrategy[Any] | None = None,
+    played: Callable[[World, Any], str] | None = None,
+) -> None:
+    """Play `examples` random sequences: of entries, unless others are given."""
 
     @settings(
         max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=PHASES
     )
-    @given(sequences())
-    def law(sequence: Sequence) -> None:
-        ended = play(world, sequence)
+    @given(sequences() if drawn is None else drawn)
+    def law(sequence: Any) -> None:
+        ended = (played or play)(world, sequence)
         if seen is not None:
             seen[ended] += 1
 

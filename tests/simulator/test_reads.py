@@ -27,7 +27,6 @@ COVERED_ELSEWHERE = {
     "/v1/contracts/customerCredits/list",
     "/v1/contracts/customerBalances/list",
     "/v1/contracts/customerBalances/getNetBalance",
-    "/v1/contracts/addManualBalanceLedgerEntry",
     "/v1/auditLogs",
 }
 SEATED, PLAN, LARGE = 0, 9, 18
@@ -51,7 +50,8 @@ def test_every_route_is_read_by_some_test(api: Api) -> None:
     named = {read.template for read in (*account_reads(), *found_reads(api))}
     for place in (SEATED, PLAN):
         named |= {read.template for read in of_customer(api, api.customer_ids()[place])}
-    assert named | COVERED_ELSEWHERE == {route.pattern for route in ROUTES}
+    writes = {route.pattern for route in ROUTES if route.writes}
+    assert named | COVERED_ELSEWHERE | writes == {route.pattern for route in ROUTES}
     assert not named & COVERED_ELSEWHERE
 
 

@@ -46,6 +46,7 @@ VENDOR_UNDECLARED = {BREAKDOWNS: ["$.data[0].subtotal", "$.data[1].subtotal"]}
 # The operations without an example response, and why. Everything else has one with data in it.
 WITHOUT_EXAMPLE = {
     MANUAL_ENTRY: "answers nothing",
+    "/v1/customer-alerts/reset": "answers nothing",
     PDF: "answers a document that is not JSON",
     "/v1/payments/list": "the vendor gives none",
     "/v1/contracts/getContractRateSchedule": "the vendor gives none",

@@ -46,6 +46,17 @@ def get_alert(account: Account, request: Request) -> Reply:
     return data(customer_alert(account.books(index), alert, seat))
 
 
+def reset_alert(account: Account, request: Request) -> Reply:
+    """POST /v1/customer-alerts/reset: an empty 200; alerts here are always judged by the books as they are."""
+    asked = request.parameters
+    lookup(account, asked.required_uuid("customer_id"))
+    alert_id = asked.required_uuid("alert_id")
+    asked.finish()
+    if all(alert.id != alert_id for alert in ALERTS):
+        raise ApiError(404, f"Alert not found: {alert_id}")
+    return Reply()
+
+
 def _seat(asked: Parameters) -> str | None:
     """The seat whose balance is meant."""
     given = asked.object("seat_filter")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.endpoints.answers import Answer, ApiError, Reply, data
+from metronome_analytics.simulator.endpoints.hours import day_ahead
 from metronome_analytics.simulator.endpoints.lookups import find_contract, lookup, lookup_by_code
 from metronome_analytics.simulator.endpoints.pages import page
 from metronome_analytics.simulator.rendering import contracts as render
 from metronome_analytics.simulator.rendering.contracts import Included
+from metronome_analytics.simulator.world.happenings import ContractEnded
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -114,3 +116,20 @@ def get_edit_history(account: Account, request: Request) -> Reply:
     books = account.books(lookup_by_code(account, customer_id))
     contract = find_contract(books, contract_id, code="ContractNotFound")
     return data(render.edits(books, contract))
+
+
+def update_end_date(account: Account, request: Request) -> Reply:
+    """POST /v1/contracts/updateEndDate: without `ending_before` the contract is open.
+
+    The books here are kept by whole days, and what is over stays as it is: other ends are 400.
+    """
+    asked = request.parameters
+    index = lookup(account, asked.required_uuid("customer_id"))
+    contract = find_contract(account.books(index), asked.required_uuid("contract_id"))
+    end = day_ahead(account, "ending_before", asked.instant("ending_before"))
+    asked.flag("allow_ending_before_finalized_invoice")
+    asked.finish()
+    if end is not None and end <= contract.start:
+        raise ApiError(400, "ending_before must be after the contract's start")
+    account.happen(index, ContractEnded(account.clock.now, contract.id, end))
+    return data({"id": contract.id})

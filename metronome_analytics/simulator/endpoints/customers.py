@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.answers import Page, Reply
+from metronome_analytics.simulator.endpoints.answers import ApiError, Page, Reply, data
 from metronome_analytics.simulator.endpoints.lookups import PAGE_MAXIMUM, find, place_of
 from metronome_analytics.simulator.endpoints.parameters import canonical_uuid
 from metronome_analytics.simulator.rendering.customers import customer_detail
 from metronome_analytics.simulator.rendering.scalars import dump
+from metronome_analytics.simulator.world.happenings import Updated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.world.account import Account
+
+
+LONGEST_NAME = 160
 
 
 def list_customers(account: Account, request: Request) -> Page:
@@ -52,3 +56,15 @@ def get_customer(account: Account, request: Request) -> Reply:
     request.parameters.finish()
     who = account.customer(find(account, request))
     return Reply(dump({"data": customer_detail(who, account.switches)}))
+
+
+def set_name(account: Account, request: Request) -> Reply:
+    """POST /v1/customers/{customer_id}/setName: a longer name is cut."""
+    index = find(account, request)
+    name = request.parameters.required("name")
+    request.parameters.finish()
+    if not name:
+        raise ApiError(400, "name must not be empty")
+    account.happen(index, Updated(account.clock.now, name[:LONGEST_NAME]))
+    detail = customer_detail(account.customer(index), account.switches)
+    return data({key: detail[key] for key in ("id", "external_id", "ingest_aliases", "name", "custom_fields")})

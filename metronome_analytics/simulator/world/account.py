@@ -37,6 +37,8 @@ class Account(Register):
         self.uniqueness_keys: set[str] = set()
         self._books: OrderedDict[int, tuple[_Moment, Books]] = OrderedDict()
         self._parts = 0
+        self._agreed: dict[int, Agreements] = {}
+        """What the customers whose books are kept had agreed to before anything happened."""
 
     def books(self, index: int) -> Books:
         """The books of a customer as of the clock and the switches."""
@@ -51,7 +53,9 @@ class Account(Register):
         self._books[index] = (moment, books)
         self._parts += books.parts()
         while self._parts > _PARTS_KEPT and len(self._books) > 1:
-            self._forget(next(iter(self._books)))
+            oldest = next(iter(self._books))
+            self._forget(oldest)
+            self._agreed.pop(oldest, None)
         return books
 
     def _forget(self, index: int) -> None:
@@ -61,5 +65,9 @@ class Account(Register):
 
     def agreements(self, index: int) -> Agreements:
         """What a customer has agreed to and would do if nothing happened to it."""
-        kept = self._books.get(index)
-        return super().agreements(index) if kept is None else kept[1].agreements
+        if index not in self._agreed:
+            agreements = super().agreements(index)
+            if index not in self._books:
+                return agreements
+            self._agreed[index] = agreements
+        return self._agreed[index]

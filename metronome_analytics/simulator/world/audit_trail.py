@@ -19,11 +19,15 @@ from metronome_analytics.simulator.world.customers import customer_id
 from metronome_analytics.simulator.world.days import instant, parse_instant
 from metronome_analytics.simulator.world.happenings import (
     Archived,
+    BalanceArchived,
+    ContractEnded,
     Corrected,
+    Granted,
     Happening,
     Joined,
     Posted,
     Regenerated,
+    Retimed,
     Updated,
     Voided,
 )
@@ -213,6 +217,14 @@ def _done(register: Register, number: int) -> list[Deed]:
             deeds = [Deed(at, "archive", "customer", its_id)]
         case Posted(balance_id):
             deeds = [Deed(happening.at, "add_manual_balance_entry", "balance", balance_id, by_token=True)]
+        case Granted(at, balance):
+            deeds = [Deed(at, "create", "credit" if balance.type == "CREDIT" else "commit", balance.id, by_token=True)]
+        case Retimed(at, balance_id):
+            deeds = [Deed(at, "update_end_date", "balance", balance_id, by_token=True)]
+        case BalanceArchived(at, balance_id):
+            deeds = [Deed(at, "archive", "balance", balance_id, by_token=True)]
+        case ContractEnded(at, contract_id):
+            deeds = [Deed(at, "update_end_date", "contract", contract_id, by_token=True)]
         case _:
             deeds = list(_mended(happening))
     return [deed._replace(number=number) for deed in deeds]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import ManualEntry, Mishap
+    from metronome_analytics.simulator.world.agreements import Balance, ManualEntry, Mishap, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +88,41 @@ class Corrected:
     mishap: Mishap
 
 
-Happening = Joined | Updated | Archived | Posted | Arrived | Voided | Regenerated | Corrected
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A commit or credit was made; usage of the month that is open draws on it, final invoices do not."""
+
+    at: datetime
+    balance: Balance
+
+
+@dataclass(frozen=True, slots=True)
+class Retimed:
+    """The access segments of a commit or credit end at other times."""
+
+    at: datetime
+    balance_id: str
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceArchived:
+    """A commit or credit was archived: what it paid stays paid, and it pays no more."""
+
+    at: datetime
+    balance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContractEnded:
+    """A contract ends on another day, or on none."""
+
+    at: datetime
+    contract_id: str
+    end: int | None
+
+
+Terms = Granted | Retimed | BalanceArchived | ContractEnded
+"""What changes the agreements themselves."""
+
+Happening = Joined | Updated | Archived | Posted | Arrived | Voided | Regenerated | Corrected | Terms

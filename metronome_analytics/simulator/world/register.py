@@ -10,6 +10,7 @@ from metronome_analytics.simulator.world.customers import Customer, customer_id,
 from metronome_analytics.simulator.world.days import instant, shift_month
 from metronome_analytics.simulator.world.happenings import Archived, Happening, Joined, Posted, Updated
 from metronome_analytics.simulator.world.roles import agree, agree_archived, agree_joined
+from metronome_analytics.simulator.world.terms import amended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -144,7 +145,7 @@ class Register:
 
     def agreed_until(self, index: int) -> tuple[Agreements, datetime]:
         """A customer's agreements and the instant they have come to: the clock's, or that of the archiving."""
-        agreements = self.agreements(index)
+        agreements = amended(self.agreements(index), self.history(index))
         history = self._histories.get(index, ())
         end = next((each.at for each in history if isinstance(each, Archived) and each.at <= self.clock.now), None)
         return (agreements, self.clock.now) if end is None else (replace(agreements, archived_at=end), end)

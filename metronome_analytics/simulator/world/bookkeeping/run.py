@@ -14,7 +14,14 @@ from metronome_analytics.simulator.world.bookkeeping.state import State, begin
 from metronome_analytics.simulator.world.bookkeeping.voids import regenerate, void
 from metronome_analytics.simulator.world.books import Books, payable, with_conversion
 from metronome_analytics.simulator.world.days import instant
-from metronome_analytics.simulator.world.happenings import Arrived, Corrected, Posted, Regenerated, Voided
+from metronome_analytics.simulator.world.happenings import (
+    Arrived,
+    BalanceArchived,
+    Corrected,
+    Posted,
+    Regenerated,
+    Voided,
+)
 from metronome_analytics.simulator.world.streams import daily_quantities
 from metronome_analytics.simulator.world.switches import Switches
 
@@ -48,6 +55,10 @@ def run(
     for contract in state.contracts:
         bill_schedules(state, contract)
     _archive(state)
+    for happening in history:
+        if isinstance(happening, BalanceArchived):
+            book = state.by_id[happening.balance_id]
+            book.balance = replace(book.balance, archived_at=book.balance.archived_at or happening.at)
     # The documented order is by issue date; the id settles ties.
     state.invoices.sort(key=lambda invoice: (invoice.issued_at, invoice.id))
     # A balance that nothing rolled into does not exist.
@@ -81,10 +92,18 @@ def _effects(state: State, happening: Happening) -> Iterator[_Effect]:
             yield happening.at, partial(regenerate, state, happening)
         case Corrected():
             yield happening.at, partial(correct, state, happening)
+        case BalanceArchived(at, balance_id) if balance_id in state.by_id:
+            state.archived[balance_id] = at.toordinal()
+            yield at, partial(_empty, state, balance_id)
 
 
 def _add(segment: SegmentBook, amount: int) -> None:
     segment.left += amount
+
+
+def _empty(state: State, balance_id: str) -> None:
+    for segment in state.by_id[balance_id].segments:
+        segment.left = 0
 
 
 def _close(state: State, versions: list[Invoice]) -> None:

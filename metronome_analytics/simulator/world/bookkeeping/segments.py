@@ -16,7 +16,9 @@ def start_segments(state: State, day: int) -> None:
         if source is not None and book.segments[0].segment.start == day:
             _roll_over(state, source, book)
     for segment in state.segments:
-        if segment.segment.start == day:
+        # One that starts after its balance was archived stays empty.
+        gone = state.archived.get(segment.balance.id)
+        if segment.segment.start == day and (gone is None or day <= gone):
             segment.left += segment.amount
 
 

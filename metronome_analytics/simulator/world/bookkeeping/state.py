@@ -39,6 +39,8 @@ class State:
     metered_today: dict[tuple[str, int], int] = field(default_factory=dict)
     billed: dict[tuple[str, int], int] = field(default_factory=dict)
     """Quantity so far in the period, for tiered streams."""
+    archived: dict[str, int] = field(default_factory=dict)
+    """On which day a balance was archived."""
     due: dict[int, list[tuple[datetime, Callable[[], None]]]] = field(default_factory=dict)
     """What happens on each day besides usage, and when it takes effect."""
 

@@ -1,0 +1,147 @@
+"""Random plans of several operations, faults, crashes and re-runs: `python -m tests.changes.torture_operations 500`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+from metronome_analytics.changes.operation import Proof
+from metronome_analytics.changes.operations import OPERATIONS
+from metronome_analytics.simulator import running
+from metronome_analytics.simulator.world.happenings import BalanceArchived, ContractEnded, Granted, Retimed, Updated
+from tests.changes.examples import EXAMPLES
+from tests.changes.support import Desk, Sender, Time, folder, opened, renew, said, small, times_in_ledger
+from tests.changes.torture import Run, Wires, World, attempt, runs, torture
+
+if TYPE_CHECKING:
+    import metronome_analytics as ma
+
+# What is for ever goes one to a plan; what nothing proves has its own end.
+MIXED = sorted(set(EXAMPLES) - {"credits.archive", "commits.archive", "alerts.reset"})
+ALONE = ("credits.archive", "commits.archive", "alerts.reset")
+
+
+@dataclass(frozen=True)
+class Plot:
+    """The operations of a plan, and what happens each time it is applied."""
+
+    operations: tuple[str, ...]
+    runs: tuple[Run, ...]
+    idempotency_key_honoured: bool
+
+
+def plots() -> st.SearchStrategy[Plot]:
+    """Plans of one or two operations."""
+    mixed = st.lists(st.sampled_from(MIXED), min_size=1, max_size=2, unique=True).map(tuple)
+    return st.builds(
+        Plot,
+        operations=mixed | st.sampled_from(ALONE).map(lambda name: (name,)),
+        runs=st.lists(runs(), min_size=1, max_size=3).map(tuple),
+        idempotency_key_honoured=st.booleans(),
+    )
+
+
+def play(world: World, plot: Plot) -> str:
+    """Run a plot and check after every step that nothing is done twice or reported wrong; how it ended."""
+    renew(world.simulator, idempotency_key_honoured=plot.idempotency_key_honoured)
+    time, sender = Time(), Sender()
+    wires = Wires(time)
+    with (
+        folder() as where,
+        opened(
+            world.simulator,
+            world.url,
+            where / "journal.sqlite",
+            time=time,
+            transport=wires,
+            sender=sender,
+            allow_writes="all",
+        ) as account,
+    ):
+        desk = Desk(account, world.simulator, world.url, where / "journal.sqlite", time, sender)
+        plan = account.plan([EXAMPLES[name].make(account) for name in plot.operations])
+        begun = len(world.simulator.account.happened)
+        for run in plot.runs:
+            outcome = attempt(desk, wires, plan, run)
+            done = [_done(desk, plan, number, begun) for number in range(len(plan.changes))]
+            for number, count in enumerate(done):
+                if OPERATIONS[plan.changes[number].change.operation].proof is not Proof.VALUE:
+                    assert count <= 1
+            if outcome is not None:
+                _true(outcome.table["status"].to_list(), done)
+            time.sleep(run.then_wait)
+        return _end(desk, plan, begun)
+
+
+def _true(statuses: list[str], done: list[int]) -> None:
+    for status, count in zip(statuses, done, strict=True):
+        match status:
+            case "applied" | "already_applied":
+                assert count
+            case "refused" | "not_sent":
+                assert not count
+            case other:
+                assert other in {"unknown", "sent"}
+
+
+def _end(desk: Desk, plan: ma.Plan, begun: int) -> str:
+    """Settle, and what a read can decide is decided; apply once more, and everything is done."""
+    desk.account.settle()
+    provable = [OPERATIONS[each.change.operation].proof is not Proof.NONE for each in plan.changes]
+    journalled = said(desk.journal, plan)
+    for number, last in enumerate(journalled):
+        if provable[number]:
+            assert last in {"applied", "already_applied", "planned", "not_sent", "refused"}
+            assert bool(_done(desk, plan, number, begun)) == (last in {"applied", "already_applied"})
+    statuses = desk.account.apply(plan, plan.confirmation).table["status"].to_list()
+    desk.time.sleep(600)
+    for number, status in enumerate(statuses):
+        assert status in ({"applied", "already_applied"} if provable[number] else {"sent"})
+        if provable[number]:
+            assert _done(desk, plan, number, begun)
+    return " ".join(sorted(set(journalled)))
+
+
+def _done(desk: Desk, plan: ma.Plan, number: int, begun: int) -> int:
+    """How often a change took effect, from the simulator's own memory."""
+    each = plan.changes[number]
+    since = [happening for _, happening in desk.simulator.account.happened[begun:]]
+    key, subject = each.uniqueness_key, each.subject_id
+    if each.change.operation == "balances.enter":
+        return times_in_ledger(desk.simulator, plan)[number]
+
+    def is_it(happening: object) -> bool:
+        match each.change.operation:
+            case "credits.create" | "commits.create":
+                return isinstance(happening, Granted) and happening.balance.uniqueness_key == key
+            case "customers.set_name":
+                return isinstance(happening, Updated)
+            case "contracts.end":
+                return isinstance(happening, ContractEnded)
+            case "credits.archive" | "commits.archive":
+                return isinstance(happening, BalanceArchived)
+        return isinstance(happening, Retimed) and happening.balance_id == subject
+
+    return sum(map(is_it, since))
+
+
+def main(arguments: list[str]) -> int:
+    """Play as many plots as asked, and say how they stood before they were settled."""
+    examples, seen = int(arguments[0]) if arguments else 500, Counter[str]()
+    logging.getLogger("stamina").setLevel(logging.ERROR)
+    simulator = small()
+    with running(simulator) as url:
+        torture(World(simulator, url), examples, seen, drawn=plots(), played=play)
+    for ended, count in seen.most_common():
+        sys.stdout.write(f"{count:6}  {ended}\n")
+    sys.stdout.write(f"{seen.total()} plots: none twice, none wrong\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
