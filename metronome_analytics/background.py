@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from anyio import get_cancelled_exc_class
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from metronome_analytics.errors import ConfigurationError
@@ -28,6 +30,13 @@ _CLEAN_UP = 0.9
 
 class StoppedError(BaseException):
     """What `stoppable` raises: no failure, so nothing that handles errors takes it for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """What work in the loop was broken by, that is no error: an interrupt, say."""
+
+    error: BaseException
 
 
 @contextmanager
@@ -53,20 +62,27 @@ class Background:
         """`await work()` on the loop; whatever interrupts the caller cancels the work before it passes on."""
         done = threading.Event()
 
-        async def job() -> T:
+        async def job() -> T | _Broken:
             try:
                 return await work()
+            except (Exception, get_cancelled_exc_class()):
+                raise
+            except BaseException as broken:  # noqa: BLE001  # raised in the loop it would end it, and not the caller
+                return _Broken(broken)
             finally:
                 done.set()
 
         future = self._started().start_task_soon(job)
         try:
-            return self._wait(future, tick)
+            found = self._wait(future, tick)
         except BaseException:
             if not future.done():
                 future.cancel()
                 done.wait(_CLEAN_UP)
             raise
+        if isinstance(found, _Broken):
+            raise found.error
+        return found
 
     @staticmethod
     def _wait(future: Future[T], tick: Callable[[], None]) -> T:
