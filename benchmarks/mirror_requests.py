@@ -1,4 +1,4 @@
-"""The requests of a second sync: of an unchanged account, and of one in which one customer of a hundred changed."""
+"""The requests of a later sync: nothing changed, one customer of a hundred did, and a day later, all of them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from metronome_analytics import Mirror
 
 _UNCHANGED, _CHANGED = 0.05, 0.08
+# Requests a customer, a day later on an account where every customer has usage.
+_BUSY = 2.2
 
 
 def run(options: Options) -> list[Result]:
@@ -32,10 +34,17 @@ def run(options: Options) -> list[Result]:
         for _, id_ in zip(range(customers // 100), metered, strict=False):
             simulator.late_usage(id_, when=when)
         changed = _requests(account.sync(folder))
+        simulator.clock.advance(timedelta(days=1))
+        heads, when = account.customers()["id"], simulator.clock.now - timedelta(hours=3)
+        for id_ in heads:
+            if simulator.streams(id_, when):
+                simulator.late_usage(id_, when=when)
+        busy = _requests(account.sync(folder)) / len(heads)
     detail = f"{customers:,} customers, {first:,} requests the first time"
     return [
         _result("mirror, unchanged", unchanged / first, _UNCHANGED, f"{unchanged:,} requests: {detail}"),
         _result("mirror, 1 % changed", changed / first, _CHANGED, f"{changed:,} requests: {detail}"),
+        Result("mirror, a busy day later", f"<= {_BUSY}", f"{busy:.2f}", busy <= _BUSY, "requests a customer"),
     ]
 
 

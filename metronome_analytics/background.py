@@ -7,9 +7,11 @@ import threading
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import anyio
+from anyio import get_cancelled_exc_class
 from anyio.from_thread import BlockingPortal
 
 from metronome_analytics.errors import ConfigurationError
@@ -29,6 +31,13 @@ _CLEAN_UP = 0.9
 
 class StoppedError(BaseException):
     """What `stoppable` raises: no failure, so nothing that handles errors takes it for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """What work in the loop was broken by, that is no error: an interrupt, say."""
+
+    error: BaseException
 
 
 @contextmanager
@@ -63,15 +72,19 @@ class Background:
         """
         done = threading.Event()
 
-        async def job() -> T:
+        async def job() -> T | _Broken:
             try:
                 return await work()
+            except (Exception, get_cancelled_exc_class()):
+                raise
+            except BaseException as broken:  # noqa: BLE001  # raised in the loop it would end it, and not the caller
+                return _Broken(broken)
             finally:
                 done.set()
 
         future = self._start(job, done)
         try:
-            return self._wait(future, tick)
+            found = self._wait(future, tick)
         except CancelledError:
             raise _closed("The account was closed while this was running.") from None
         except BaseException:
@@ -81,6 +94,9 @@ class Background:
             raise
         finally:
             self._running.pop(future, None)
+        if isinstance(found, _Broken):
+            raise found.error
+        return found
 
     @staticmethod
     def _wait(future: Future[T], tick: Callable[[], None]) -> T:

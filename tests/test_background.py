@@ -186,3 +186,22 @@ def test_work_that_is_no_longer_wanted_is_cancelled() -> None:
     assert cancelled.is_set()
     assert background.run(one) == 1
     background.close(anyio.lowlevel.checkpoint)
+
+
+def test_an_interrupt_in_the_loop_ends_the_work_and_not_the_loop() -> None:
+    """It reaches the caller as it is; what is loaded or closed then finds the loop running."""
+    background = Background()
+
+    async def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    async def fine() -> int:
+        return 1
+
+    async def last() -> None:
+        pass
+
+    with pytest.raises(KeyboardInterrupt):
+        background.run(interrupted)
+    assert background.run(fine) == 1
+    background.close(last)

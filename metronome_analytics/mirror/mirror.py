@@ -206,9 +206,9 @@ class Mirror:
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether the last sync read all that was due, of everyone: no limit stopped it, and nobody failed."""
+        """Whether the last sync read all that it was asked for: no limit stopped it, and nobody failed."""
         progress = self._snapshot.progress()
-        return self.is_complete and not state.note(progress, "customers").get("stopped", False)
+        return not state.note(progress, "customers").get("stopped", False) and state.quarantined(progress).is_empty()
 
     def freshness(self, now: Instant | None = None) -> pl.DataFrame:
         """How old what one sees can be, and why: a row per table and reason, what is missing first.

@@ -164,19 +164,20 @@ def first(page: pl.DataFrame, column: str) -> datetime | None:
     return at if isinstance(at, datetime) else None
 
 
-def credit_types(balances: pl.DataFrame) -> list[str]:
-    """The credit types in a page of balances, as the API answers it."""
-    ids = balances.select(pl.col("access_schedule").struct.field("credit_type").struct.field("id")).to_series()
-    return ids.drop_nulls().unique(maintain_order=True).to_list()
+def balance_parts(balances: pl.DataFrame) -> pl.DataFrame:
+    """What net balances come from, of a page of balances as the API answers it.
+
+    Columns: customer_id, credit_type_id, balance, archived_at.
+    """
+    credit_type = pl.col("access_schedule").struct.field("credit_type").struct.field("id")
+    return balances.select("customer_id", credit_type.alias("credit_type_id"), "balance", "archived_at")
 
 
 def net_of(balances: pl.DataFrame) -> pl.DataFrame:
-    """What the net balances of a customer follow to be, from all its `balances`: the columns of `tables.NetBalances`.
+    """What the net balances of a customer are, if they follow from all its `balance_parts`.
 
-    By credit type the sum of those not archived; of who has no balance, nothing in USD.
+    By credit type the sum of those not archived: the columns of `tables.NetBalances`.
     """
-    if balances.is_empty():
-        return balances.select("customer_id", "credit_type_id", "balance")
     in_force = pl.col("balance").filter(pl.col("archived_at").is_null())
     return balances.group_by("customer_id", "credit_type_id", maintain_order=True).agg(in_force.sum())
 

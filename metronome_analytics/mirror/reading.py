@@ -21,8 +21,8 @@ from metronome_analytics.errors import (
 from metronome_analytics.loaders.load import whole
 from metronome_analytics.mirror.mirrored import (
     ReadingSpan,
+    balance_parts,
     by_customer,
-    credit_types,
     first,
     net_of,
     newest_invoices,
@@ -212,7 +212,7 @@ class _Visit:
         self._reader = reader
         self._customer = customer
         self._start = customer.start
-        self._credit_types: dict[str, None] = {}
+        self._credit_types: tuple[str, ...] = ()
         self._net: pl.DataFrame | None = None  # what the balances come to
 
     async def read(self) -> None:
@@ -225,12 +225,12 @@ class _Visit:
                 await self._newest(reading)
             else:
                 await self._whole(reading)
-            if reading.table.name == "net_balances" and reading.way == WHOLE and not reading.files:
+            if reading.table.name == "net_balances" and reading.way == WHOLE and reading.wire and not reading.files:
                 await anyio.to_thread.run_sync(self._compare, reading)
 
     async def _whole(self, reading: TableReading) -> None:
         now = self._customer.read_at or self._start
-        span = ReadingSpan(reading.since or self._start, now, tuple(self._credit_types))
+        span = ReadingSpan(reading.since or self._start, now, self._credit_types)
         requests = reading.table.requests(self._customer.customer_id or "", span)
         balances: list[pl.DataFrame] = []
         for request in requests:
@@ -240,11 +240,11 @@ class _Visit:
                     if begins is not None:
                         self._start = min(self._start, first(page.rows, begins) or self._start)
                     if reading.table.name == "balances" and page.rows.height:
-                        shaped = await anyio.to_thread.run_sync(_shaped, "balances", page)
-                        balances.append(shaped.select(_NET_COLUMNS))
-                        self._credit_types |= dict.fromkeys(credit_types(whole([page])))
-        if reading.table.name == "balances" and balances:
-            self._net = net_of(pl.concat(balances))
+                        balances.append(balance_parts(whole([page])))
+        if balances:
+            parts = pl.concat(balances)
+            self._net = net_of(parts)
+            self._credit_types = tuple(parts["credit_type_id"].drop_nulls().unique(maintain_order=True))
 
     async def _newest(self, reading: TableReading) -> None:
         """The newest invoices, until all that are open and one that is not are met as the mirror knows them."""
@@ -280,9 +280,6 @@ class _Visit:
             return
         both = self._net.join(rows, on="credit_type_id", how="full", suffix="_asked")
         reading.follows = bool((both["balance"] == both["balance_asked"]).all(ignore_nulls=False))
-
-
-_NET_COLUMNS = ("customer_id", "credit_type_id", "balance", "archived_at")
 
 
 def _shaped(table: str, page: Chunk) -> pl.DataFrame:

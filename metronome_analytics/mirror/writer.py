@@ -182,8 +182,8 @@ class MirrorWriter:
         then = None if version is None else open_table(self._place, table, version)
         if now is None:
             return set()
-        old = set() if then is None else {file.path for file in then.files()}
-        return old | now.added_since(version)
+        ends = {file.path for table_then in (then, now) if table_then is not None for file in table_then.files()}
+        return ends | now.added_since(version)
 
     def remove(self, table: str, path: str) -> None:
         """Delete a file that nothing shows."""

@@ -8,6 +8,7 @@ import pytest
 
 import metronome_analytics as ma
 from metronome_analytics.__main__ import main
+from metronome_analytics.simulator import Fault
 from tests.cli.support import ROOT
 
 if TYPE_CHECKING:
@@ -57,11 +58,36 @@ def test_a_dry_run_tells_and_writes_nothing(tmp_path: Path, capsys: pytest.Captu
 
 @pytest.mark.usefixtures("environment")
 def test_a_limited_sync_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And the next one goes on."""
+    """The exit code says so too, and the next one goes on."""
     assert run("sync", str(tmp_path), "--max-requests", "20") == 3
     assert "of 7" in capsys.readouterr().out.splitlines()[-1]
     assert run("sync", str(tmp_path)) == 0
     assert ma.open_mirror(tmp_path).is_complete
+
+
+def test_a_customer_that_cannot_be_read_is_named_and_the_rest_is_there(
+    environment: None, simulator: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who, why and since when; the exit code says partial."""
+    unlucky = simulator.account.customer(simulator.account.active[1]).id
+    simulator.faults.add(Fault("status", match=f"{unlucky}/invoices", status=403, times=None, message="not this one"))
+    assert run("sync", str(tmp_path)) == 3
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"UTC: {unlucky}" in told
+    assert "not this one" in told
+    simulator.faults.clear()
+    assert run("sync", str(tmp_path)) == 0
+
+
+def test_a_right_that_is_missing_is_told_first(
+    environment: None, simulator: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And is no failure: more was read instead."""
+    run("sync", str(tmp_path))
+    simulator.faults.add(Fault("status", match="/auditLogs", status=403, times=None))
+    capsys.readouterr()
+    assert run("sync", str(tmp_path)) == 0
+    assert "Without audit_logs" in capsys.readouterr().out
 
 
 def test_a_mirror_of_another_account_is_one_line_on_stderr(

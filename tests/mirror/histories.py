@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from metronome_analytics.simulator import running
+from metronome_analytics.simulator import Fault, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from metronome_analytics.simulator import Simulator
 
@@ -146,6 +147,68 @@ def moves(*, min_size: int = 0, max_size: int = 12) -> st.SearchStrategy[list[Mo
         st.builds(Archive, _NUMBER),
     )
     return st.lists(one, min_size=min_size, max_size=max_size)
+
+
+@dataclass(frozen=True, slots=True)
+class NoRight:
+    """The token may not read something during a sync."""
+
+    match: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailingCustomer:
+    """The invoices of one customer cannot be read during a sync."""
+
+    customer: int
+    status: int = 403
+
+
+@dataclass(frozen=True, slots=True)
+class LostFile:
+    """A file of the mirror is gone after a sync, or cut short."""
+
+    file: int
+    cut: bool = False
+
+
+Trouble = NoRight | FailingCustomer | LostFile
+
+
+def troubles() -> st.SearchStrategy[Trouble]:
+    """What may go wrong with a sync, besides its end."""
+    one: st.SearchStrategy[Trouble] = st.one_of(
+        st.builds(NoRight, st.sampled_from(["/auditLogs", "/v1/usage"])),
+        st.builds(FailingCustomer, _NUMBER, st.sampled_from([403, 404])),
+        st.builds(LostFile, _NUMBER, st.booleans()),
+    )
+    return one
+
+
+@contextmanager
+def troubled(simulator: Simulator, mirror: Path, trouble: Trouble | None) -> Iterator[None]:
+    """Let `trouble` befall the sync inside."""
+    match trouble:
+        case NoRight(match):
+            simulator.faults.add(Fault("status", match=match, status=403, times=None))
+        case FailingCustomer(customer, status):
+            account = simulator.account
+            ids = [account.customer(index).id for index in account.active]
+            if ids:
+                path = f"{ids[customer % len(ids)]}/invoices"
+                simulator.faults.add(Fault("status", match=path, status=status, times=None))
+    try:
+        yield
+    finally:
+        simulator.faults.clear()
+        if isinstance(trouble, LostFile):
+            files = sorted(mirror.glob("[a-z]*/bucket=*/*.parquet"))
+            if files:
+                gone = files[trouble.file % len(files)]
+                data = gone.read_bytes()
+                gone.unlink()
+                if trouble.cut:
+                    gone.write_bytes(data[: len(data) // 2])
 
 
 def apply(simulator: Simulator, move: Move) -> str | None:

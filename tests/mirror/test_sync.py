@@ -4,6 +4,7 @@ import pickle
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import polars as pl
 import pytest
 from deltalake import DeltaTable
@@ -364,3 +365,23 @@ def test_a_mirror_in_object_storage_is_kept_up_as_on_a_disk(
     assert mirror.is_complete
     assert_mirrors(ma.open_mirror(uri, storage_options=lake.options), fresh(account))
     assert_frame_equal(mirror.part(0).balances().collect(), mirror.balances().collect())
+
+
+def test_a_mirror_in_object_storage_is_verified_mended_and_cleared(
+    simulator: Simulator, account: ma.Account, lake: Lake, uri: str
+) -> None:
+    """As on a disk: a lost object is told and read again; vacuum removes what nothing shows."""
+    tables = ["customers", "balances"]
+    mirror = account.sync(uri, tables=tables, storage_options=lake.options)
+    gone = mirror.files("balances")[0].removeprefix("s3://")
+    httpx.delete(f"{lake.url}/{gone}").raise_for_status()
+    assert mirror.verify().select("table", "problem").rows() == [("balances", "missing")]
+    mended = account.sync(uri, storage_options=lake.options)
+    assert mended.verify().is_empty()
+    assert_mirrors(mended, {"balances": fresh(account)["balances"]})
+    simulator.clock.advance(timedelta(days=30))
+    mirror = account.sync(uri, storage_options=lake.options)
+    assert mirror.vacuum(keep=timedelta())["files"].sum() > 0
+    mirror = ma.open_mirror(uri, storage_options=lake.options)
+    assert_mirrors(mirror, {"balances": fresh(account)["balances"]})
+    assert mirror.verify().is_empty()
