@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from metronome_analytics.mirror.mirror import Mirror
     from metronome_analytics.mirror.request import Deadline, SyncOptions
     from metronome_analytics.progress import ProgressMode
+    from metronome_analytics.receipts import Partial
 
 
 def connect(
@@ -42,6 +43,7 @@ def connect(
     max_requests_per_second: float | None = 7.5,
     max_concurrency: int = 16,
     timeout: float = 60.0,
+    page_size: int | None = None,
     progress: ProgressMode = "auto",
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Account:
@@ -49,7 +51,10 @@ def connect(
 
     `token` is the argument, else METRONOME_BEARER_TOKEN; `base_url` the argument, else METRONOME_BASE_URL, else
     https://api.metronome.com (sandbox and production share it: the token decides). `environment` is a label of yours,
-    shown in reprs, plans and receipts. `max_requests_per_second=None` means unpaced. `transport` replaces the network.
+    shown in reprs, plans and receipts. `max_requests_per_second=None` means unpaced; the vendor
+    documents no limit for reads, 7.5 is what has been seen to go through. `page_size` is how many rows a page is asked
+    for at most, where an endpoint takes a limit; it halves by itself where pages do not arrive. `transport` replaces
+    the network.
 
     Raises ConfigurationError without a usable token or base URL, ArgumentError for any other argument.
     """
@@ -62,6 +67,7 @@ def connect(
             max_requests_per_second=max_requests_per_second,
             max_concurrency=max_concurrency,
             timeout=timeout,
+            page_size=page_size,
             progress=progress,
             transport=transport,
         )
@@ -97,6 +103,11 @@ class Account(AllLoaders):
     def receipts(self) -> pl.DataFrame:
         """One row per load so far: the columns of `tables.Receipts`."""
         return self.session.receipts.frame()
+
+    @property
+    def partial(self) -> Partial | None:
+        """What the load that was interrupted last had brought: its `frame` and its `receipt`; None so far."""
+        return self.session.partial
 
     @property
     def drift(self) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from metronome_analytics.api.client import Client
 from metronome_analytics.background import Background
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.known import KnownCustomers
-from metronome_analytics.receipts import DriftLog, ReceiptLog
+from metronome_analytics.receipts import DriftLog, Partial, ReceiptLog
 from metronome_analytics.settings import journal_path, proxy_of, read_settings
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Connection:
     max_concurrency: int
     timeout: float
     transport: httpx.AsyncBaseTransport | None = None
+    page_size: int | None = None
 
     def client(self, *, writes: bool = False) -> Client:
         """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint."""
@@ -67,6 +68,7 @@ class Connection:
             timeout=self.timeout,
             transport=self.transport,
             proxy=proxy_of(self.base_url) if self.transport is None else None,
+            page_size=self.page_size,
             writes=writes,
         )
 
@@ -97,6 +99,7 @@ class Session:
         self.receipts = ReceiptLog()
         self.drift = DriftLog()
         self.names = KnownCustomers()
+        self.partial: Partial | None = None
         self._background = Background()
         # Closes at interpreter exit too; holds no reference to the session itself.
         self._closer = weakref.finalize(self, self._background.close, self.client.aclose)
@@ -129,6 +132,7 @@ def open_session(
     max_requests_per_second: float | None = 7.5,
     max_concurrency: int = 16,
     timeout: float = 60.0,
+    page_size: int | None = None,
     progress: ProgressMode = "auto",
     transport: httpx.AsyncBaseTransport | None = None,
     clock: Clock | None = None,
@@ -148,6 +152,7 @@ def open_session(
             max_concurrency=int(_positive("max_concurrency", max_concurrency)),
             timeout=_positive("timeout", timeout),
             transport=transport,
+            page_size=None if page_size is None else args.whole_number("page_size", page_size, least=1),
         ),
         environment=args.text("environment", environment),
         allow_writes=bool(args.flag("allow_writes", allow_writes)),

@@ -11,8 +11,6 @@ import os
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
@@ -21,10 +19,11 @@ import anyio
 import httpx
 import stamina
 
-from metronome_analytics.api.decode import Undecodable
 from metronome_analytics.api.endpoints import Effect, Endpoint
 from metronome_analytics.api.network import Connection
 from metronome_analytics.api.pace import Pace
+from metronome_analytics.api.page_sizes import PageSizes
+from metronome_analytics.api.retrying import retry_after, retry_delay
 from metronome_analytics.errors import (
     AuthenticationError,
     ConflictError,
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 
+    import polars as pl
     from pydantic import SecretStr
 
 T = TypeVar("T")
@@ -82,6 +82,9 @@ class Request:
     body: Mapping[str, object] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    # Of a list: how many rows a page is enough, and whether a page's rows show that nothing wanted comes after them.
+    page_size: int | None = None
+    enough: Callable[[pl.DataFrame], bool] | None = None
 
     @property
     def customer_id(self) -> str | None:
@@ -155,11 +158,13 @@ class Client:
         proxy: str | None = None,
         retry_attempts: int = RETRY_ATTEMPTS,
         retry_budget: float = RETRY_BUDGET,
+        page_size: int | None = None,
         writes: bool = False,
     ) -> None:
         self._token = token
         self._writes = writes
         self._pace = Pace(max_requests_per_second)
+        self.page_sizes = PageSizes(page_size)
         # A page being decoded costs several times its size: no more of them at once than there are processors.
         self.decoding = anyio.CapacityLimiter(os.cpu_count() or 1)
         self._retry_attempts = retry_attempts
@@ -181,11 +186,18 @@ class Client:
         await self._connections.aclose()
 
     async def fetch(
-        self, request: Request, parse: Callable[[bytes], Awaitable[T]], *, tally: Tally, page: int | None = None
+        self,
+        request: Request,
+        parse: Callable[[bytes], Awaitable[T]],
+        *,
+        tally: Tally,
+        page: int | None = None,
+        again: Callable[[Request, MetronomeError], Request] = lambda request, _: request,
     ) -> T:
         """Send `request`, read its whole answer and `parse` it; retry what may be retried, an unreadable body too.
 
-        Raises the error of `errors.py` that fits, with endpoint, customer and page in its message.
+        `again` is told what went wrong and says what is sent instead, should it be sent again. Raises the error of
+        `errors.py` that fits, with endpoint, customer and page in its message.
         """
         if request.endpoint.effect is Effect.WRITE and not self._writes:
             raise WritesDisabled("This client only reads.", endpoint=str(request.endpoint))
@@ -195,7 +207,7 @@ class Client:
             # A write is sent again only where the API said that it did not even look at it.
             if request.endpoint.effect is Effect.WRITE and not isinstance(error, RateLimitedError):
                 return False
-            delay = _retry_delay(error)
+            delay = retry_delay(error)
             # A wait that the budget cannot hold is not begun: the caller learns now, not after it.
             if isinstance(delay, float) and time.monotonic() + delay > deadline:
                 return False
@@ -213,7 +225,11 @@ class Client:
                 with attempt:
                     if attempt.num > 1:
                         tally.retries += 1
-                    return await parse(await self._send(request, tally))
+                    try:
+                        return await parse(await self._send(request, tally))
+                    except MetronomeError as error:
+                        request = again(request, error)
+                        raise
         except MetronomeError as error:
             error.endpoint = str(request.endpoint)
             error.customer_id = request.customer_id
@@ -261,7 +277,7 @@ class Client:
         if status == 409:
             return ConflictError(f"Metronome reports a conflict ({said}).", status=status)
         if status == 429:
-            wait = _retry_after(response)
+            wait = retry_after(response)
             # 'customer' limits one customer; anything else may be the whole organisation's, so all of us wait.
             if wait is not None and response.headers.get("X-Metronome-Rate-Limit-Type") != "customer":
                 self._pace.hold(min(wait, self._retry_budget))
@@ -271,7 +287,7 @@ class Client:
             return limited
         if status >= 500:
             failing = ServerError(f"Metronome failed ({said}).", status=status)
-            failing.retry_after = _retry_after(response)
+            failing.retry_after = retry_after(response)
             return failing
         if 300 <= status < 400:
             return TransportError(
@@ -307,29 +323,3 @@ def _query_text(value: object) -> str:
             return ",".join(map(str, value))
         case _:
             return str(value)
-
-
-def _retry_delay(error: Exception) -> bool | float:
-    """Whether to try again: False, True (back off), or the seconds the server asked for."""
-    if isinstance(error, RateLimitedError | ServerError):
-        return True if error.retry_after is None else error.retry_after
-    # A redirect is a TransportError with a status: it will be the same next time.
-    if isinstance(error, TransportError):
-        return error.status is None
-    return isinstance(error, Undecodable) or (isinstance(error, RequestRejected) and error.status == 408)
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """The seconds of a Retry-After header, given as seconds or as an HTTP date; None without a usable one."""
-    text = response.headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    try:
-        return max(float(text), 0.0)
-    except ValueError:
-        pass
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max((at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
