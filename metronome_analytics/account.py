@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from metronome_analytics.mirror.mirror import Mirror
     from metronome_analytics.mirror.request import Deadline, SyncOptions
     from metronome_analytics.progress import ProgressMode
+    from metronome_analytics.receipts import Partial
 
 
 def connect(
@@ -47,6 +48,7 @@ def connect(
     max_requests_per_second: float | None = 7.5,
     max_concurrency: int = 16,
     timeout: float = 60.0,
+    page_size: int | None = None,
     progress: ProgressMode = "auto",
     transport: httpx.AsyncBaseTransport | None = None,
     max_seconds_per_request: float = MAX_SECONDS,
@@ -56,7 +58,9 @@ def connect(
 
     `token` is the argument, else METRONOME_BEARER_TOKEN; `base_url` the argument, else METRONOME_BASE_URL, else
     https://api.metronome.com (sandbox and production share it: the token decides). `environment` is a label of yours,
-    shown in reprs, plans and receipts. `max_requests_per_second=None` means unpaced. `transport` replaces the network.
+    shown in reprs, plans and receipts. `max_requests_per_second=None` means unpaced; the vendor documents no limit for
+    reads, 7.5 is what has been seen to go through. `page_size` is how many rows a page is asked for at most, where an
+    endpoint takes a limit; it halves by itself where pages do not arrive. `transport` replaces the network.
     `allow_writes` names the operations of `changes.catalogue()` that `apply` may send, and no others: True is manual
     balance entries, {"credits.create", "commits.end"} those, "all" every one.
     One try of a request ends after `max_seconds_per_request` (`timeout` is how long nothing may arrive), and an answer
@@ -75,6 +79,7 @@ def connect(
             max_requests_per_second=max_requests_per_second,
             max_concurrency=max_concurrency,
             timeout=timeout,
+            page_size=page_size,
             progress=progress,
             transport=transport,
             max_seconds_per_request=max_seconds_per_request,
@@ -113,6 +118,11 @@ class Account(AllLoaders):
     def receipts(self) -> pl.DataFrame:
         """One row per load so far: the columns of `tables.Receipts`."""
         return self.session.receipts.frame()
+
+    @property
+    def partial(self) -> Partial | None:
+        """What the load that was interrupted last had brought: its `frame` and its `receipt`; None so far."""
+        return self.session.partial
 
     @property
     def drift(self) -> pl.DataFrame:

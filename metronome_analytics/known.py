@@ -46,6 +46,12 @@ class KnownCustomers:
             return f"Perhaps the customer {meant[0]!r} is meant, whose id is {names[meant[0]]!r}."
         return "An id is a UUID; account.customers() lists names and ids, ma.find_customers() searches them."
 
+    def hint(self, given: str | None) -> str | None:
+        """What to say of an id that the API did not know and that does not look like one."""
+        if given is None or _ID.fullmatch(given):
+            return None
+        return f"{given!r} does not look like a customer's id. {self.advice(given)}"
+
     def _names(self) -> dict[str, str]:
         with self._lock:
             while self._unread:

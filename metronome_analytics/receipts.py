@@ -48,6 +48,22 @@ class Receipt:
         return {**row.pop("tally"), **row}
 
 
+class Partial:
+    """What a load that was interrupted had brought.
+
+    `frame` has the rows that arrived whole, in the loader's own columns; `receipt` is the load's row of
+    `account.receipts`.
+    """
+
+    def __init__(self, frame: pl.DataFrame, receipt: Receipt) -> None:
+        self.frame = frame
+        self.receipt = pl.DataFrame([receipt.row()], schema=Receipts.create_empty().schema, orient="row")
+
+    def __repr__(self) -> str:
+        row = self.receipt.row(0, named=True)
+        return f"Partial({row['endpoint']}: {self.frame.height:,} rows of {row['requests']:,} requests)"
+
+
 class ReceiptLog:
     """One receipt per load, in the order in which they ended."""
 

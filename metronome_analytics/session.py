@@ -13,7 +13,7 @@ from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS, Client
 from metronome_analytics.background import Background
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.known import KnownCustomers
-from metronome_analytics.receipts import DriftLog, ReceiptLog
+from metronome_analytics.receipts import DriftLog, Partial, ReceiptLog
 from metronome_analytics.settings import journal_path, proxy_of, read_settings
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Connection:
     transport: httpx.AsyncBaseTransport | None = None
     max_seconds_per_request: float = MAX_SECONDS
     max_bytes_per_answer: int = MAX_BYTES
+    page_size: int | None = None
 
     def client(self, *, writes: bool = False) -> Client:
         """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint."""
@@ -71,6 +72,7 @@ class Connection:
             proxy=proxy_of(self.base_url) if self.transport is None else None,
             max_seconds_per_request=self.max_seconds_per_request,
             max_bytes_per_answer=self.max_bytes_per_answer,
+            page_size=self.page_size,
             writes=writes,
         )
 
@@ -102,6 +104,7 @@ class Session:
         self.receipts = ReceiptLog()
         self.drift = DriftLog()
         self.names = KnownCustomers()
+        self.partial: Partial | None = None
         self._background = Background()
         # Closes at interpreter exit too; holds no reference to the session itself.
         self._closer = weakref.finalize(self, self._background.close, self.client.aclose)
@@ -134,6 +137,7 @@ def open_session(
     max_requests_per_second: float | None = 7.5,
     max_concurrency: int = 16,
     timeout: float = 60.0,
+    page_size: int | None = None,
     progress: ProgressMode = "auto",
     transport: httpx.AsyncBaseTransport | None = None,
     max_seconds_per_request: float = MAX_SECONDS,
@@ -157,6 +161,7 @@ def open_session(
             transport=transport,
             max_seconds_per_request=_positive("max_seconds_per_request", max_seconds_per_request),
             max_bytes_per_answer=args.whole_number("max_bytes_per_answer", max_bytes_per_answer, least=1),
+            page_size=None if page_size is None else args.whole_number("page_size", page_size, least=1),
         ),
         environment=args.text("environment", environment),
         allow_writes=allow_writes,

@@ -17,17 +17,16 @@ import httpx
 import stamina
 
 from metronome_analytics.api.body import ACCEPTED_ENCODING, read_body
-from metronome_analytics.api.decode import Undecodable
 from metronome_analytics.api.endpoints import Effect, Endpoint
 from metronome_analytics.api.network import Connection, Connections, certificates
 from metronome_analytics.api.pace import Pace
+from metronome_analytics.api.page_sizes import PageSizes
 from metronome_analytics.api.refusals import refusal
+from metronome_analytics.api.retrying import retry_delay
 from metronome_analytics.errors import (
     ArgumentError,
     MetronomeError,
     RateLimitedError,
-    RequestRejected,
-    ServerError,
     TransportError,
     WritesDisabled,
     printable,
@@ -36,6 +35,7 @@ from metronome_analytics.errors import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
 
+    import polars as pl
     from pydantic import SecretStr
 
 T = TypeVar("T")
@@ -76,6 +76,9 @@ class Request:
     body: Mapping[str, object] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    # Of a list: how many rows a page is enough, and whether a page's rows show that nothing wanted comes after them.
+    page_size: int | None = None
+    enough: Callable[[pl.DataFrame], bool] | None = None
 
     def __post_init__(self) -> None:
         """Refuse an id that no request can carry, or that would not stay one segment of the path."""
@@ -121,11 +124,13 @@ class Client:
         max_bytes_per_answer: int = MAX_BYTES,
         retry_attempts: int = RETRY_ATTEMPTS,
         retry_budget: float = RETRY_BUDGET,
+        page_size: int | None = None,
         writes: bool = False,
     ) -> None:
         self._token = token
         self._writes = writes
         self._pace = Pace(max_requests_per_second)
+        self.page_sizes = PageSizes(page_size)
         # A page being decoded costs several times its size: no more of them at once than there are processors.
         self.decoding = anyio.CapacityLimiter(os.cpu_count() or 1)
         self._max_seconds = max_seconds_per_request
@@ -154,11 +159,18 @@ class Client:
         await self._connections.aclose()
 
     async def fetch(
-        self, request: Request, parse: Callable[[bytes], Awaitable[T]], *, tally: Tally, page: int | None = None
+        self,
+        request: Request,
+        parse: Callable[[bytes], Awaitable[T]],
+        *,
+        tally: Tally,
+        page: int | None = None,
+        again: Callable[[Request, MetronomeError], Request] = lambda request, _: request,
     ) -> T:
         """Send `request`, read its whole answer and `parse` it; retry what may be retried, an unreadable body too.
 
-        Raises the error of `errors.py` that fits, with endpoint, customer and page in its message.
+        `again` is told what went wrong and says what is sent instead, should it be sent again. Raises the error of
+        `errors.py` that fits, with endpoint, customer and page in its message.
         """
         if request.endpoint.effect is Effect.WRITE and not self._writes:
             raise WritesDisabled("This client only reads.", endpoint=str(request.endpoint))
@@ -168,7 +180,7 @@ class Client:
             # A write is sent again only where the API said that it did not even look at it.
             if request.endpoint.effect is Effect.WRITE and not isinstance(error, RateLimitedError):
                 return False
-            delay = _retry_delay(error)
+            delay = retry_delay(error)
             # A wait that the budget cannot hold is not begun: the caller learns now, not after it.
             if isinstance(delay, float) and time.monotonic() + delay > deadline:
                 return False
@@ -186,7 +198,11 @@ class Client:
                 with attempt:
                     if attempt.num > 1:
                         tally.retries += 1
-                    return await parse(await self._send(request, tally))
+                    try:
+                        return await parse(await self._send(request, tally))
+                    except MetronomeError as error:
+                        request = again(request, error)
+                        raise
         except MetronomeError as error:
             error.endpoint = str(request.endpoint)
             error.customer_id = request.customer_id
@@ -261,13 +277,3 @@ def _query_text(value: object) -> str:
             return ",".join(map(str, value))
         case _:
             return str(value)
-
-
-def _retry_delay(error: Exception) -> bool | float:
-    """Whether to try again: False, True (back off), or the seconds the server asked for."""
-    if isinstance(error, RateLimitedError | ServerError):
-        return True if error.retry_after is None else error.retry_after
-    # A redirect is a TransportError with a status: it will be the same next time.
-    if isinstance(error, TransportError):
-        return error.status is None
-    return isinstance(error, Undecodable) or (isinstance(error, RequestRejected) and error.status == 408)

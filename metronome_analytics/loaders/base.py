@@ -10,9 +10,11 @@ import polars as pl
 from metronome_analytics import arguments as args
 from metronome_analytics.api.client import Request, Tally
 from metronome_analytics.api.endpoints import ENDPOINTS
-from metronome_analytics.errors import IncompleteLoadWarning, load_error
+from metronome_analytics.background import StoppedError
+from metronome_analytics.errors import IncompleteLoadWarning, RequestRejected, load_error
 from metronome_analytics.loaders.load import Load
 from metronome_analytics.progress import ProgressBar
+from metronome_analytics.receipts import Partial
 from metronome_analytics.tables.registry import TABLES
 
 if TYPE_CHECKING:
@@ -173,36 +175,48 @@ class Loaders:
         session = self.session
         load = Load(session, collect, session.connection.max_concurrency)
         bar = ProgressBar(name, session.progress)
-        complete = False
+        receipt: Receipt | None = None
 
         async def work() -> None:
             requests = await plan(load)
             if collect or not load.failures:
                 await load.gather(requests)
 
-        with self._receipt(name, load.tally, filters) as receipt:
-            try:
-                self.session.run(
-                    work,
-                    tick=lambda: bar.show(requests=load.tally.requests, foreseen=load.foreseen, rows=load.tally.rows),
-                )
-                frame = TABLES[name].shape(load.frame(ENDPOINTS[name]))
-                if within is not None:
-                    frame = frame.filter(within)
-                receipt.complete = complete = not load.failures
-            finally:
-                bar.close()
-                receipt.customers, receipt.unknown_fields = load.customers, len(load.unknown_fields)
-        if not complete and collect:
-            warnings.warn(
-                f"{name}: {len(load.failures)} of {load.planned} requests failed, the frame is incomplete. "
-                f"The first: {load.failures[0]}",
-                IncompleteLoadWarning,
-                stacklevel=args.caller_depth(),
-            )
-        elif not complete:
-            raise load_error(load.failures[0], partial=frame, failures=load.failure_frame())
+        try:
+            with self._receipt(name, load.tally, filters) as receipt:
+                try:
+                    session.run(
+                        work,
+                        tick=lambda: bar.show(
+                            requests=load.tally.requests, foreseen=load.foreseen, rows=load.tally.rows
+                        ),
+                    )
+                    frame = _shaped(name, load, within)
+                    receipt.complete = not load.failures
+                finally:
+                    bar.close()
+                    receipt.customers, receipt.unknown_fields = load.customers, len(load.unknown_fields)
+        except (KeyboardInterrupt, StoppedError):
+            if receipt is not None:
+                session.partial = Partial(_shaped(name, load, within), receipt)
+            raise
+        if load.failures:
+            self._tell_of_failures(name, load, frame)
         return frame
+
+    def _tell_of_failures(self, name: str, load: Load, frame: pl.DataFrame) -> None:
+        """Warn of the failures of a load that collects them; raise the error of one that does not."""
+        first = load.failures[0]
+        if isinstance(first, RequestRejected) and (hint := self.session.names.hint(first.customer_id)):
+            first.advice = f"{hint} {first.advice}"
+        if not load.collect:
+            raise load_error(first, partial=frame, failures=load.failure_frame())
+        warnings.warn(
+            f"{name}: {len(load.failures)} of {load.planned} requests failed, the frame is incomplete. "
+            f"The first: {first}",
+            IncompleteLoadWarning,
+            stacklevel=args.caller_depth(),
+        )
 
     def _bytes(self, request: Request, *, filters: Mapping[str, object]) -> bytes:
         """The body of an answer that is no JSON."""
@@ -221,14 +235,25 @@ class Loaders:
         return self.session.receipts.writing(name, tally, {"environment": self.session.environment, **filters})
 
 
+def _shaped(name: str, load: Load, within: pl.Expr | None) -> pl.DataFrame:
+    """What has arrived, as the table of `name`."""
+    frame = TABLES[name].shape(load.frame(ENDPOINTS[name]))
+    return frame if within is None else frame.filter(within)
+
+
 def request_for(
     name: str,
     labels: Mapping[str, str] | None = None,
     *,
     query: Mapping[str, object] | None = None,
     body: Mapping[str, object] | None = None,
+    page_size: int | None = None,
+    enough: Callable[[pl.DataFrame], bool] | None = None,
 ) -> Request:
-    """A call of the endpoint `name` about `labels`, which fill its path and, for a POST, its body."""
+    """A call of the endpoint `name` about `labels`, which fill its path and, for a POST, its body.
+
+    Pages have at most `page_size` rows, and end where one of them is `enough`.
+    """
     endpoint = ENDPOINTS[name]
     labels = labels or {}
     in_path = {label: text for label, text in labels.items() if f"{{{label}}}" in endpoint.path}
@@ -239,6 +264,8 @@ def request_for(
         query=query or {},
         body=({**in_body, **given(body or {})}) if endpoint.method == "POST" else {},
         labels=labels,
+        page_size=page_size,
+        enough=enough,
     )
 
 

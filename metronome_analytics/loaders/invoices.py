@@ -17,6 +17,7 @@ from metronome_analytics.tables.vocabulary import InvoiceStatus
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from metronome_analytics.arguments import Customers, Instant, OnError, Period
 
@@ -52,10 +53,13 @@ class InvoiceLoaders(Loaders):
         The window [starting_on, ending_before) holds an invoice whose service period starts in it, or, where it has
         no period (SCHEDULED), that is issued in it: consecutive windows share no invoice and miss none. The API's own
         date filter drops a period that ends exactly at `ending_before` and says nothing of SCHEDULED invoices, so the
-        window is applied here. `status` is DRAFT, FINALIZED or VOID, `type` USAGE, SCHEDULED or USAGE_CONSOLIDATED
-        (a newer one is sent, with a warning), `credit_type_id` the invoice's own. `sort` is date_asc (as without it) or
-        date_desc, by issue date. `include_historical_commit_invoices` and `webhook_notification_id` are known to the
-        official client, not to the OpenAPI file.
+        window is applied here; pages are read newest first, and no more of them once what follows was issued before
+        the window.
+
+        `status` is DRAFT, FINALIZED or VOID, `type` USAGE, SCHEDULED or USAGE_CONSOLIDATED (a newer one is sent, with
+        a warning), `credit_type_id` the invoice's own. `sort` is date_asc (as without it) or date_desc, by issue date.
+        `include_historical_commit_invoices` and `webhook_notification_id` are known to the official client, not to
+        the OpenAPI file.
         """
         start, end = args.asked_window(starting_on, ending_before, month, period)
         query = {
@@ -71,14 +75,29 @@ class InvoiceLoaders(Loaders):
             # The two descriptions of the default order contradict each other, so it is always asked for.
             "sort": args.choice("sort", sort, *_SORTS) or "date_asc",
         }
-        return self._each(
+        filters = {**query, "sort": sort, "starting_on": start, "ending_before": end}
+        within = within_window(pl.coalesce("start_timestamp", "issued_at", "created_at"), start, end)
+        if start is None:
+            return self._each("invoices", customers, query=query, on_error=on_error, filters=filters, within=within)
+        newest_first = {**query, "sort": "date_desc"}
+        size = _page_size(start, self.session.clock.now())
+        frame = self._fan_out(
             "invoices",
             customers,
-            query=query,
+            lambda id_: [
+                request_for(
+                    "invoices",
+                    {"customer_id": id_},
+                    query=newest_first,
+                    page_size=size,
+                    enough=lambda page: _before(page, start),
+                )
+            ],
             on_error=on_error,
-            filters={**query, "sort": sort, "starting_on": start, "ending_before": end},
-            within=within_window(pl.coalesce("start_timestamp", "issued_at", "created_at"), start, end),
+            filters=filters,
+            within=within,
         )
+        return frame if query["sort"] == "date_desc" else _oldest_first(frame)
 
     def invoice(
         self,
@@ -246,3 +265,34 @@ class InvoiceLoaders(Loaders):
 
     def _invoice(self, customer: Customers, invoice_id: str) -> dict[str, str]:
         return {"customer_id": self._customer(customer), "invoice_id": args.identifier("invoice_id", invoice_id)}
+
+
+def _page_size(start: datetime, now: datetime) -> int:
+    """How many invoices to ask for at once, newest first, to reach back to `start`: a few for each month since."""
+    months = max((now - start).days // 30, 0) + 1
+    return 10 * months
+
+
+def _before(page: pl.DataFrame, start: datetime) -> bool:
+    """Whether nothing after a page, newest first, belongs to a window from `start` on.
+
+    An invoice is issued after its period starts, so one that was issued before `start` starts before it too. That the
+    order is the one asked for is not believed but seen: a page out of order, or with an invoice that tells no date,
+    ends nothing.
+    """
+    if "issued_at" not in page.columns or not page.height:
+        return False
+    issued = page["issued_at"]
+    return not issued.null_count() and issued.is_sorted(descending=True) and bool(issued[-1] < start)
+
+
+def _oldest_first(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with the invoices of each customer oldest first, the customers as they are.
+
+    Those of a customer are turned round if they came newest first, as asked; what came otherwise is left as it came.
+    """
+    at = pl.col("issued_at").drop_nulls()
+    customer = pl.col("customer_id").rle_id()
+    row = pl.int_range(pl.len())
+    turned = (at.first() > at.last()).over(customer).fill_null(value=False)
+    return frame.sort(customer, pl.when(turned).then(-row).otherwise(row))
