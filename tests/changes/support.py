@@ -142,13 +142,13 @@ def targets(account: ma.Account) -> list[dict[str, str]]:
     return active.select("customer_id", "balance_id", "segment_id").rows(named=True)
 
 
-def times_in_ledger(simulator: Simulator, plan: ma.BalancePlan) -> list[int]:
+def times_in_ledger(simulator: Simulator, plan: ma.Plan) -> list[int]:
     """How often each entry of a plan was posted, from the simulator's own memory."""
     reasons = [entry.reason for entries in simulator.account.posted.values() for _, entry in entries]
     return [sum(f"[ma:{plan.token(number)}]" in reason for reason in reasons) for number in range(len(plan.changes))]
 
 
-def said(path: Path, plan: ma.BalancePlan) -> list[str]:
+def said(path: Path, plan: ma.Plan) -> list[str]:
     """What the journal says last of each entry; its chain is looked at on the way."""
     last = ["planned"] * len(plan.changes)
     for record in Journal(path).records():
