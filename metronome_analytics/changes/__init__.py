@@ -6,13 +6,12 @@ one table, which `catalogue()` shows; a change is an object of one of the classe
 """
 
 from metronome_analytics.changes.access import (
-    ArchiveCommit,
-    ArchiveCredit,
     EndCommit,
     EndCredit,
     ExtendCommit,
     ExtendCredit,
 )
+from metronome_analytics.changes.archiving import ArchiveCommit, ArchiveCredit
 from metronome_analytics.changes.balance_entries import BalanceEntry
 from metronome_analytics.changes.balance_plan import BalancePlan
 from metronome_analytics.changes.granting import CreateCommit, CreateCredit

@@ -1,4 +1,4 @@
-"""When a credit or commit gives access: `credits.end`, `.extend`, `.archive`, and the same of commits."""
+"""When a credit or commit gives access: `credits.end`, `credits.extend`, and the same of commits."""
 
 from __future__ import annotations
 
@@ -76,63 +76,45 @@ class ExtendCommit(_Commit):
     segment_id: str | None = None
 
 
-class ArchiveCredit(Change):
-    """A credit is archived, for ever: named by its id, or by the `uniqueness_key` it was made with."""
-
-    operation: ClassVar[str] = "credits.archive"
-
-    credit_id: str | None = None
-    uniqueness_key: str | None = None
-
-
-class ArchiveCommit(Change):
-    """A commit is archived, for ever: named by its id, or by the `uniqueness_key` it was made with.
-
-    The API wants finalised invoices of it voided first.
-    """
-
-    operation: ClassVar[str] = "commits.archive"
-
-    commit_id: str | None = None
-    uniqueness_key: str | None = None
-
-
 End = EndCredit | EndCommit
 Extend = ExtendCredit | ExtendCommit
-Archive = ArchiveCredit | ArchiveCommit
 
 
-def _noun(change: Change) -> str:
+def noun_of(change: Change) -> str:
+    """`credit` or `commit`."""
     return change.operation.partition("s.")[0]
 
 
-def _id_field(change: Change) -> str:
-    return f"{_noun(change)}_id"
+def id_field(change: Change) -> str:
+    """What the API calls its id."""
+    return f"{noun_of(change)}_id"
 
 
-def _id(change: Change) -> str:
-    return str(getattr(change, _id_field(change)) or "")
+def id_of(change: Change) -> str:
+    """Its id; empty where it is named otherwise."""
+    return str(getattr(change, id_field(change)) or "")
 
 
-def _balance(change: Change, review: Review, id_: str) -> Balance | None:
+def balance_of(change: Change, review: Review, id_: str) -> Balance | None:
     """The balance a change is about, if it is the customer's, of the right type, and not archived."""
     owner = review.customer(change.customer_id)
     if owner is None:
         return None
-    name, noun = _id_field(change), _noun(change)
+    name, noun = id_field(change), noun_of(change)
     balance = review.view.balances.get(id_)
     if balance is None or balance.customer_id != change.customer_id:
         review.wrong(name, f"{owner} has no {noun} {id_}: unknown, or another customer's")
         return None
     if (balance.type == BalanceType.CREDIT) != (noun == "credit"):
         review.wrong(name, f"{balance.title} is no {noun}")
-    elif balance.type == BalanceType.POSTPAID and not isinstance(change, Archive):
+    elif balance.type == BalanceType.POSTPAID:
         review.wrong(name, f"{balance.title} is POSTPAID; its end is the contract's to change")
     review.once_only(balance.id, "access")
     return balance
 
 
-def _fine(review: Review) -> bool:
+def is_fine(review: Review) -> bool:
+    """Whether nothing is wrong with the row so far."""
     return not any(problem.row == review.row for problem in review.problems)
 
 
@@ -140,7 +122,7 @@ def _until(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-def _planned(  # what a plan says of it
+def planned_access(  # what a plan says of it
     change: Change,
     balance: Balance,
     review: Review,
@@ -153,6 +135,7 @@ def _planned(  # what a plan says of it
     loss: str = "",
     warnings: tuple[str, ...] = (),
 ) -> PlannedChange:
+    """A change of a balance, as a plan holds it."""
     return PlannedChange(
         change=change,
         customer_name=review.view.customers[change.customer_id].name,
@@ -174,27 +157,27 @@ def _planned(  # what a plan says of it
 
 def prepare_end(change: End, review: Review) -> PlannedChange | None:
     """Checks an earlier end: it is earlier, and something of the balance is before it."""
-    balance = _balance(change, review, _id(change))
+    balance = balance_of(change, review, id_of(change))
     if balance is None:
         return None
     end = change.access_ending_before
     if balance.archived:
-        review.wrong(_id_field(change), f"{balance.title} is archived")
+        review.wrong(id_field(change), f"{balance.title} is archived")
     last = max((segment.ending_before for segment in balance.segments), default=end)
     if last < end:
-        review.wrong("access_ending_before", f"it ends at {_until(last)} already; {_noun(change)}s.extend extends")
+        review.wrong("access_ending_before", f"it ends at {_until(last)} already; {noun_of(change)}s.extend extends")
     elif all(segment.starting_at >= end for segment in balance.segments):
-        review.wrong("access_ending_before", f"nothing of it would be left; {_noun(change)}s.archive archives")
-    if not _fine(review):
+        review.wrong("access_ending_before", f"nothing of it would be left; {noun_of(change)}s.archive archives")
+    if not is_fine(review):
         return None
     cut = [segment for segment in balance.segments if segment.ending_before > end]
     left = "" if balance.balance is None else f"; of {display(balance.balance, balance.credit_type_name)} what is left"
     opposite, no_undo = _back(change, cut, end)
-    return _planned(
+    return planned_access(
         change,
         balance,
         review,
-        what=f"end {_noun(change)} {balance.title!r} at {_until(end)}",
+        what=f"end {noun_of(change)} {balance.title!r} at {_until(end)}",
         before=f"ends {_until(last)}",
         after=f"ends {_until(end)}{left} then expires",
         opposite=opposite,
@@ -223,10 +206,10 @@ def call_end(change: End, uniqueness_key: str, token: str) -> Call:  # noqa: ARG
     """The end as it is sent."""
     body: dict[str, Json] = {
         "customer_id": change.customer_id,
-        _id_field(change): _id(change),
+        id_field(change): id_of(change),
         "access_ending_before": rfc3339(change.access_ending_before),
     }
-    return Call(f"end_{_noun(change)}", change.customer_id, body)
+    return Call(f"end_{noun_of(change)}", change.customer_id, body)
 
 
 def sighting_end(facts: Facts, view: View) -> Sighting:
@@ -243,28 +226,28 @@ def sighting_end(facts: Facts, view: View) -> Sighting:
 
 def prepare_extend(change: Extend, review: Review) -> PlannedChange | None:
     """Checks a later end of one segment."""
-    balance = _balance(change, review, _id(change))
+    balance = balance_of(change, review, id_of(change))
     if balance is None:
         return None
     if balance.archived:
-        review.wrong(_id_field(change), f"{balance.title} is archived")
+        review.wrong(id_field(change), f"{balance.title} is archived")
     segment = _segment(change, balance, review)
     if segment is None:
         return None
     old, end = segment.ending_before, change.ending_before
     if end < old:
-        review.wrong("ending_before", f"it ends at {_until(old)}, which is later; {_noun(change)}s.end shortens")
+        review.wrong("ending_before", f"it ends at {_until(old)}, which is later; {noun_of(change)}s.end shortens")
     following = [s for s in balance.segments if s.id != segment.id and segment.starting_at < s.starting_at < end]
     if following:
         review.wrong("ending_before", f"the segment that starts {_until(following[0].starting_at)} is in the way")
-    if not _fine(review):
+    if not is_fine(review):
         return None
     last = all(each.ending_before <= old for each in balance.segments)
-    return _planned(
+    return planned_access(
         change.model_copy(update={"segment_id": segment.id}),
         balance,
         review,
-        what=f"extend {_noun(change)} {balance.title!r} to {_until(end)}",
+        what=f"extend {noun_of(change)} {balance.title!r} to {_until(end)}",
         before=f"ends {_until(old)}",
         after=f"ends {_until(end)}",
         opposite=_shortened(change, old) if last else None,
@@ -293,10 +276,10 @@ def call_extend(change: Extend, uniqueness_key: str, token: str) -> Call:  # noq
     item: Json = {"id": change.segment_id, "ending_before": rfc3339(change.ending_before)}
     body: dict[str, Json] = {
         "customer_id": change.customer_id,
-        _id_field(change): _id(change),
+        id_field(change): id_of(change),
         "access_schedule": {"update_schedule_items": [item]},
     }
-    return Call(f"edit_{_noun(change)}", change.customer_id, body)
+    return Call(f"edit_{noun_of(change)}", change.customer_id, body)
 
 
 def sighting_extend(facts: Facts, view: View) -> Sighting:
@@ -309,62 +292,16 @@ def sighting_extend(facts: Facts, view: View) -> Sighting:
     return THERE if rfc3339(segment.ending_before) == wanted else ABSENT
 
 
-# --- archive ---------------------------------------------------------------------------------------------------------
-
-
-def prepare_archive(change: Archive, review: Review) -> PlannedChange | None:
-    """Finds what is to be archived, and says what is lost with it."""
-    id_, key = _id(change), change.uniqueness_key
-    if (not id_) == (key is None):
-        review.wrong(_id_field(change), f"give {_id_field(change)} or uniqueness_key")
-        return None
-    if key is not None:
-        own = [b for b in review.view.balances.values() if b.uniqueness_key == key]
-        if len(own) != 1:
-            review.wrong("uniqueness_key", "nothing was made with this key, or it cannot be seen")
-            return None
-        id_ = own[0].id
-    balance = _balance(change, review, id_)
-    if balance is None or not _fine(review):
-        return None
-    worth = "an unknown amount" if balance.balance is None else display(balance.balance, balance.credit_type_name)
-    return _planned(
-        change.model_copy(update={_id_field(change): id_, "uniqueness_key": None}),
-        balance,
-        review,
-        what=f"archive {_noun(change)} {balance.title!r}",
-        before="active",
-        after="archived: its ledger and balance are hidden, nothing draws on it",
-        no_undo="an archived balance cannot be brought back",
-        loss=f"which takes 1 balance worth {worth}",
-    )
-
-
-def call_archive(change: Archive, uniqueness_key: str, token: str) -> Call:  # noqa: ARG001  # as above
-    """The archiving as it is sent."""
-    body: dict[str, Json] = {"customer_id": change.customer_id, _id_field(change): _id(change)}
-    return Call(f"archive_{_noun(change)}", change.customer_id, body)
-
-
-def sighting_archive(facts: Facts, view: View) -> Sighting:
-    """It is archived: v1 shows that of a credit by its ledger alone, which is gone."""
-    balance = view.balances.get(facts.subject_id)
-    if balance is None:
-        return UNREADABLE
-    return THERE if balance.archived or not balance.readable else ABSENT
-
-
 # --- the rows --------------------------------------------------------------------------------------------------------
 
 
 def fingerprint(change: Change, view: View) -> str:
-    """A digest of when the balance gives access, and of whether it is archived; of what is lost, when archiving."""
-    balance = view.balances.get(_id(change))
+    """A digest of when the balance gives access, and of whether it is archived."""
+    balance = view.balances.get(id_of(change))
     if balance is None:
         return ""
     spans = [(s.id, str(s.starting_at), str(s.ending_before), str(s.amount)) for s in balance.segments]
-    ledger = balance.fingerprint() if isinstance(change, Archive) else ""
-    return digest([balance.archived or not balance.readable, spans, ledger])
+    return digest([balance.archived or not balance.readable, spans])
 
 
 def _row(
@@ -372,7 +309,6 @@ def _row(
     parts: tuple[Callable[..., PlannedChange | None], Callable[..., Call], Callable[[Facts, View], Sighting]],
     *,
     undo: str,
-    weight: Weight = Weight.BILLING,
 ) -> Operation:
     noun, _, verb = change.operation.partition("s.")
     return Operation(
@@ -390,20 +326,16 @@ def _row(
         once=OnceBy.ABSOLUTE,
         proof=Proof.VALUE,
         undo=undo,
-        weight=weight,
+        weight=Weight.BILLING,
     )
 
 
 _END = (prepare_end, call_end, sighting_end)
 _EXTEND = (prepare_extend, call_extend, sighting_extend)
-_ARCHIVE = (prepare_archive, call_archive, sighting_archive)
-_NEVER = "nothing: an archived balance cannot be brought back"
 
 ACCESS = (
     _row(EndCredit, _END, undo="credits.extend to the old end, where one segment was cut"),
     _row(EndCommit, _END, undo="commits.extend to the old end, where one segment was cut"),
     _row(ExtendCredit, _EXTEND, undo="credits.end at the old end, of the last segment"),
     _row(ExtendCommit, _EXTEND, undo="commits.end at the old end, of the last segment"),
-    _row(ArchiveCredit, _ARCHIVE, undo=_NEVER, weight=Weight.FOR_EVER),
-    _row(ArchiveCommit, _ARCHIVE, undo=_NEVER, weight=Weight.FOR_EVER),
 )

@@ -8,6 +8,7 @@ import polars as pl
 
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.changes.access import ACCESS
+from metronome_analytics.changes.archiving import ARCHIVE_COMMIT, ARCHIVE_CREDIT
 from metronome_analytics.changes.balance_entries import ENTER
 from metronome_analytics.changes.granting import CREATE_COMMIT, CREATE_CREDIT
 from metronome_analytics.changes.other_changes import END_CONTRACT, RESET_ALERT, SET_NAME
@@ -18,10 +19,18 @@ if TYPE_CHECKING:
 
     from metronome_analytics.changes.operation import Operation
 
-OPERATIONS: dict[str, Operation] = {
-    operation.name: operation
-    for operation in (ENTER, CREATE_CREDIT, CREATE_COMMIT, *ACCESS, END_CONTRACT, SET_NAME, RESET_ALERT)
-}
+_ROWS = (
+    ENTER,
+    CREATE_CREDIT,
+    CREATE_COMMIT,
+    *ACCESS,
+    ARCHIVE_CREDIT,
+    ARCHIVE_COMMIT,
+    END_CONTRACT,
+    SET_NAME,
+    RESET_ALERT,
+)
+OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _ROWS}
 
 EVERYTHING = "all"
 _CATALOGUE = pl.Schema(

@@ -15,6 +15,7 @@ from metronome_analytics import __version__
 from metronome_analytics.account import connect
 from metronome_analytics.catalogue import catalogue
 from metronome_analytics.cli import exits
+from metronome_analytics.cli.changing import changes
 from metronome_analytics.cli.entries import entries, journal
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import TABLES, LoadOptions, TableName
@@ -43,6 +44,7 @@ app = App(
 )
 
 app.register_install_completion_command(add_to_startup=False)
+app.command(changes)
 app.command(entries)
 app.command(journal)
 app.command(reconcile)

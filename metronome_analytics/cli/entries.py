@@ -11,7 +11,7 @@ import polars as pl
 from cyclopts import App, Parameter
 
 from metronome_analytics.account import connect
-from metronome_analytics.changes import BalancePlan
+from metronome_analytics.changes import BalancePlan, Plan
 from metronome_analytics.changes.journal import Journal
 from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL
 from metronome_analytics.changes.records import Status
@@ -63,16 +63,13 @@ def make_plan(
     allow_duplicate
         Let an entry through that is in the plan, the ledger or the journal already.
     """
-    try:
-        rows = pl.read_csv(file, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise ArgumentError(f"{file} cannot be read as CSV: {str(error).splitlines()[0]}") from error
+    rows = read_rows(file)
     writable(out)
     with connect(base_url=base_url, environment=environment) as account:
         plan = account.plan_balance_entries(
             rows,
-            max_entry=_limit("max_entry", max_entry),
-            max_total=_limit("max_total", max_total),
+            max_entry=limit("max_entry", max_entry),
+            max_total=limit("max_total", max_total),
             allow_overdraw=allow_overdraw,
             allow_duplicate=allow_duplicate,
         )
@@ -97,16 +94,7 @@ def apply_plan(file: Path, *, confirm: str | None = None, base_url: str | None =
         Another address of the API; else METRONOME_BASE_URL. A plan for another address is refused.
     """
     plan = BalancePlan.load(file)
-    # The address is never the file's: it would decide where the token goes.
-    with connect(base_url=base_url, environment=plan.environment, allow_writes=True) as account:
-        say(screen(), repr(plan))
-        phrase = _ask() if confirm is None else confirm
-        try:
-            outcome = account.apply(plan, phrase, watch=lambda row: say(screen(), _line(row)))
-        except OutcomeUnknown as error:
-            say(screen(stderr=True), f"metronome-analytics: {error}")
-            return exits.UNDECIDED
-    return exits.of_entries(outcome.table["status"])
+    return apply_saved(plan, confirm, base_url)
 
 
 @entries.command
@@ -139,7 +127,7 @@ def status(
         say(
             screen(),
             f"{row['at']:%Y-%m-%d %H:%M} UTC  plan {row['plan'][:8]} entry {row['entry']}  {state}: {amount}, "
-            f"customer {row['customer_id']}, balance {row['balance_id']}, {reason!r}, in {where}",
+            f"customer {row['customer_id']}, {_about(row)}, {reason!r}, in {where}",
         )
         if state == Status.DIFFERS:
             say(screen(), f"  ALARM: {plain(row['message'])}")
@@ -188,6 +176,37 @@ def export(*, out: Path) -> None:
     say(screen(), f"Wrote {count:,} records of {path} to {out}.")
 
 
+def _about(row: dict[str, object]) -> str:
+    """What a record is about: for most the balance."""
+    return f"{row['operation']} of {row['subject_id']}" if row["balance_id"] is None else f"balance {row['balance_id']}"
+
+
+def read_rows(file: Path) -> pl.DataFrame:
+    """The rows of a CSV as text; what they mean is for the plan to say."""
+    try:
+        return pl.read_csv(file, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise ArgumentError(f"{file} cannot be read as CSV: {str(error).splitlines()[0]}") from error
+
+
+def apply_saved(plan: Plan, confirm: str | None, base_url: str | None) -> int:
+    """Show a plan, ask for its phrase, apply it and say what became of it; the exit code.
+
+    The account may write what the plan is made of, and no more.
+    """
+    allowed = {each.change.operation for each in plan.changes}
+    # The address is never the file's: it would decide where the token goes.
+    with connect(base_url=base_url, environment=plan.environment, allow_writes=allowed) as account:
+        say(screen(), repr(plan))
+        phrase = _ask() if confirm is None else confirm
+        try:
+            outcome = account.apply(plan, phrase, watch=lambda row: say(screen(), _line(row)))
+        except OutcomeUnknown as error:
+            say(screen(stderr=True), f"metronome-analytics: {error}")
+            return exits.UNDECIDED
+    return exits.of_entries(outcome.table["status"])
+
+
 def _ask() -> str:
     sys.stderr.write("Type the phrase to apply it, anything else to leave it: ")
     sys.stderr.flush()
@@ -198,7 +217,8 @@ def _line(row: dict[str, object]) -> str:
     return f"entry {row['entry']}: {row['status']}. {plain(str(row['message']))}"
 
 
-def _limit(name: str, text: str) -> Decimal:
+def limit(name: str, text: str) -> Decimal:
+    """A limit that was typed; ArgumentError where it is none."""
     try:
         value = Decimal(text)
     except ArithmeticError:

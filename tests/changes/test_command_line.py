@@ -151,3 +151,24 @@ def test_a_plan_cannot_send_the_token_elsewhere(files: Path, capsys: pytest.Capt
     replace(plan, base_url="https://elsewhere.test").save("plan.json")
     assert run("entries", "apply", "plan.json", "--confirm", phrase) == 2
     assert "this account is" in capsys.readouterr().err
+
+
+def test_any_change_goes_from_a_csv_to_the_account(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The catalogue names it, its fields are the columns, its phrase is asked for, and its status is in the journal."""
+    assert run("changes", "catalogue") == 0
+    assert "customers.set_name" in capsys.readouterr().out
+    with ma.connect(max_requests_per_second=None, progress=False) as account:
+        customer = account.customers()["id"][0]
+    pl.DataFrame({"customer_id": [customer], "name": [f"Renamed {files.name}"]}).write_csv(files / "names.csv")
+    named = ("--operation", "customers.set_name", "--environment", "test")
+    assert run("changes", "plan", "names.csv", *named, "--out", "names.json") == 0
+    phrase = str(json.loads((files / "names.json").read_text(encoding="utf-8"))["confirmation"])
+    assert phrase.startswith(f"rename customer {customer} to ")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{phrase}\n"))
+    assert run("changes", "apply", "names.json") == 0
+    assert "entry 0: applied." in capsys.readouterr().out
+    assert run("changes", "status") == 0
+    assert f"customers.set_name of {customer}" in capsys.readouterr().out
+    assert run("changes", "plan", "names.csv", "--operation", "customers.invent", "--out", "x.json") == 2

@@ -1,0 +1,97 @@
+"""Changes on the command line: `changes catalogue`, `changes plan`, `changes apply`, `changes status`."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from metronome_analytics.account import connect
+from metronome_analytics.changes import Plan, catalogue
+from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL
+from metronome_analytics.cli.entries import apply_saved, limit, read_rows, status
+from metronome_analytics.cli.folder import writable
+from metronome_analytics.cli.printing import grid, say, screen, show_table
+
+changes = App(name="changes", help="Guarded writes: what may be changed, plan it, apply a plan, see what became of it.")
+Flag = Parameter(negative=())
+changes.command(status)
+
+
+@changes.command(name="catalogue")
+def show_catalogue() -> None:
+    """Every operation: its name, what keeps it from happening twice, what proves it and what undoes it."""
+    shown = ("operation", "status", "once_by", "proof", "weight", "undo")
+    table = grid(*shown)
+    for row in catalogue().select(shown).iter_rows():
+        table.add_row(*row)
+    show_table(screen(), table)
+
+
+@changes.command(name="plan")
+def make_plan(
+    file: Path,
+    *,
+    operation: str,
+    out: Path,
+    environment: str | None = None,
+    base_url: str | None = None,
+    max_entry: str = str(MAX_ENTRY),
+    max_total: str = str(MAX_TOTAL),
+    allow_duplicate: Annotated[bool, Flag] = False,
+) -> None:
+    """Check the changes of a CSV against the account and write the plan. Reads only.
+
+    The columns are the fields of the operation's class. The token is read from METRONOME_BEARER_TOKEN.
+
+    Parameters
+    ----------
+    file
+        The CSV, one row per change.
+    operation
+        What the rows are, as `changes catalogue` names it: credits.create, say.
+    out
+        Where to write the plan: JSON that a person can read.
+    environment
+        A label of yours for the account; it is in the plan and in the phrase that confirms it.
+    base_url
+        Another address of the API; else METRONOME_BASE_URL.
+    max_entry
+        The most one change may move, in major units (dollars, not cents).
+    max_total
+        The most all changes of a currency may move, in major units.
+    allow_duplicate
+        Let a change through that is in the plan, the account or the journal already.
+    """
+    rows = read_rows(file)
+    writable(out)
+    with connect(base_url=base_url, environment=environment) as account:
+        plan = account.plan(
+            rows,
+            operation=operation,
+            max_entry=limit("max_entry", max_entry),
+            max_total=limit("max_total", max_total),
+            allow_duplicate=allow_duplicate,
+        )
+    plan.save(out)
+    say(screen(), repr(plan), f"Wrote {out}. It holds for 15 minutes: metronome-analytics changes apply {out}")
+
+
+@changes.command(name="apply")
+def apply_plan(file: Path, *, confirm: str | None = None, base_url: str | None = None) -> int:
+    """Apply a plan: show it, ask for its phrase, send each change once, and read it back from the account.
+
+    Applying the same plan again sends only what is provably not in the account. What is undecided `changes status
+    --settle` decides by reading.
+
+    Parameters
+    ----------
+    file
+        The plan, as `changes plan` wrote it.
+    confirm
+        The plan's phrase, literally. Unless given it is asked for.
+    base_url
+        Another address of the API; else METRONOME_BASE_URL. A plan for another address is refused.
+    """
+    return apply_saved(Plan.load(file), confirm, base_url)
