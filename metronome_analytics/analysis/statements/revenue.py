@@ -111,8 +111,6 @@ def revenue(
         by_part(lines, keys)
         .group_by("month", *keys, *UNIT)
         .agg(*part_sums(), drafted.sum().alias("draft"), trued_up.sum().alias("draft_true_up"))
-        .with_columns(
-            net().alias("net"), (pl.col(Part.GROSS) + pl.col(Part.CREDIT) + pl.col(Part.FIXED)).alias("earned")
-        )
+        .with_columns(added(*NET).alias("net"), added(*EARNED).alias("earned"))
     )
     return presented(whole, invoices, Revenue, "month", *keys)
