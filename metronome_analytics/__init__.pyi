@@ -11,9 +11,12 @@ from .analysis import Reconciliation as Reconciliation
 from .analysis import balance_lint as balance_lint
 from .analysis import burn_down as burn_down
 from .analysis import drain_order as drain_order
+from .analysis import explain_invoice as explain_invoice
+from .analysis import flux as flux
 from .analysis import forecast as forecast
 from .analysis import invoiced as invoiced
 from .analysis import reconcile as reconcile
+from .analysis import revenue as revenue
 from .analysis import utilisation as utilisation
 from .changes import BalanceEntry as BalanceEntry
 from .changes import BalancePlan as BalancePlan

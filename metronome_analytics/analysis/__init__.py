@@ -6,6 +6,7 @@ from metronome_analytics.analysis.drain_order import drain_order
 from metronome_analytics.analysis.forecast import forecast
 from metronome_analytics.analysis.invoiced import invoiced
 from metronome_analytics.analysis.reconcile import Reconciliation, reconcile
+from metronome_analytics.analysis.statements import explain_invoice, flux, revenue
 from metronome_analytics.analysis.utilisation import utilisation
 
 __all__ = [
@@ -13,8 +14,11 @@ __all__ = [
     "balance_lint",
     "burn_down",
     "drain_order",
+    "explain_invoice",
+    "flux",
     "forecast",
     "invoiced",
     "reconcile",
+    "revenue",
     "utilisation",
 ]

@@ -58,10 +58,9 @@ def lines(invoices: pl.LazyFrame) -> pl.LazyFrame:
         applied.struct.field("type").alias("applied_type"),
         postpaid.struct.field("id").alias("postpaid_id"),
     )
-    draws = (pl.col("line_type") == LineType.APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
     return (
-        unpacked.with_columns(draws.fill_null(False).alias("draws"))
-        .with_columns(_counted().alias("counted"))
+        unpacked.with_columns(draws().alias("draws"))
+        .with_columns(counted().alias("counted"))
         .drop("invoice_credit_type_id", "commit_type", "applied_type")
     )
 
@@ -79,15 +78,24 @@ def added_up(lines: pl.LazyFrame) -> pl.LazyFrame:
     return plain.group_by(pl.exclude("total")).agg(pl.col("total").sum())
 
 
-def _counted() -> pl.Expr:
+def draws() -> pl.Expr:
+    """Whether a line draws on a balance: an applied one, or a negative one that names a commit (fact sheet 4.5)."""
+    drawn = (pl.col("line_type") == LineType.APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
+    return drawn.fill_null(False)
+
+
+def counted() -> pl.Expr:
     """Whether a line is in its invoice's total: in the invoice's currency, and no drawdown of a postpaid commit.
 
     Usage under a postpaid commit is payable, so its applied line is left out of the total; lines in a custom pricing
     unit are informational, a `cpu_conversion` line carries them over (fact sheet 4.5, 4.6).
     """
-    postpaid = (pl.col("applied_type") == BalanceType.POSTPAID) | (
+    return (pl.col("credit_type_id") == pl.col("invoice_credit_type_id")) & ~(pl.col("draws") & under_postpaid())
+
+
+def under_postpaid() -> pl.Expr:
+    """Whether the balance a line names is a postpaid commit."""
+    named = (pl.col("applied_type") == BalanceType.POSTPAID) | (
         pl.col("applied_type").is_null() & (pl.col("commit_type") == CommitType.POSTPAID)
     )
-    return (pl.col("credit_type_id") == pl.col("invoice_credit_type_id")) & ~(
-        pl.col("draws") & postpaid.fill_null(False)
-    )
+    return named.fill_null(False)
