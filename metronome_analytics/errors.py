@@ -18,9 +18,9 @@ MetronomeError
 ├── StalePlan              the account is no longer what the plan saw
 ├── ConfirmationError      the typed phrase is not the plan's
 ├── JournalError           the journal of writes cannot be used, so nothing is sent
-├── MirrorError            a local mirror cannot be read or written; what it showed last still stands
+├── MirrorError            a mirror cannot be read or written, or a file of it is lost; the message names the way out
 │   ├── MirrorLocked       somebody else is writing it
-│   └── MirrorMismatch     it mirrors another account, or was written with other columns
+│   └── MirrorMismatch     it mirrors another account, or holds a column of another type
 └── OutcomeUnknown         a write whose effect could not be established
 """
 
@@ -255,7 +255,7 @@ class OutcomeUnknown(MetronomeError):
 
 
 class MirrorError(MetronomeError):
-    """A mirror cannot be opened, read or written; what its last finished commit shows still stands."""
+    """A mirror cannot be opened, read or written, or has lost a file; nothing half done is shown."""
 
 
 class MirrorLocked(MirrorError):
@@ -265,6 +265,6 @@ class MirrorLocked(MirrorError):
 
 
 class MirrorMismatch(MirrorError):
-    """The mirror is of another account or environment, or its tables have other columns than the loaders now give."""
+    """The mirror is of another account or environment, or a column of it has another type than the loaders now give."""
 
     advice = "Sync into a new place; this one stays as it is."

@@ -113,7 +113,8 @@ def quarantined(progress: pl.DataFrame) -> pl.DataFrame:
         .agg(
             tables=pl.col("table").sort(),
             error=pl.col("error").first(),
-            since=pl.col("failed_since").min(),
+            # An older version did not note it.
+            since=pl.coalesce("failed_since", "at").min(),
             read_at=pl.col("read_at").min(),
         )
         .sort("since", "customer_id")

@@ -113,8 +113,8 @@ class Place:
         with reaching("Reading", f"{self.uri}/{table}/{path}"):
             if self.is_local:
                 return Path(self.uri, table, path).read_bytes()
-            source = self._handler(table).open_input_file(path)
-            return bytes(source.read(source.size()))
+            file = self._handler(table).open_input_file(path)
+            return bytes(file.read(file.size()))
 
     def has(self, table: str, file: File) -> bool:
         """Whether `file` lies on this disk, as large as it was written."""
