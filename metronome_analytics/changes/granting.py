@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import polars as pl
 
-from metronome_analytics.analysis import drain_order
+from metronome_analytics.analysis.drain_order import drain_order
 from metronome_analytics.changes.archiving import ArchiveCommit, ArchiveCredit
 from metronome_analytics.changes.fields import Change, Granted, Hour, Name, Reason, Texts, json_number, rfc3339
 from metronome_analytics.changes.operation import (
