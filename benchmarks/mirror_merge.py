@@ -14,7 +14,7 @@ from benchmarks.result import Options, Result, best_of
 from metronome_analytics.api.decode import decode
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.mirror.mirrored import LAYOUTS
-from metronome_analytics.mirror.store import Fresh, Store
+from metronome_analytics.mirror.store import Replacement, Store
 from metronome_analytics.tables.registry import TABLES
 
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ def _mirror(customers: int) -> Iterator[Callable[[], None]]:
         with store.writing() as writer:
 
             def replace(some: list[str]) -> None:
-                changes: dict[int, Fresh] = {}
+                changes: dict[int, Replacement] = {}
                 buckets = store.bucket_of(pl.Series(some))
                 for bucket in buckets.unique():
                     here = [id_ for id_, at in zip(some, buckets, strict=True) if at == bucket]
-                    writer.part("invoices", bucket, of(here))
-                    changes[bucket] = Fresh(set(here))
+                    writer.write("invoices", bucket, of(here))
+                    changes[bucket] = Replacement(set(here))
                 told = pl.DataFrame({"table": "invoices", "customer_id": some, "status": "complete"})
                 writer.commit({"invoices": changes}, told)
 

@@ -1,3 +1,4 @@
+from . import changes as changes
 from . import charts as charts
 from . import errors as errors
 from . import reports as reports
@@ -14,8 +15,9 @@ from .analysis import forecast as forecast
 from .analysis import invoiced as invoiced
 from .analysis import reconcile as reconcile
 from .analysis import utilisation as utilisation
-from .corrections import BalanceEntry as BalanceEntry
-from .corrections import BalancePlan as BalancePlan
+from .changes import BalanceEntry as BalanceEntry
+from .changes import BalancePlan as BalancePlan
+from .changes import Plan as Plan
 from .demo import demo as demo
 from .display import show as show
 from .errors import ArgumentError as ArgumentError

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
+from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack, overload
 
 from metronome_analytics import arguments as args
+from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS
 from metronome_analytics.catalogue import catalogue
-from metronome_analytics.corrections.checks import MAX_ENTRY, MAX_TOTAL
-from metronome_analytics.corrections.desk import BalanceCorrections
+from metronome_analytics.changes.machine import ChangeMachine
+from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL, Leeway
+from metronome_analytics.changes.operations import operations_allowed
+from metronome_analytics.errors import ConfigurationError
 from metronome_analytics.loaders import AllLoaders
 from metronome_analytics.session import Session, open_session
 
@@ -23,10 +26,12 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from metronome_analytics.arguments import Customers, Instant
-    from metronome_analytics.corrections.apply import Outcome
-    from metronome_analytics.corrections.checks import Limit
-    from metronome_analytics.corrections.entries import Entries
-    from metronome_analytics.corrections.plan import BalancePlan
+    from metronome_analytics.changes.applying import Outcome
+    from metronome_analytics.changes.balance_plan import BalancePlan
+    from metronome_analytics.changes.fields import Asked
+    from metronome_analytics.changes.operation import Limit
+    from metronome_analytics.changes.plan import Plan
+    from metronome_analytics.changes.sending import Send
     from metronome_analytics.mirror.estimate import Estimate
     from metronome_analytics.mirror.mirror import Mirror
     from metronome_analytics.mirror.request import Deadline, SyncOptions
@@ -39,22 +44,29 @@ def connect(
     *,
     base_url: str | None = None,
     environment: str | None = None,
-    allow_writes: bool = False,
+    allow_writes: bool | str | Iterable[str] = False,
     max_requests_per_second: float | None = 7.5,
     max_concurrency: int = 16,
     timeout: float = 60.0,
     page_size: int | None = None,
     progress: ProgressMode = "auto",
     transport: httpx.AsyncBaseTransport | None = None,
+    max_seconds_per_request: float = MAX_SECONDS,
+    max_bytes_per_answer: int = MAX_BYTES,
 ) -> Account:
     """An account to load from. Nothing is sent until something is loaded.
 
     `token` is the argument, else METRONOME_BEARER_TOKEN; `base_url` the argument, else METRONOME_BASE_URL, else
     https://api.metronome.com (sandbox and production share it: the token decides). `environment` is a label of yours,
-    shown in reprs, plans and receipts. `max_requests_per_second=None` means unpaced; the vendor
-    documents no limit for reads, 7.5 is what has been seen to go through. `page_size` is how many rows a page is asked
-    for at most, where an endpoint takes a limit; it halves by itself where pages do not arrive. `transport` replaces
-    the network.
+    shown in reprs, plans and receipts. `max_requests_per_second=None` means unpaced; the vendor documents no limit for
+    reads, and 7.5 is this package's own guess. `page_size` is how many rows a page is asked for at most, where an
+    endpoint takes a limit; it halves by itself where pages do not arrive. `transport` replaces the network.
+    `allow_writes` names the operations of `changes.catalogue()` that `apply` may send, and no others: True is manual
+    balance entries, {"credits.create", "commits.end"} those, "all" every one.
+    One try of a request ends after `max_seconds_per_request` (`timeout` is how long nothing may arrive), and an answer
+    may have `max_bytes_per_answer`, uncompressed; both are errors that say so.
+
+    A proxy is taken from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; this machine is never reached through one.
 
     Raises ConfigurationError without a usable token or base URL, ArgumentError for any other argument.
     """
@@ -63,13 +75,15 @@ def connect(
             token,
             base_url=base_url,
             environment=environment,
-            allow_writes=allow_writes,
+            allow_writes=operations_allowed(allow_writes),
             max_requests_per_second=max_requests_per_second,
             max_concurrency=max_concurrency,
             timeout=timeout,
             page_size=page_size,
             progress=progress,
             transport=transport,
+            max_seconds_per_request=max_seconds_per_request,
+            max_bytes_per_answer=max_bytes_per_answer,
         )
     )
 
@@ -83,9 +97,10 @@ class Account(AllLoaders):
     column, or a picker; rows come in the order of the customers given, then in the API's own.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, send: Send | None = None) -> None:
+        """`send` replaces what sends one write."""
         super().__init__(session)
-        self._corrections = BalanceCorrections(self)
+        self._changes = ChangeMachine(self, send)
 
     @property
     def environment(self) -> str | None:
@@ -119,11 +134,30 @@ class Account(AllLoaders):
         """Every endpoint with its loader, table, key and status: the columns of `tables.Catalogue`. Sends nothing."""
         return catalogue()
 
-    # --- manual balance entries --------------------------------------------------------------------------------
+    # --- changes -----------------------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        changes: Asked,
+        *,
+        operation: str | None = None,
+        max_entry: Limit = MAX_ENTRY,
+        max_total: Limit = MAX_TOTAL,
+        allow_duplicate: bool = False,
+    ) -> Plan:
+        """A plan of changes; reads only, and works on an account that may not write.
+
+        `changes` is a change of `metronome_analytics.changes`, or several; or, with `operation` (a name of
+        `changes.catalogue()`), a dict, several of them, or a frame whose columns are the fields of that class.
+        `max_entry` and `max_total` limit the amount of one change and of all, in major units, for every currency or by
+        currency. Raises PlanRejected with everything that is wrong, by row, in its message and its `problems`.
+        """
+        leeway = Leeway(max_entry=max_entry, max_total=max_total, allow_duplicate=allow_duplicate)
+        return self._changes.plan(changes, operation, leeway)
 
     def plan_balance_entries(
         self,
-        entries: Entries,
+        entries: Asked,
         *,
         max_entry: Limit = MAX_ENTRY,
         max_total: Limit = MAX_TOTAL,
@@ -137,42 +171,45 @@ class Account(AllLoaders):
         limit one entry and the sum of all, in major units, for every currency or by currency. Raises PlanRejected
         with everything that is wrong, by row, in its message and its `problems`.
         """
-        return self._corrections.plan_balance_entries(
+        return self._changes.plan_balance_entries(
             entries,
-            max_entry=max_entry,
-            max_total=max_total,
-            allow_overdraw=allow_overdraw,
-            allow_duplicate=allow_duplicate,
+            Leeway(
+                max_entry=max_entry,
+                max_total=max_total,
+                allow_overdraw=allow_overdraw,
+                allow_duplicate=allow_duplicate,
+            ),
         )
 
     def apply(
-        self, plan: BalancePlan, confirm: str, *, watch: Callable[[dict[str, Any]], object] = lambda _: None
+        self, plan: Plan, confirm: str, *, watch: Callable[[dict[str, object]], object] = lambda _: None
     ) -> Outcome:
-        """Apply `plan`, entry by entry; `confirm` is `plan.confirmation`, literally.
+        """Apply `plan`, change by change; `confirm` is `plan.confirmation`, literally.
 
-        Each entry is written to the journal before it is sent, sent once, and read back from the ledger: `applied`
-        means seen there. After an entry that is `unknown` or `not_sent` nothing more is sent. Applying again sends only
-        what is provably not applied, and looks up to half a minute where an answer was lost. `watch` is called with
-        each row of the outcome as it comes.
+        The account is read again and every check of planning made again before anything is sent. Each change is
+        written to the journal before it is sent, sent once, and read back: `applied` means seen in the account. After
+        one that is `unknown`, `not_sent` or `differs` nothing more is sent. Applying again sends only what is provably
+        not applied, and looks for up to 61 seconds where an answer was lost. `watch` is called with each row of the
+        outcome as it comes.
 
-        Raises WritesDisabled on an account that may not write, ConfirmationError for another phrase, StalePlan for a
-        plan that is older than 15 minutes or an account that has changed, JournalError where the journal cannot be used
-        or another process is applying; then nothing was sent. OutcomeUnknown: an entry was sent and the journal could
-        not say so; `outcome` has what is known.
+        Raises WritesDisabled for an operation that `allow_writes` does not name, ConfirmationError for another phrase,
+        StalePlan for a plan that is older than 15 minutes or an account that has changed, PlanRejected for what may not
+        be applied any more, JournalError where the journal cannot be used or another process is applying; then nothing
+        was sent. OutcomeUnknown: a change was sent and the journal could not say so; `outcome` has what is known.
         """
-        return self._corrections.apply(plan, confirm, watch=watch)
+        return self._changes.apply(plan, confirm, watch=watch)
 
     def settle(self) -> pl.DataFrame:
-        """Decide what is still unknown by reading the ledger; sends nothing, and needs no right to write.
+        """Decide what is still unknown by reading the account; sends nothing, and needs no right to write.
 
-        One row per open entry of the journal: `plan` (its digest) and the columns of an outcome's table. Looks up to
-        half a minute where an answer was lost a moment ago.
+        One row per open change of the journal: `plan` (its digest) and the columns of an outcome's table. Where an
+        answer was lost, silence is proof only after this process has watched for 61 seconds, and it watches no longer.
         """
-        return self._corrections.settle()
+        return self._changes.settle()
 
     def journal(self) -> pl.DataFrame:
         """Every intent and outcome, oldest first. Raises JournalError where the journal was changed."""
-        return self._corrections.journal()
+        return self._changes.journal()
 
     # --- the mirror --------------------------------------------------------------------------------------------
 
@@ -274,6 +311,13 @@ class Account(AllLoaders):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse: it holds a token, connections and a thread."""
+        raise ConfigurationError(
+            "An account cannot be pickled or copied: it holds a token, connections and a thread.",
+            advice="Open one where it is needed, with connect().",
+        )
+
     def __repr__(self) -> str:
         return f"Account({', '.join(self._facts())})"
 
@@ -287,7 +331,7 @@ class Account(AllLoaders):
             repr(session.base_url),
             *([f"environment={session.environment!r}"] if session.environment else []),
             "token='********'",
-            "may write" if session.allow_writes else "reads only",
+            f"may write {', '.join(sorted(session.allow_writes))}" if session.allow_writes else "reads only",
             "unpaced" if rate is None else f"{rate:g} requests/s",
             *(["closed"] if session.closed else []),
         ]

@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import polars as pl
@@ -276,6 +277,18 @@ def whole_number(argument: str, value: object, *, least: int = 0) -> int:
         bound = {0: " that is not negative", 1: " above zero"}.get(least, f" of at least {least}")
         raise ArgumentError(f"{argument} must be a whole number{bound}, not {value!r}.")
     return value
+
+
+def file_to_write(argument: str, path: str | Path, *suffixes: str) -> Path:
+    """`path`, which must end in one of `suffixes` and lie in a folder that is there."""
+    file = Path(path)
+    if file.suffix.lower() not in suffixes:
+        raise ArgumentError(f"{argument}={str(path)!r} must end in {' or '.join(suffixes)}.")
+    if not file.parent.is_dir():
+        raise ArgumentError(
+            f"{argument}={str(path)!r} is in a folder that does not exist.", advice="Make the folder first."
+        )
+    return file
 
 
 def frame_with(frame: object, argument: str, *needed: str, source: str | None = None) -> pl.Schema:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+import anyio
+from anyio.from_thread import BlockingPortal
 
 from metronome_analytics.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
-    from concurrent.futures import Future
-    from contextlib import AbstractContextManager
 
 T = TypeVar("T")
 
@@ -41,16 +42,25 @@ def stoppable(stop: threading.Event) -> Iterator[None]:
 
 
 class Background:
-    """One event loop in one daemon thread, started when first needed."""
+    """One event loop in one daemon thread, started when first needed, in the process that needs it."""
+
+    _at_work: ClassVar[int | None] = None
+    """The process in which work was first done. A fork of it has none of its threads, those of polars neither."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._portal: BlockingPortal | None = None
-        self._stack: AbstractContextManager[BlockingPortal] | None = None
+        self._thread: threading.Thread | None = None
+        self._running: dict[Future[Any], threading.Event] = {}
+        self._process = os.getpid()
         self._closed = False
 
     def run(self, work: Callable[[], Awaitable[T]], *, tick: Callable[[], None] = lambda: None) -> T:
-        """`await work()` on the loop; whatever interrupts the caller cancels the work before it passes on."""
+        """`await work()` on the loop; whatever interrupts the caller cancels the work before it passes on.
+
+        Raises ConfigurationError after close(), also where that happens meanwhile, and in a fork of a process in which
+        work was done before.
+        """
         done = threading.Event()
 
         async def job() -> T:
@@ -59,14 +69,18 @@ class Background:
             finally:
                 done.set()
 
-        future = self._started().start_task_soon(job)
+        future = self._start(job, done)
         try:
             return self._wait(future, tick)
+        except CancelledError:
+            raise _closed("The account was closed while this was running.") from None
         except BaseException:
             if not future.done():
                 future.cancel()
                 done.wait(_CLEAN_UP)
             raise
+        finally:
+            self._running.pop(future, None)
 
     @staticmethod
     def _wait(future: Future[T], tick: Callable[[], None]) -> T:
@@ -81,24 +95,78 @@ class Background:
                     raise StoppedError from None
                 tick()
 
-    def _started(self) -> BlockingPortal:
+    def _start(self, job: Callable[[], Awaitable[T]], done: threading.Event) -> Future[T]:
+        # Before the lock: another thread may have held it when the process was forked, and never lets it go.
+        self._check_process()
         with self._lock:
             if self._closed:
-                raise ConfigurationError("This account is closed.", advice="Open another with connect() or demo().")
+                raise _closed("This account is closed.")
             if self._portal is None:
-                self._stack = start_blocking_portal(name="metronome-analytics")
-                self._portal = self._stack.__enter__()
-            return self._portal
+                self._process = os.getpid()
+                self._thread, self._portal = _started()
+            future = self._portal.start_task_soon(job)
+            self._running[future] = done
+            return future
+
+    @staticmethod
+    def _check_process() -> None:
+        here = os.getpid()
+        if Background._at_work is None:
+            Background._at_work = here
+        elif Background._at_work != here:
+            raise ConfigurationError(
+                f"This process was forked from one that had loaded before (process {Background._at_work}): the threads "
+                "that load, and those of polars, stayed there.",
+                advice="Start processes by 'spawn' or 'forkserver' (multiprocessing.get_context), or fork before the "
+                "first load.",
+            )
 
     def close(self, last: Callable[[], Awaitable[None]]) -> None:
-        """Run `last` on the loop if it ever started, then stop it. Again does nothing."""
+        """Cancel what runs, run `last` on the loop if it ever started, then stop it. Again does nothing.
+
+        In a fork of the process whose loop it is there is nothing to stop.
+        """
+        if self._process != os.getpid():
+            self._closed = True
+            return
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            stack, portal = self._stack, self._portal
-        if stack is not None and portal is not None:
+            thread, portal, running = self._thread, self._portal, dict(self._running)
+        for future in running:
+            future.cancel()
+        for done in running.values():
+            done.wait(_CLEAN_UP)
+        if thread is not None and portal is not None:
             try:
                 portal.call(last)
             finally:
-                stack.__exit__(None, None, None)
+                portal.call(portal.stop)
+                thread.join()
+
+
+def _started() -> tuple[threading.Thread, BlockingPortal]:
+    """A new loop in its thread. anyio's own context manager ends it when it is collected: in a fork, for ever."""
+    opened: Future[BlockingPortal] = Future()
+
+    async def serve() -> None:
+        async with BlockingPortal() as portal:
+            opened.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    def run() -> None:
+        try:
+            anyio.run(serve)
+        except BaseException as error:
+            if opened.done():
+                raise
+            opened.set_exception(error)
+
+    thread = threading.Thread(target=run, name="metronome-analytics", daemon=True)
+    thread.start()
+    return thread, opened.result()
+
+
+def _closed(what: str) -> ConfigurationError:
+    return ConfigurationError(what, advice="Open another with connect() or demo().")

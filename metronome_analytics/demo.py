@@ -14,18 +14,26 @@ from pydantic import SecretStr
 
 from metronome_analytics.account import Account
 from metronome_analytics.arguments import instant
+from metronome_analytics.changes.operations import operations_allowed
 from metronome_analytics.session import Clock, Connection, Session
 from metronome_analytics.simulator import Simulator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 
-def demo(*, customers: int = 40, seed: int = 7, as_of: datetime | None = None, allow_writes: bool = False) -> Account:
+def demo(
+    *,
+    customers: int = 40,
+    seed: int = 7,
+    as_of: datetime | None = None,
+    allow_writes: bool | str | Iterable[str] = False,
+) -> Account:
     """A simulated account in this process: no token, no network, unpaced, the same for the same arguments.
 
-    Its books are made up and tie out; `as_of` is its clock (aware, or read as UTC). With `allow_writes=True` it takes
-    manual balance entries, and keeps its journal in a temporary folder.
+    Its books are made up and tie out; `as_of` is its clock (aware, or read as UTC). `allow_writes` is as in
+    `connect`; its journal is in a temporary folder.
     """
 
     @cache
@@ -45,6 +53,11 @@ def demo(*, customers: int = 40, seed: int = 7, as_of: datetime | None = None, a
     )
     clock = Clock(now=lambda: simulator.clock.now)
     session = Session(
-        connection, environment="demo", allow_writes=allow_writes, progress=False, clock=clock, journal_path=journal
+        connection,
+        environment="demo",
+        allow_writes=operations_allowed(allow_writes),
+        progress=False,
+        clock=clock,
+        journal_path=journal,
     )
     return Account(session)

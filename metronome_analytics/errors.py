@@ -14,7 +14,7 @@ MetronomeError
 ├── PaginationError        a cursor that repeats, pages without end
 ├── LoadError              a loader stopped; carries what had arrived
 ├── WritesDisabled         a write on a client that only reads
-├── PlanRejected           a plan of balance entries that may not be applied
+├── PlanRejected           a plan of changes that may not be applied
 ├── StalePlan              the account is no longer what the plan saw
 ├── ConfirmationError      the typed phrase is not the plan's
 ├── JournalError           the journal of writes cannot be used, so nothing is sent
@@ -229,7 +229,7 @@ class WritesDisabled(MetronomeError):
 
 
 class PlanRejected(MetronomeError):
-    """The plan of balance entries breaks a rule; nothing was sent. `problems` has a row per problem."""
+    """The plan of changes breaks a rule; nothing was sent. `problems` has a row per problem."""
 
     problems: pl.DataFrame | None = None
 

@@ -8,7 +8,7 @@ from metronome_analytics.errors import ConfigurationError
 
 EXTRAS = {
     "cli": {"cyclopts": "The command line is made with cyclopts", "rich": "The command line prints with rich"},
-    "excel": {"xlsxwriter": "Workbooks are written by XlsxWriter"},
+    "excel": {"openpyxl": "Workbooks are read by openpyxl", "xlsxwriter": "Workbooks are written by XlsxWriter"},
     "lake": {"deltalake": "A mirror is kept in Delta Lake, by deltalake"},
     "report": {
         "great_tables": "Tables to read are drawn by great_tables",

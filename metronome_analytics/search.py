@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from metronome_analytics.arguments import frame_with, whole_number
 from metronome_analytics.errors import ArgumentError
 
 Given = pl.DataFrame | pl.LazyFrame
@@ -31,8 +32,8 @@ def find_customers(customers: Given, query: str, *, limit: int | None = None) ->
     """
     if not isinstance(query, str):
         raise ArgumentError(f"query must be text, not {type(query).__name__}.")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-        raise ArgumentError(f"limit must be a whole number that is not negative, not {limit!r}.")
+    if limit is not None:
+        whole_number("limit", limit)
     frame = _collected(customers)
     rows = _index_of(frame).rows(query)
     return frame[rows if limit is None else rows.head(limit)]
@@ -121,16 +122,8 @@ def _joined(name: str, dtype: pl.DataType, separator: str) -> pl.Expr:
 
 
 def _collected(customers: Given) -> pl.DataFrame:
-    if not isinstance(customers, pl.DataFrame | pl.LazyFrame):
-        raise ArgumentError(f"customers must be a polars DataFrame or LazyFrame, not {type(customers).__name__}.")
-    frame = customers.lazy().collect()
-    missing = [name for name in ("id", "name") if name not in frame.columns]
-    if missing:
-        raise ArgumentError(
-            f"customers has no column {', '.join(map(repr, missing))}.",
-            advice="Pass the frame as account.customers() returned it.",
-        )
-    return frame
+    frame_with(customers, "customers", "id", "name")
+    return customers.lazy().collect()
 
 
 class _Kept(NamedTuple):

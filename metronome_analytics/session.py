@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from metronome_analytics import arguments as args
-from metronome_analytics.api.client import Client
+from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS, Client
 from metronome_analytics.background import Background
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.known import KnownCustomers
@@ -57,6 +57,8 @@ class Connection:
     timeout: float
     transport: httpx.AsyncBaseTransport | None = None
     page_size: int | None = None
+    max_seconds_per_request: float = MAX_SECONDS
+    max_bytes_per_answer: int = MAX_BYTES
 
     def client(self, *, writes: bool = False) -> Client:
         """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint."""
@@ -69,14 +71,17 @@ class Connection:
             transport=self.transport,
             proxy=proxy_of(self.base_url) if self.transport is None else None,
             page_size=self.page_size,
+            max_seconds_per_request=self.max_seconds_per_request,
+            max_bytes_per_answer=self.max_bytes_per_answer,
             writes=writes,
         )
 
 
 class Session:
-    """One conversation with one account. Loaders, corrections and the mirror are made with it; any thread may use it.
+    """One conversation with one account. Loaders, changes and the mirror are made with it; any thread may use it.
 
-    `client` is shared by all reads, so the pace is the account's, and cannot write.
+    `client` is shared by all reads, so the pace is the account's, and cannot write. `allow_writes` are the names of the
+    operations that `changes` may send.
     """
 
     def __init__(
@@ -84,7 +89,7 @@ class Session:
         connection: Connection,
         *,
         environment: str | None = None,
-        allow_writes: bool = False,
+        allow_writes: frozenset[str] = frozenset(),
         progress: ProgressMode = "auto",
         clock: Clock | None = None,
         journal_path: Callable[[], Path] = journal_path,
@@ -128,13 +133,15 @@ def open_session(
     *,
     base_url: str | None = None,
     environment: str | None = None,
-    allow_writes: bool = False,
+    allow_writes: frozenset[str] = frozenset(),
     max_requests_per_second: float | None = 7.5,
     max_concurrency: int = 16,
     timeout: float = 60.0,
     page_size: int | None = None,
     progress: ProgressMode = "auto",
     transport: httpx.AsyncBaseTransport | None = None,
+    max_seconds_per_request: float = MAX_SECONDS,
+    max_bytes_per_answer: int = MAX_BYTES,
     clock: Clock | None = None,
     journal_path: Callable[[], Path] = journal_path,
 ) -> Session:
@@ -149,13 +156,15 @@ def open_session(
             secret,
             url,
             max_requests_per_second=None if pace is None else _positive("max_requests_per_second", pace),
-            max_concurrency=int(_positive("max_concurrency", max_concurrency)),
+            max_concurrency=args.whole_number("max_concurrency", max_concurrency, least=1),
             timeout=_positive("timeout", timeout),
             transport=transport,
             page_size=None if page_size is None else args.whole_number("page_size", page_size, least=1),
+            max_seconds_per_request=_positive("max_seconds_per_request", max_seconds_per_request),
+            max_bytes_per_answer=args.whole_number("max_bytes_per_answer", max_bytes_per_answer, least=1),
         ),
         environment=args.text("environment", environment),
-        allow_writes=bool(args.flag("allow_writes", allow_writes)),
+        allow_writes=allow_writes,
         progress=progress,
         clock=clock,
         journal_path=journal_path,
@@ -165,6 +174,4 @@ def open_session(
 def _positive(argument: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ArgumentError(f"{argument} must be a positive number, not {value!r}.")
-    if argument == "max_concurrency" and value != int(value):
-        raise ArgumentError(f"{argument} must be a whole number, not {value!r}.")
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -41,7 +42,15 @@ class Settings(BaseSettings):
     @field_validator("base_url")
     @classmethod
     def _url_keeps_the_token_private(cls, url: str) -> str:
-        parts = urlsplit(url)
+        if not url.isprintable() or not url.isascii() or set(url) & set(" \\"):
+            raise ValueError("base_url must hold no blanks, backslashes or characters that are not printable ASCII")
+        try:
+            parts = urlsplit(url)
+            parts.port  # noqa: B018  # it is looked at when it is asked for
+        except ValueError as error:
+            raise ValueError(f"base_url is no address: {error}") from None
+        if parts.port == 0:
+            raise ValueError("base_url must hold a port from 1 to 65535")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"base_url must be an http(s) address such as {DEFAULT_BASE_URL}")
         if parts.username or parts.password or parts.query or parts.fragment:
@@ -95,6 +104,17 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+class _Token(SecretStr):
+    """A token that stays in its process: whatever holds it cannot be pickled or copied."""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse."""
+        raise ConfigurationError(
+            "What holds a token cannot be pickled or copied, so that the token is never written down.",
+            advice="Open an account where it is needed, with connect().",
+        )
+
+
 def read_settings(token: str | SecretStr | None, base_url: str | None) -> tuple[SecretStr, str]:
     """The token and base URL to use; ConfigurationError says what to set."""
     given = {name: value for name, value in (("bearer_token", token), ("base_url", base_url)) if value is not None}
@@ -111,4 +131,4 @@ def read_settings(token: str | SecretStr | None, base_url: str | None) -> tuple[
             "No Metronome token.",
             advice="Set METRONOME_BEARER_TOKEN, or pass connect(token=...). ma.demo() needs none.",
         )
-    return settings.bearer_token, settings.base_url
+    return _Token(settings.bearer_token.get_secret_value()), settings.base_url

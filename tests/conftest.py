@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +16,20 @@ if TYPE_CHECKING:
 # A busy machine is no failure: nothing here is a timed test.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+# Chosen here, so that processes that share the tests have the same, and it is printed even where nothing fails.
+os.environ.setdefault("METRONOME_FUZZ_SEED", str(secrets.randbelow(2**32)))
+
+
+def pytest_report_header() -> str:
+    """Say how to find again what the fuzz finds."""
+    return f"fuzz of response bodies: METRONOME_FUZZ_SEED={os.environ['METRONOME_FUZZ_SEED']}"
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by their number: gzip writes the time into them, and processes that share the tests compare names."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
 
 
 @pytest.fixture

@@ -73,9 +73,12 @@ def test_a_long_load_draws_its_bar(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     drawn = asyncio.Event()
     original = ProgressBar.show
 
+    async def signal() -> None:
+        drawn.set()
+
     def show(self: ProgressBar, *, requests: int, foreseen: int, rows: int) -> None:
         original(self, requests=requests, foreseen=foreseen, rows=rows)
-        account.session._background._started().call(drawn.set)
+        account.session.run(signal)
 
     monkeypatch.setattr(ProgressBar, "show", show)
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import copy
 import io
 import logging
+import pickle
 import traceback
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import cloudpickle
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -13,6 +16,9 @@ from pydantic import SecretStr
 import metronome_analytics as ma
 from metronome_analytics.settings import DEFAULT_BASE_URL, read_settings
 from tests.fakes import account_of, answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOKEN = "very-secret-9f8e7d"
 
@@ -115,6 +121,50 @@ def test_an_address_that_could_leak_the_token_is_refused(url: str) -> None:
     """Only https, or plain http to this machine, may carry the token."""
     with pytest.raises(ma.ConfigurationError, match="base_url"):
         ma.connect("token", base_url=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://x.test:65536",
+        "https://x.test:0",
+        "https://x.test:port",
+        "https://x.te\nst",
+        "https://x.test/\t",
+        "https://x.test\x00",
+        "https://x.test\x7f",
+        "https://x test",
+        "https://x.test\\@y.test",
+        "https://[::1",
+        "https://x.test/\ud800",
+        "http://127.0.0.1.x.test",
+    ],
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """Ports out of range, control characters and what libraries read differently are refused by connect() itself."""
+    with pytest.raises(ma.ConfigurationError, match="base_url") as raised:
+        ma.connect("token", base_url=url)
+    str(raised.value).encode()
+
+
+PICKLERS: list[Callable[[object], object]] = [
+    pickle.dumps,
+    copy.copy,
+    copy.deepcopy,
+    cloudpickle.dumps,
+    lambda holder: holder.__reduce_ex__(4),
+]
+
+
+@pytest.mark.parametrize("pickler", PICKLERS, ids=["pickle", "copy", "deepcopy", "cloudpickle", "reduce"])
+def test_an_account_is_not_written_down(pickler: Callable[[object], object]) -> None:
+    """No pickler takes an account, a method of it, or the token."""
+    with ma.connect(TOKEN) as account:
+        for holder in (account, read_settings(TOKEN, None)[0]):
+            with pytest.raises(ma.ConfigurationError, match="cannot be pickled"):
+                pickler(holder)
+        with pytest.raises(ma.ConfigurationError, match="cannot be pickled"):
+            pickle.dumps(account.customers)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import metronome_analytics as ma
-from metronome_analytics import analysis, corrections, errors, tables
+from metronome_analytics import analysis, errors, tables
 
 KEPT = Path(__file__).with_name("surface.txt")
 EXPORTED: list[str] = getattr(ma, "__all__")  # noqa: B009  # the stub does not say it: it is its own list
@@ -40,9 +40,9 @@ def test_outward_names_and_signatures_are_the_kept_ones() -> None:
 
 
 def test_what_a_room_offers_to_users_is_exported() -> None:
-    """Every analysis, every balance entry class, every flattener and every error is a name of the package."""
+    """Every analysis, every flattener and every error is a name of the package."""
     flatteners = {name for name in tables.__all__ if inspect.isfunction(getattr(tables, name))} - {"select"}
-    offered = {*analysis.__all__, *corrections.__all__, *errors.__all__, *flatteners}
+    offered = {*analysis.__all__, *errors.__all__, *flatteners}
     assert offered - set(EXPORTED) == set()
 
 

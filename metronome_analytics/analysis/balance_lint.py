@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.analysis.entries import BALANCE, NEEDED, access, entries, identities
-from metronome_analytics.analysis.frames import MONEY, ZERO, checked, like, literal, optional, required_instant
+from metronome_analytics.analysis.entries import BALANCE, NEEDED, access, covered, entries, identities
+from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, checked, like, literal, optional, required_instant
 from metronome_analytics.analysis.schemas import Lint
+from metronome_analytics.tables.vocabulary import BalanceType, Event
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from metronome_analytics.tables.columns import Frame
 
 IDLE_DAYS = 30
-"""Access this old without a single deduction counts as no burn."""
+"""So many days of access without a single deduction count as no burn."""
 
 _COLUMNS = ("customer_id", "balance_id", "segment_id", "entry_index", "amount", "timestamp", "detail")
 
@@ -29,20 +30,21 @@ def balance_lint(balances: Frame, *, as_of: Instant) -> Frame:
     stacked grants (segments of one balance that overlap), negative segment (its ledger sums below zero, which the API
     shows as zero), expired but positive (access is over and something is left or the API still shows a balance),
     manual entry without a reason, same priority (balances of one customer, type and credit type that run together at
-    one priority, so that finer rules decide who pays), no burn (running for 30 days without a deduction), rollover
-    fraction above 1 (it is a share, not a percentage). Raises ArgumentError without `as_of` or needed columns.
+    one priority, so that finer rules decide who pays; archived ones do not run), no burn (runs, and has had 30 days of
+    access, gaps left out, without a deduction), rollover fraction above 1 (it is a share, not a percentage).
+    Raises ArgumentError without `as_of` or needed columns.
     """
     at = required_instant("as_of", as_of)
     given = checked(balances, "balances", *NEEDED)
     booked, spans = entries(given), access(given)
-    segments = _segments(booked, spans)
+    segments, active = _segments(booked, spans), _running(given, spans, at)
     rules = {
         "stacked grants": _stacked(spans),
         "negative segment": _negative(segments),
         "expired but positive": _expired(given, segments, at),
         "manual entry without a reason": _unreasoned(booked),
-        "same priority": _same_priority(given, spans, at),
-        "no burn": _no_burn(booked, spans, at),
+        "same priority": _same_priority(given, active),
+        "no burn": _no_burn(booked, spans, active, at),
         "rollover fraction above 1": _rollover(given),
     }
     found = pl.concat([_shaped(name, rows) for name, rows in rules.items()])
@@ -135,18 +137,29 @@ def _unreasoned(booked: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _same_priority(balances: pl.LazyFrame, spans: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
+def _running(balances: pl.LazyFrame, spans: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
+    """The balances with access at `at` that are not archived.
+
+    An archived credit may have no `archived_at`: it shows by a ledger that is missing and a balance of zero.
+    """
+    names = balances.collect_schema().names()
+    dated = (optional(names, "archived_at", INSTANT) <= literal(at)).fill_null(False)
+    hidden = pl.col("ledger").is_null() & (optional(names, "balance", MONEY) == ZERO).fill_null(False)
+    alive = balances.filter(~dated & ~hidden).select("customer_id", pl.col("id").alias("balance_id"))
+    inside = (pl.col("segment_starting_at") <= literal(at)) & (literal(at) < pl.col("segment_ending_before"))
+    return spans.filter(inside).select(BALANCE).unique().join(alive, on=BALANCE, how="semi")
+
+
+def _same_priority(balances: pl.LazyFrame, active: pl.LazyFrame) -> pl.LazyFrame:
     """Balances that run together at one priority. Postpaid come after all others, so they only meet each other."""
     names = balances.collect_schema().names()
-    running = (pl.col("segment_starting_at") <= literal(at)) & (literal(at) < pl.col("segment_ending_before"))
-    active = spans.filter(running).select(BALANCE).unique()
     key = ["customer_id", "credit_type_id", "postpaid", "rolled_over", "priority"]
     together = (
         balances.select(
             "customer_id",
             pl.col("id").alias("balance_id"),
             "credit_type_id",
-            (pl.col("type") == "POSTPAID").alias("postpaid"),
+            (pl.col("type") == BalanceType.POSTPAID).alias("postpaid"),
             optional(names, "rolled_over_from_commit_id").is_not_null().alias("rolled_over"),
             optional(names, "priority", pl.Float64),
         )
@@ -163,29 +176,32 @@ def _same_priority(balances: pl.LazyFrame, spans: pl.LazyFrame, at: datetime) ->
     )
 
 
-def _no_burn(booked: pl.LazyFrame, spans: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
-    """Balances that have run for a while, still run, and were never drawn on."""
-    now = literal(at)
-    started = pl.col("segment_starting_at") <= now
-    facts = spans.group_by(BALANCE).agg(
-        pl.col("segment_starting_at").min().alias("timestamp"),
-        pl.col("segment_ending_before").max().alias("until"),
-        pl.col("segment_amount").filter(started).sum().alias("amount"),
+def _no_burn(booked: pl.LazyFrame, spans: pl.LazyFrame, active: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
+    """Balances that have had access for a while, still run, and were never drawn on."""
+    started = pl.col("segment_starting_at") <= literal(at)
+    ordered = spans.sort("segment_starting_at", maintain_order=True)
+    time = covered(pl.col("segment_starting_at"), literal(at), BALANCE)
+    facts = (
+        ordered.with_columns(time.alias("time"))
+        .group_by(BALANCE)
+        .agg(
+            pl.col("segment_starting_at").min().alias("timestamp"),
+            pl.col("time").sum(),
+            pl.col("segment_amount").filter(started).sum().alias("amount"),
+        )
     )
-    burning = booked.filter(pl.col("event") == "deduction").select(BALANCE).unique()
+    burning = booked.filter(pl.col("event") == Event.DEDUCTION).select(BALANCE).unique()
     known = booked.select(BALANCE).unique()
-    idle = (pl.col("timestamp") <= now - pl.duration(days=IDLE_DAYS)) & (now < pl.col("until"))
     return (
-        facts.filter(idle)
+        facts.filter(pl.col("time") >= pl.duration(days=IDLE_DAYS))
+        .join(active, on=BALANCE, how="semi")
         .join(known, on=BALANCE, how="semi")
         .join(burning, on=BALANCE, how="anti")
         .select(
             *BALANCE,
             "amount",
             "timestamp",
-            pl.format("nothing drawn in {} days of access", (now - pl.col("timestamp")).dt.total_days()).alias(
-                "detail"
-            ),
+            pl.format("nothing drawn in {} days of access", pl.col("time").dt.total_days()).alias("detail"),
         )
     )
 

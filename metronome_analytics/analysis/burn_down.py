@@ -12,13 +12,18 @@ from metronome_analytics.analysis.frames import INSTANT, ZERO, Given, checked, f
 from metronome_analytics.analysis.schemas import BurnDown
 from metronome_analytics.analysis.standing import answered, standing
 from metronome_analytics.arguments import Instant, instant
+from metronome_analytics.tables.vocabulary import Event
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from metronome_analytics.tables.columns import Frame
 
-_ORDER = ("balance_index", "scheduled", "timestamp", "segment_starting_at", "rank", "entry_index", "usage_starting_at")
+_ORDER = (
+    *("balance_index", "scheduled", "timestamp", "segment_starting_at", "rank", "entry_index", "usage_starting_at"),
+    "source",
+)
+"""Leaves no two rows equal: a sort that keeps no order must not choose."""
 _SEGMENT = ("balance_index", "segment_id")
 
 
@@ -105,7 +110,7 @@ def walked(steps: pl.LazyFrame, balances: pl.LazyFrame, at: datetime | None) -> 
 
 def _unlisted(balances: pl.LazyFrame, booked: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
     """The start of each segment to come that the ledger, which is computed on read, does not list yet."""
-    listed = booked.filter(pl.col("event") == "segment_start").select(*BALANCE, "segment_id")
+    listed = booked.filter(pl.col("event") == Event.SEGMENT_START).select(*BALANCE, "segment_id")
     with_ledger = balances.filter(pl.col("ledger").is_not_null()).select(
         "customer_id", pl.col("id").alias("balance_id")
     )
@@ -115,7 +120,7 @@ def _unlisted(balances: pl.LazyFrame, booked: pl.LazyFrame, at: datetime) -> pl.
         .join(with_ledger, on=BALANCE, how="semi")
         .join(listed, on=[*BALANCE, "segment_id"], how="anti")
         .with_columns(
-            pl.lit("segment_start").alias("event"),
+            pl.lit(Event.SEGMENT_START).alias("event"),
             pl.lit("schedule").alias("source"),
             pl.col("segment_starting_at").alias("timestamp"),
             pl.col("segment_amount").alias("change"),
@@ -136,7 +141,7 @@ def _floored_by_segment(steps: pl.LazyFrame) -> pl.LazyFrame:
         ordered.with_columns((pl.col("counted") - before - pl.col("change")).alias("change"))
         .filter(pl.col("change") != ZERO)
         .with_columns(
-            pl.lit("overdraft").alias("event"),
+            pl.lit(Event.OVERDRAFT).alias("event"),
             pl.lit("schedule").alias("source"),
             pl.lit(1).alias("sub"),
             *(pl.lit(None, pl.String).alias(name) for name in ("invoice_id", "reason")),
@@ -163,7 +168,7 @@ def _closings(steps: pl.LazyFrame, balances: pl.LazyFrame, at: datetime) -> pl.L
             (-pl.col("counted")).alias("change"),
             (pl.max_horizontal("timestamp", over) > literal(at)).alias("pending"),
             pl.lit(False).alias("scheduled"),
-            pl.lit("expiration").alias("event"),
+            pl.lit(Event.EXPIRATION).alias("event"),
             pl.lit("schedule").alias("source"),
             pl.lit(9, pl.Int8).alias("rank"),
             pl.lit(2).alias("sub"),

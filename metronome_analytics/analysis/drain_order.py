@@ -8,12 +8,15 @@ import polars as pl
 
 from metronome_analytics.analysis.burn_down import burn_down
 from metronome_analytics.analysis.entries import BALANCE, NEEDED
-from metronome_analytics.analysis.frames import MONEY, ZERO, checked, like, literal, required_instant
+from metronome_analytics.analysis.frames import MONEY, ZERO, Given, checked, like, literal, required_instant
 from metronome_analytics.analysis.schemas import DrainOrder
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import Balances
+from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from metronome_analytics.arguments import Instant
     from metronome_analytics.tables.columns import Frame
 
@@ -29,7 +32,15 @@ _FACTS = (
 )
 
 
-def drain_order(balances: Frame, *, as_of: Instant, contract_first: ContractFirst = "after_priority") -> Frame:
+def drain_order(
+    balances: Frame,
+    *,
+    as_of: Instant,
+    contract_first: ContractFirst = "after_priority",
+    breakdowns: Given | None = None,
+    invoices: Given | None = None,
+    loaded_at: Instant | None = None,
+) -> Frame:
     """The segments usage may draw on at `as_of`, in the order they pay; the columns of `DrainOrder`.
 
     `balances` is the frame of `account.balances()`; the result is of the same kind. Order per customer and credit
@@ -38,28 +49,40 @@ def drain_order(balances: Frame, *, as_of: Instant, contract_first: ContractFirs
     fewer group-value specifiers, earlier end, earlier start, fewer applicable contracts. Where contract level beats
     customer level on equal priority is undocumented: `contract_first` puts it right after the priority or "last".
     Each balance covers only the usage it applies to, so `drained_*` hold for usage that all of them cover.
-    Raises ArgumentError without `as_of` or for a frame without the needed columns.
+    Rolled-over commits have no cost step, postpaid ones that did not roll over no specifier step. For a past `as_of`
+    the rules of `burn_down()` hold, which also says what `breakdowns`, `invoices` and `loaded_at` are needed for.
+    Raises ArgumentError without `as_of`, for a frame without the needed columns, or a past `as_of` that the frames
+    cannot answer for.
     """
     if contract_first not in ("after_priority", "last"):
         raise ArgumentError(f"contract_first must be 'after_priority' or 'last', not {contract_first!r}.")
     at = required_instant("as_of", as_of)
     given = checked(balances, "balances", *NEEDED)
-    empty = Balances.create_empty().lazy()
-    whole = pl.concat(
-        [empty, given.select(pl.col(name) for name in given.collect_schema() if name in Balances.column_names())],
-        how="diagonal",
-    )
+    burn = burn_down(given, as_of=at, breakdowns=breakdowns, invoices=invoices, loaded_at=loaded_at)
+    return like(placed(open_segments(burn, at), given, contract_first), balances, DrainOrder)
+
+
+def open_segments(burn: pl.LazyFrame, at: datetime) -> pl.LazyFrame:
+    """One row per segment with access at `at` and something left."""
     now = literal(at)
     running = (pl.col("segment_starting_at") <= now) & (now < pl.col("segment_ending_before"))
-    rests = (
-        burn_down(given, as_of=at)
-        .group_by(*BALANCE, "segment_id", "segment_starting_at", "segment_ending_before", maintain_order=True)
+    return (
+        burn.group_by(*BALANCE, "segment_id", "segment_starting_at", "segment_ending_before", maintain_order=True)
         .agg(pl.col("change").sum().alias("remaining"))
         .filter(running & (pl.col("remaining") > ZERO))
     )
+
+
+def placed(
+    segments: pl.LazyFrame, balances: pl.LazyFrame, contract_first: ContractFirst = "after_priority"
+) -> pl.LazyFrame:
+    """`segments` of `balances` sorted, numbered, and with what is drained before and after each."""
+    empty = Balances.create_empty().lazy()
+    names = [name for name in balances.collect_schema() if name in Balances.column_names()]
+    whole = pl.concat([empty, balances.select(names)], how="diagonal")
     facts = whole.select(_FACTS).rename({"id": "balance_id", "name": "balance_name", "type": "balance_type"})
-    joined = rests.join(facts, on=BALANCE, how="left", maintain_order="left").with_columns(_facts())
-    return like(_placed(joined, contract_first), balances, DrainOrder)
+    joined = segments.join(facts, on=BALANCE, how="left", maintain_order="left").with_columns(_facts())
+    return _placed(joined, contract_first)
 
 
 def _facts() -> list[pl.Expr]:
@@ -80,17 +103,17 @@ def _facts() -> list[pl.Expr]:
     billed = schedule.struct.field("schedule_items").list.eval(pl.element().struct.field("amount")).list.sum()
     invoiced = ~schedule.struct.field("do_not_invoice").fill_null(False) & (billed > 0)
     rolled = pl.col("rolled_over_from_commit_id").is_not_null()
-    postpaid = pl.col("balance_type") == "POSTPAID"
+    postpaid = pl.col("balance_type") == BalanceType.POSTPAID
     group = pl.when(rolled & postpaid).then(0).when(rolled).then(1).when(postpaid).then(3).otherwise(2)
     last = pl.lit(_LAST, pl.UInt32)
     return [
         rolled.alias("rolled_over"),
-        # Rolled-over balances have no cost-basis step, postpaid ones no specifier step.
         pl.coalesce(pl.col("cost_basis") > 0, invoiced, pl.lit(False)).alias("paid"),
         ((products > 0) | (pl.col("specifiers").list.len().fill_null(0) > 0) | (contracts > 0)).alias("restricted"),
         group.alias("group"),
         pl.when(products > 0).then(products).otherwise(last).alias("products"),
-        pl.when((values > 0) & ~postpaid).then(values.cast(pl.UInt32)).otherwise(last).alias("values"),
+        # The documented order of postpaid commits leaves specifiers out; that of rolled-over ones has them.
+        pl.when((values > 0) & (rolled | ~postpaid)).then(values.cast(pl.UInt32)).otherwise(last).alias("values"),
         pl.when(contracts > 0).then(contracts).otherwise(last).alias("contracts"),
         pl.col("contract_id").is_null().alias("customer_level"),
     ]

@@ -96,7 +96,9 @@ def _windows(breakdowns: pl.LazyFrame) -> pl.LazyFrame:
 def _split(steps: pl.LazyFrame, windows: pl.LazyFrame) -> pl.LazyFrame:
     """Deductions by window, and a rest where windows and entry differ; everything else as it is."""
     drawn = pl.col("event") == Event.DEDUCTION
-    deductions = steps.filter(drawn)
+    # What is read several times is worked out once.
+    steps = steps.cache()
+    deductions = steps.filter(drawn).cache()
     # A line may leave the segment out: where an invoice drew on one segment only, there is no doubt which.
     lone = deductions.group_by("balance_id", "invoice_id").agg(
         pl.when(pl.col("segment_id").n_unique() == 1).then(pl.col("segment_id").first()).alias("only")
@@ -114,6 +116,7 @@ def _split(steps: pl.LazyFrame, windows: pl.LazyFrame) -> pl.LazyFrame:
             pl.lit("breakdown").alias("source"),
         )
         .select(deductions.collect_schema().names())
+        .cache()
     )
     explained = daily.group_by(_ENTRY).agg(pl.col("change").sum().alias("explained"))
     rest = (

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, optional
 from metronome_analytics.tables import ledger, segments
 from metronome_analytics.tables.vocabulary import CLOSING, LEDGER_EVENTS, LEDGER_PREFIXES, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BALANCE = ("customer_id", "balance_id")
 """What identifies a balance in every frame made from balances."""
@@ -57,6 +62,19 @@ def access(balances: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("starting_at").alias("segment_starting_at"),
         pl.col("ending_before").alias("segment_ending_before"),
     )
+
+
+def covered(start: pl.Expr, end: pl.Expr, keys: Sequence[str]) -> pl.Expr:
+    """How long each segment gives access between `start` and `end` where none before it does.
+
+    Of a frame with `segment_starting_at` and `segment_ending_before` that is sorted by the former: the sum over `keys`
+    is the time with access, gaps left out, overlaps counted once.
+    """
+    until = pl.min_horizontal("segment_ending_before", end)
+    reached = pl.col("segment_ending_before").cum_max().shift(1).over(list(keys))
+    since = pl.max_horizontal("segment_starting_at", start, reached)
+    known = pl.col("segment_starting_at").is_not_null() & pl.col("segment_ending_before").is_not_null()
+    return pl.when(known & (until > since)).then(until - since).otherwise(pl.duration())
 
 
 def entries(balances: pl.LazyFrame) -> pl.LazyFrame:

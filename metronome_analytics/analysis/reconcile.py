@@ -12,14 +12,26 @@ import polars as pl
 from metronome_analytics.analysis.checks import invoices as of_invoices
 from metronome_analytics.analysis.checks import ledgers, purchases
 from metronome_analytics.analysis.checks import lines as invoice_lines
-from metronome_analytics.analysis.checks.external import MISSING_THERE, Units, external_rows
+from metronome_analytics.analysis.checks.external import MISSING_THERE, Units
 from metronome_analytics.analysis.checks.external import external as compare_external
-from metronome_analytics.analysis.checks.verdicts import FAIL, NOT_CHECKED, PASS, WARNING, judged, unchecked
+from metronome_analytics.analysis.checks.verdicts import (
+    FAIL,
+    NOT_CHECKED,
+    PASS,
+    WARNING,
+    WORDS,
+    in_words,
+    judged,
+    unchecked,
+)
 from metronome_analytics.analysis.entries import NEEDED, access, entries
 from metronome_analytics.analysis.frames import Given, checked
 from metronome_analytics.analysis.schemas import Checks, CheckSummary
+from metronome_analytics.analysis.verdict import Scope, headline
+from metronome_analytics.analysis.verdict import verdict as verdict_of
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.external import DecimalMark, External
 from metronome_analytics.tables import ledger, line_items
 
 if TYPE_CHECKING:
@@ -45,20 +57,30 @@ class Reconciliation:
     """What a reconciliation found.
 
     checks: one row per check and what it looked at, the columns of `Checks`.
-    exceptions: those that failed. summary: counts per check and credit type, the columns of `CheckSummary`.
+    exceptions: those that failed, a bill for a void invoice above all else. summary: counts per check and credit type,
+    the columns of `CheckSummary`.
     """
 
     checks: pl.DataFrame
     exceptions: pl.DataFrame
     summary: pl.DataFrame
+    _scope: Scope = field(default=Scope(), repr=False)
     _invoices: Given | None = field(default=None, repr=False)
     _balances: Given | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, checks: pl.DataFrame, invoices: Given | None = None, balances: Given | None = None) -> Reconciliation:
-        """Made of its checks, and of the frames that `rows` and `about` look into."""
-        failed = checks.filter(pl.col("verdict") == FAIL)
-        return cls(checks, failed, _summary(checks), _invoices=invoices, _balances=balances)
+    def of(
+        cls,
+        checks: pl.DataFrame,
+        invoices: Given | None = None,
+        balances: Given | None = None,
+        *,
+        scope: Scope | None = None,
+    ) -> Reconciliation:
+        """Made of its checks, of what they are about, and of the frames that `rows` and `about` look into."""
+        gravest = pl.col("causes").list.first().eq_missing(of_invoices.BILL_WITHOUT_INVOICE)
+        failed = checks.filter(pl.col("verdict") == FAIL).sort(gravest, descending=True, maintain_order=True)
+        return cls(checks, failed, _summary(checks), scope or Scope(), _invoices=invoices, _balances=balances)
 
     @classmethod
     def together(cls, parts: Sequence[Reconciliation]) -> Reconciliation:
@@ -72,7 +94,8 @@ class Reconciliation:
         checks = pl.concat([checks.filter(named), checks.filter(~named).unique("check", maintain_order=True)])
         checks = pl.concat(checks.filter(pl.col("check") == name) for name in CHECKS)
         behind = [(part._invoices, part._balances) for part in parts]  # noqa: SLF001  # its own kind
-        return cls.of(checks, *(_concat(frames) for frames in zip(*behind, strict=True)))
+        scope = Scope.together(part._scope for part in parts)  # noqa: SLF001  # as above
+        return cls.of(checks, *(_concat(frames) for frames in zip(*behind, strict=True)), scope=scope)
 
     @property
     def ok(self) -> bool:
@@ -84,19 +107,36 @@ class Reconciliation:
         """Whether everything could be checked."""
         return not (self.checks["verdict"] == NOT_CHECKED).any()
 
-    def about(self, invoices: Given) -> Reconciliation:
+    @property
+    def verdict(self) -> str:
+        """What it comes to.
+
+        "ties out", "does not tie out" (something failed), "nothing to check" (no check was made, or `about` no
+        invoice), "not closed: 3 drafts", or "not everything could be checked".
+        """
+        return verdict_of(self.checks, self._scope)
+
+    @property
+    def headline(self) -> str:
+        """The verdict as a sentence, with the number of checks of each kind."""
+        return headline(self.verdict, self.checks)
+
+    def about(self, invoices: Given, *, runs_until: Instant | None = None) -> Reconciliation:
         """What was found about `invoices` (those of one month, say) and about what belongs to no invoice.
 
         Reconcile the whole account and take a part of the result, not the other way round: the ledger that an invoice
         is checked against holds every month. What is said of a balance as it stands stays, and so do rows of the other
-        system, whichever of our invoices they match.
+        system, whichever of our invoices they match. `runs_until` is the end of a period that is not over: while it
+        runs, or one of `invoices` is a draft, the verdict is that the books are not closed.
         """
-        ids = checked(invoices, "invoices", "id").select(pl.col("id").unique()).collect().to_series()
+        given = checked(invoices, "invoices", "id", "status").select("id", "status").unique("id").collect()
+        scope = Scope.of(given.lazy(), part=True, runs_until=instant("runs_until", runs_until))
+        ids = given["id"]
         known = ids if self._invoices is None else self._invoices.lazy().select("id").collect().to_series()
         elsewhere = pl.col("invoice_id").is_in(known.implode()) & ~pl.col("invoice_id").is_in(ids.implode())
         theirs = (pl.col("check") == "external") & ~pl.col("detail").eq_missing(MISSING_THERE)
         checks = self.checks.filter(pl.col("check").is_in(_STANDING) | theirs | ~elsewhere.fill_null(False))
-        return Reconciliation.of(checks, self._invoices, self._balances)
+        return Reconciliation.of(checks, self._invoices, self._balances, scope=scope)
 
     def rows(self, *, invoice_id: str | None = None, balance_id: str | None = None) -> dict[str, pl.DataFrame]:
         """The rows behind a check: `line_items` of the invoice and `ledger` entries of the balance.
@@ -113,22 +153,19 @@ class Reconciliation:
         return found
 
     def __repr__(self) -> str:
-        counts = dict(self.checks["verdict"].value_counts().rows())
-        told = ", ".join(f"{counts.get(verdict, 0):,} {word}" for verdict, word in _WORDS.items())
-        return f"Reconciliation({told})"
+        return f"Reconciliation({self.verdict}; {in_words(self.checks)})"
 
     def _repr_html_(self) -> str:
         counts = self.checks.group_by("check", maintain_order=True).agg(
-            (pl.col("verdict") == verdict).sum().alias(word) for verdict, word in _WORDS.items()
+            (pl.col("verdict") == verdict).sum().alias(word) for verdict, word in WORDS.items()
         )
         heads = "".join(f"<th>{escape(name)}</th>" for name in counts.columns)
         rows = "".join(
             "<tr>" + "".join(f"<td>{escape(f'{x:,}' if isinstance(x, int) else str(x))}</td>" for x in row) + "</tr>"
             for row in counts.iter_rows()
         )
-        told = "nothing failed" if self.ok else f"{self.exceptions.height:,} checks failed"
         return (
-            f"<div><strong>Reconciliation</strong>: {told}<table><thead><tr>{heads}</tr></thead>"
+            f"<div><strong>Reconciliation</strong>: {escape(self.headline)}<table><thead><tr>{heads}</tr></thead>"
             f"<tbody>{rows}</tbody></table></div>"
         )
 
@@ -142,19 +179,17 @@ def _only(rows: pl.LazyFrame, column: str, value: str | None) -> pl.LazyFrame:
     return rows if value is None else rows.filter(pl.col(column) == value)
 
 
-_WORDS = {PASS: "passed", FAIL: "failed", WARNING: "warnings", NOT_CHECKED: "not checked"}
-
-
 def reconcile(
     invoices: Given | None = None,
     balances: Given | None = None,
     net_balances: Given | None = None,
-    external: Given | None = None,
+    external: External | object | None = None,
     *,
     tolerance: Decimal = Decimal("0.01"),
     as_of: Instant | None = None,
     external_columns: Mapping[str, str] | None = None,
     external_units: Units = "major",
+    decimal: DecimalMark | None = None,
 ) -> Reconciliation:
     """Checks the frames of `account.invoices()`, `balances()` and `net_balances()` against each other.
 
@@ -162,9 +197,11 @@ def reconcile(
     two live invoices for one contract and period. consolidated, corrections: what repeats or amends other invoices.
     billing_provider: the total against what the provider billed. drawdown: what invoices drew against the ledger's
     deductions. true_up, prepaid_purchase: what was billed for commits. ledger_signs, access_schedule, ledger_balance,
-    net_balance: the ledger against itself, its schedule, the API's balance and net balance. external: any frame with
-    an invoice id (Metronome's or the billing provider's) and an amount; `external_columns` maps our names (invoice_id,
-    amount, currency, date, customer_id) to its columns, `external_units` is "major" or "api" (cents for USD).
+    net_balance: the ledger against itself, its schedule, the API's balance and net balance. external: any
+    frame (polars, pandas, Arrow) with an invoice id (Metronome's or the billing provider's) and an amount;
+    `external_columns` maps our names (invoice_id, amount, currency, date, customer_id) to its columns,
+    `external_units` is "major" or "api" (cents for USD), `decimal` what separates decimals in amounts that are text:
+    unless given the column as a whole decides, and one that can be read two ways is refused.
 
     A difference of `tolerance` (in the unit of the row's credit type) or more fails. `as_of`, when the frames were
     loaded, settles which segments have started; without it the frames themselves prove it where they can. What could
@@ -181,18 +218,19 @@ def reconcile(
     made = _invoice_checks(bills) | _balance_checks(bills, balances, instant("as_of", as_of))
     made["net_balance"] = _net_balance(net_balances, balances)
     if external is not None:
-        theirs = external_rows(external, external_columns)
+        theirs = external if isinstance(external, External) else External.of(external, external_columns, decimal)
         made["external"] = (
             unchecked("invoices were not given")
             if bills is None
-            else compare_external(bills.heads, theirs, external_units)
+            else compare_external(bills.heads, theirs.rows, external_units)
         )
     plans = [judged(name, made[name], tolerance) for name in CHECKS if name in made]
     if any(isinstance(frame, pl.LazyFrame) for frame in (invoices, balances, net_balances, external)):
         results = [plan.collect(engine="streaming") for plan in plans]  # one at a time: what each needs is let go
     else:
         results = pl.collect_all(plans)
-    return Reconciliation.of(pl.concat([Checks.create_empty(), *results]), invoices, balances)
+    scope = None if bills is None else Scope.of(bills.heads.filter("first"))
+    return Reconciliation.of(pl.concat([Checks.create_empty(), *results]), invoices, balances, scope=scope)
 
 
 class _Bills(NamedTuple):
@@ -277,13 +315,13 @@ def _summary(checks: pl.DataFrame) -> pl.DataFrame:
     Streamed, and without a `filter` inside of a group: either way polars would hold the groups' rows.
     """
     verdict = pl.col("verdict")
-    counted = {"passed": PASS, "failed": FAIL, "warnings": WARNING, "not_checked": NOT_CHECKED}
+    kinds = {"passed": PASS, "failed": FAIL, "warnings": WARNING, "not_checked": NOT_CHECKED}
     return (
         checks.lazy()
         .group_by("check", "credit_type_id", "credit_type_name", maintain_order=True)
         .agg(
             pl.len().cast(pl.Int64).alias("rows"),
-            *((verdict == each).sum().cast(pl.Int64).alias(name) for name, each in counted.items()),
+            *((verdict == each).sum().cast(pl.Int64).alias(name) for name, each in kinds.items()),
             pl.when(verdict == FAIL).then(pl.col("difference").abs()).sum(),
         )
         .select(CheckSummary.column_names())

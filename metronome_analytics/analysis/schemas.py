@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataframely as dy
+import polars as pl
 
 from metronome_analytics.tables import columns as c
 
@@ -85,10 +86,12 @@ class Utilisation(dy.Schema):
 class Forecast(dy.Schema):
     """One row per balance. Key: `customer_id`, `balance_id`.
 
-    `burn_per_day` is the average over `window`, as far as there was access; `_low` and `_high` are the least and the
-    most of it and the averages over 7, 30 and 90 days. A run-out date is given only when it falls within access:
-    `_earliest` goes with the high burn, `_latest` with the low. `verdict` is runs out, leaves unused, no burn, used up,
-    access over, or not enough history.
+    `burn_per_day` is `burned`, what was used in `window`, by `days_observed`, the days of access in it; `_low` and
+    `_high` are the least and the most of it and the averages over 7, 30 and 90 days. A run-out date is given only when
+    it falls within access: `_earliest` goes with the high burn, `_latest` with the low. `unused_at_end` and
+    `overage_at_end` are those of `burn_per_day` until `ending_before`, the end of the running access. What a pace is
+    needed for is null without one, what an end is needed for without a running access. `verdict` is runs out, leaves
+    unused, no burn, used up, access over, or not enough history.
     """
 
     customer_id = c.key()
@@ -110,6 +113,59 @@ class Forecast(dy.Schema):
     days_left = c.number()
     unused_at_end = c.amount()
     overage_at_end = c.amount()
+    verdict = c.text()
+
+
+DRAINED = pl.Struct(
+    {
+        "place": pl.Int64,
+        "balance_id": pl.String,
+        "balance_name": pl.String,
+        "balance_type": pl.String,
+        "segment_id": pl.String,
+        "restricted": pl.Boolean,
+        "segment_starting_at": pl.Datetime("us", "UTC"),
+        "segment_ending_before": pl.Datetime("us", "UTC"),
+        "amount": pl.Decimal(38, 10),
+        "runs_out_at": pl.Datetime("us", "UTC"),
+        "unused_at_end": pl.Decimal(38, 10),
+    }
+)
+
+
+class CustomerForecast(dy.Schema):
+    """One row per customer and credit type that has burned or holds a balance. Key: `customer_id`, `credit_type_id`.
+
+    `balances` are those open now, `remaining` is what they hold and `coming` what segments to come will. The pace is
+    that of all balances of the credit type together, as in `Forecast`. `first_runs_out_at` is when the first segment is
+    empty, `runs_out_at` when usage first finds none open with anything left, before `ending_before`, the last end of
+    access; with the high pace that is `_earliest`, with the low `_latest`. `overage_at_end` is what falls to on-demand
+    rates or overage from now to `ending_before`, `unused_at_end` what segments hold when they end; of a postpaid commit
+    that is trued up. `drain` has one item per segment in order of drainage: `amount` is what it holds now or at its
+    start, `runs_out_at` and `unused_at_end` what becomes of it, `restricted` says that it covers only some usage, so
+    that it may drain later and what follows it sooner. `verdict` is as in `Forecast`; used up: nothing is open.
+    """
+
+    customer_id = c.key()
+    credit_type_id = c.key()
+    credit_type_name = c.text()
+    balances = c.count()
+    remaining = c.amount()
+    coming = c.amount()
+    days_observed = c.number()
+    burned = c.amount()
+    burn_per_day = c.amount()
+    burn_per_day_low = c.amount()
+    burn_per_day_high = c.amount()
+    first_runs_out_at = c.instant()
+    runs_out_at = c.instant()
+    runs_out_at_earliest = c.instant()
+    runs_out_at_latest = c.instant()
+    ending_before = c.instant()
+    days_left = c.number()
+    unused_at_end = c.amount()
+    overage_at_end = c.amount()
+    drain = c.Typed(pl.List(DRAINED))
     verdict = c.text()
 
 

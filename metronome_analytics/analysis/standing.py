@@ -9,13 +9,14 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import ZERO, literal
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables.vocabulary import CLOSING, Event, InvoiceStatus
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-_NOT_COUNTED_AHEAD = ("segment_start", "expiration", "rollover", "true_up")
+_NOT_COUNTED_AHEAD = (Event.SEGMENT_START, *CLOSING)
 """Entries the API does not count before their date; whatever else is dated ahead is in the balance already."""
-_CLOSES_OR_DRAWS = ("deduction", "expiration", "rollover", "true_up")
+_CLOSES_OR_DRAWS = (Event.DEDUCTION, *CLOSING)
 _UNNAMED_CONTRACTS = 2
 """How many contracts may hide behind deductions that name none: so many open periods of a segment are believed."""
 _DRAWN_BY = ("balance_index", "segment_id", "contract")
@@ -26,22 +27,22 @@ def standing(steps: pl.LazyFrame, at: datetime | None, loaded_at: datetime | Non
 
     The rules are those of `burn_down()`. With `at` also `unknown`: what a past `at` cannot be told of; see `answered`.
     """
-    draft = (pl.col("invoice_status") == "DRAFT").fill_null(False)
+    draft = (pl.col("invoice_status") == InvoiceStatus.DRAFT).fill_null(False)
     if at is None:
         nothing = pl.lit(False)
         return steps.with_columns(draft.alias("pending"), nothing.alias("scheduled"), nothing.alias("coming"))
     now, past = literal(at), pl.col("past")
-    ahead, drawn = pl.col("booked_at") > now, pl.col("event") == "deduction"
+    ahead, drawn = pl.col("booked_at") > now, pl.col("event") == Event.DEDUCTION
     in_segment_to_come = pl.col("segment_starting_at") > now
     used_later = ahead & ((pl.col("usage_starting_at") >= now) | pl.col("period_to_come")).fill_null(False)
-    void = (pl.col("invoice_status") == "VOID").fill_null(False)
+    void = (pl.col("invoice_status") == InvoiceStatus.VOID).fill_null(False)
     to_come = (
         in_segment_to_come
         | (ahead & pl.col("event").is_in(_NOT_COUNTED_AHEAD))
         | used_later
         | (past & ahead & (~drawn | (pl.col("source") == "rest") | void | pl.col("invoice_id").is_null()))
     ).fill_null(False)
-    booked = ~past | ~ahead | (pl.col("event") == "segment_start")
+    booked = ~past | ~ahead | (pl.col("event") == Event.SEGMENT_START)
     coming = in_segment_to_come & ~pl.col("event").is_in(_CLOSES_OR_DRAWS) & booked
     unknown = past & ahead & drawn & (pl.col("source") == "ledger") & (pl.col("change") != ZERO) & ~to_come
     never = in_segment_to_come & (pl.col("archived_at") <= now)
@@ -68,7 +69,7 @@ def _read_later(steps: pl.LazyFrame, at: datetime, loaded_at: datetime | None) -
     deduction of the same segment by the same contract.
     """
     now = literal(at)
-    ahead, drawn = pl.col("booked_at") > now, (pl.col("event") == "deduction") & pl.col("invoice_id").is_not_null()
+    ahead, drawn = pl.col("booked_at") > now, (pl.col("event") == Event.DEDUCTION) & pl.col("invoice_id").is_not_null()
     named = pl.col("contract").is_not_null()
     first_ahead = pl.col("booked_at").filter(drawn & (pl.col("booked_at") >= now)).min().over(_DRAWN_BY)
     dates_ahead = pl.col("booked_at").filter(drawn & ahead).n_unique().over(_DRAWN_BY)
@@ -80,7 +81,7 @@ def _read_later(steps: pl.LazyFrame, at: datetime, loaded_at: datetime | None) -
     if loaded_at is not None:
         return steps.with_columns(pl.lit(at < loaded_at).alias("past"), pl.col("period_to_come") & (at < loaded_at))
     begins = pl.col("usage_starting_at")
-    final = (pl.col("invoice_status") == "FINALIZED") & begins.is_not_null()
+    final = (pl.col("invoice_status") == InvoiceStatus.FINALIZED) & begins.is_not_null()
     proof = drawn & ahead & (final | (begins >= now) | pl.col("period_to_come") | pl.col("too_many"))
     return steps.with_columns(proof.fill_null(False).any().over("customer_id").alias("past"))
 

@@ -12,6 +12,7 @@ from metronome_analytics.analysis.frames import MONEY, ZERO, Given, checked, flo
 from metronome_analytics.analysis.schemas import Utilisation
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables.vocabulary import BalanceType, Event
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,12 +30,12 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "contract": ("customer_id", "contract_id"),
 }
 _FLOWS = {
-    "granted": ("segment_start", 1),
-    "used": ("deduction", -1),
-    "expired": ("expiration", -1),
-    "rolled_over": ("rollover", -1),
-    "trued_up": ("true_up", -1),
-    "overdraft": ("overdraft", 1),
+    "granted": (Event.SEGMENT_START, 1),
+    "used": (Event.DEDUCTION, -1),
+    "expired": (Event.EXPIRATION, -1),
+    "rolled_over": (Event.ROLLOVER, -1),
+    "trued_up": (Event.TRUE_UP, -1),
+    "overdraft": (Event.OVERDRAFT, 1),
 }
 _AMOUNTS = (*_FLOWS, "adjusted", "not_started", "pending", "remaining", "at_risk")
 
@@ -91,7 +92,7 @@ def _segments(steps: pl.LazyFrame, balances: pl.LazyFrame, at: datetime | None) 
         *flows,
         amount.filter(~kind.is_in(known)).sum().alias("adjusted"),
         amount.filter(later).sum().alias("not_started"),
-        (-amount.filter((kind == "deduction") & pl.col("pending"))).sum().alias("pending"),
+        (-amount.filter((kind == Event.DEDUCTION) & pl.col("pending"))).sum().alias("pending"),
         amount.filter(~later).sum().alias("remaining"),
         pl.col("segment_starting_at", "segment_ending_before").first(),
     )
@@ -140,7 +141,7 @@ def _at_risk(at: datetime | None) -> pl.Expr:
     now, start, end = literal(at), pl.col("segment_starting_at"), pl.col("segment_ending_before")
     gone, left = _seconds(now - start), _seconds(end - now)
     to_come = ratio(pl.col("used") * left, gone)
-    running = (start <= now) & (now < end) & (pl.col("balance_type") != "POSTPAID")
+    running = (start <= now) & (now < end) & (pl.col("balance_type") != BalanceType.POSTPAID)
     # A segment that has only just started has used nothing and shows no pace: all of it is at risk.
     return pl.when(running).then(floored(pl.col("remaining") - to_come.fill_null(ZERO))).otherwise(ZERO)
 

@@ -1,17 +1,14 @@
 """The HTTP client: authentication, pace, retry, and every failure as one of our errors.
 
-It refuses a WRITE endpoint before a byte leaves, unless it was opened by `corrections`.
+It refuses a WRITE endpoint before a byte leaves, unless it was opened by `changes`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
@@ -19,26 +16,26 @@ import anyio
 import httpx
 import stamina
 
+from metronome_analytics.api.body import ACCEPTED_ENCODING, read_body
+from metronome_analytics.api.decode import Undecodable
 from metronome_analytics.api.endpoints import Effect, Endpoint
-from metronome_analytics.api.network import Connection
+from metronome_analytics.api.network import Connection, Connections, certificates
 from metronome_analytics.api.pace import Pace
 from metronome_analytics.api.page_sizes import PageSizes
-from metronome_analytics.api.retrying import retry_after, retry_delay
+from metronome_analytics.api.refusals import refusal
 from metronome_analytics.errors import (
-    AuthenticationError,
-    ConflictError,
+    ArgumentError,
     MetronomeError,
-    NotFoundError,
     RateLimitedError,
     RequestRejected,
     ServerError,
     TransportError,
     WritesDisabled,
+    printable,
 )
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Mapping
 
     import polars as pl
     from pydantic import SecretStr
@@ -54,10 +51,9 @@ RETRY_ATTEMPTS = 6
 RETRY_BUDGET = 600.0
 _CONNECT_TIMEOUT = 10.0
 
-# v2 endpoints answer 400 with one of these codes where v1 answers 404.
-_NOT_FOUND_CODES = frozenset(
-    {"CustomerNotFound", "ContractNotFound", "SubscriptionNotFound", "PackageNotFound", "NotificationConfigNotFound"}
-)
+# What one request may take at most: whatever a server drips, it ends.
+MAX_SECONDS = 300.0
+MAX_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -86,6 +82,16 @@ class Request:
     page_size: int | None = None
     enough: Callable[[pl.DataFrame], bool] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse an id that no request can carry, or that would not stay one segment of the path."""
+        for name, text in {**self.labels, **self.path}.items():
+            if printable(text) != text:
+                raise ArgumentError(f"{name} must be an id of whole characters, not {text!r}.")
+        for name, text in self.path.items():
+            # A server, or a proxy before it, may resolve these even where they are percent-encoded.
+            if text in {"", ".", ".."}:
+                raise ArgumentError(f"{name} must be an id, not {text!r}.")
+
     @property
     def customer_id(self) -> str | None:
         """The customer the call is about."""
@@ -103,46 +109,6 @@ class _Bearer(httpx.Auth):
         yield request
 
 
-@cache
-def _certificates() -> ssl.SSLContext:
-    """Whom we believe, read once: that takes longer than a request."""
-    return httpx.create_ssl_context()
-
-
-class _Connections:
-    """As many connections as may be open at once, each a client of its own; the one used last is used first.
-
-    httpx would keep them in one pool, which looks at all that are idle before and after each request: of a small
-    answer's time that is nearly half. A transport that was given is `shared` by all of them, and closed once.
-    """
-
-    def __init__(self, opened: Callable[[], httpx.AsyncClient], most: int, *, shared: bool) -> None:
-        self._opened = opened
-        self._turns = anyio.Semaphore(most)
-        self._all: list[httpx.AsyncClient] = []
-        self._idle: list[httpx.AsyncClient] = []
-        self._shared = shared
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[httpx.AsyncClient]:
-        """A client nobody else uses meanwhile."""
-        async with self._turns:
-            http = self._idle.pop() if self._idle else self._another()
-            try:
-                yield http
-            finally:
-                self._idle.append(http)
-
-    def _another(self) -> httpx.AsyncClient:
-        if not (self._shared and self._all):
-            self._all.append(self._opened())
-        return self._all[-1]
-
-    async def aclose(self) -> None:
-        for http in self._all:
-            await http.aclose()
-
-
 class Client:
     """Speaks to one account, from one event loop. Share it: the pace is the account's, not the call's."""
 
@@ -156,6 +122,8 @@ class Client:
         timeout: float,
         transport: httpx.AsyncBaseTransport | None = None,
         proxy: str | None = None,
+        max_seconds_per_request: float = MAX_SECONDS,
+        max_bytes_per_answer: int = MAX_BYTES,
         retry_attempts: int = RETRY_ATTEMPTS,
         retry_budget: float = RETRY_BUDGET,
         page_size: int | None = None,
@@ -167,15 +135,22 @@ class Client:
         self.page_sizes = PageSizes(page_size)
         # A page being decoded costs several times its size: no more of them at once than there are processors.
         self.decoding = anyio.CapacityLimiter(os.cpu_count() or 1)
+        self._max_seconds = max_seconds_per_request
+        self._max_bytes = max_bytes_per_answer
         self._retry_attempts = retry_attempts
         self._retry_budget = retry_budget
-        self._connections = _Connections(
+        self._connections = Connections(
             lambda: httpx.AsyncClient(
                 auth=_Bearer(token),
                 base_url=base_url,
                 timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT), pool=None),
-                headers={"Accept": "application/json", "User-Agent": "metronome-analytics"},
-                transport=transport or Connection(_certificates(), proxy=proxy),
+                headers={
+                    "Accept": "application/json",
+                    "Accept-Encoding": ACCEPTED_ENCODING,
+                    "User-Agent": "metronome-analytics",
+                },
+                trust_env=False,
+                transport=transport or Connection(certificates(), proxy=proxy),
             ),
             max_concurrency,
             shared=transport is not None,
@@ -207,7 +182,7 @@ class Client:
             # A write is sent again only where the API said that it did not even look at it.
             if request.endpoint.effect is Effect.WRITE and not isinstance(error, RateLimitedError):
                 return False
-            delay = retry_delay(error)
+            delay = _retry_delay(error)
             # A wait that the budget cannot hold is not begun: the caller learns now, not after it.
             if isinstance(delay, float) and time.monotonic() + delay > deadline:
                 return False
@@ -238,26 +213,20 @@ class Client:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _send(self, request: Request, tally: Tally) -> bytes:
-        endpoint = request.endpoint
         await self._pace.turn()
         tally.requests += 1
         try:
             async with self._connections.one() as http:
-                response = await http.request(
-                    endpoint.method,
-                    endpoint.path.format_map({name: quote(value, safe="") for name, value in request.path.items()}),
-                    params=_query(request.query),
-                    json=dict(request.body) if endpoint.method == "POST" else None,
-                    # What answers no JSON (a PDF, an empty body) is asked for as whatever it is.
-                    headers={**({} if endpoint.wire is not None else {"Accept": "*/*"}), **request.headers},
-                )
+                response, body = await self._answer(http, request)
         except httpx.TransportError as error:
             lost = TransportError(f"No whole answer arrived: {type(error).__name__}: {error}".rstrip(": ") + ".")
             lost.sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             raise lost from error
-        except httpx.DecodingError as error:
-            raise TransportError(f"The answer's compression is broken: {error}.") from error
-        body = response.content
+        except OSError as error:
+            # A fault of TLS in the middle of an answer is none of httpx's.
+            raise TransportError(f"No whole answer arrived: {type(error).__name__}: {error}.") from error
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise ArgumentError(f"The request cannot be written: {error}.") from error
         tally.bytes += len(body)
         if response.is_success:
             return body
@@ -265,49 +234,36 @@ class Client:
             tally.throttled += 1
         raise self._refusal(response, body)
 
-    def _refusal(self, response: httpx.Response, body: bytes) -> MetronomeError:  # noqa: PLR0911  # one return a kind
-        """The error for an answer that is not 2xx."""
-        status = response.status_code
-        message, code = self._api_message(body)
-        said = f"{status} {response.reason_phrase}".strip() + (f": {message}" if message else "")
-        if status in {401, 403}:
-            return AuthenticationError(f"Metronome refused the token ({said}).", status=status)
-        if status == 404 or (status == 400 and code in _NOT_FOUND_CODES):
-            return NotFoundError(f"Metronome knows no such object ({said}).", status=status)
-        if status == 409:
-            return ConflictError(f"Metronome reports a conflict ({said}).", status=status)
-        if status == 429:
-            wait = retry_after(response)
-            # 'customer' limits one customer; anything else may be the whole organisation's, so all of us wait.
-            if wait is not None and response.headers.get("X-Metronome-Rate-Limit-Type") != "customer":
-                self._pace.hold(min(wait, self._retry_budget))
-            asked = "" if wait is None else f", which asks for {wait:.0f} s"
-            limited = RateLimitedError(f"Metronome is throttling ({said}{asked}).", status=status)
-            limited.retry_after = wait
-            return limited
-        if status >= 500:
-            failing = ServerError(f"Metronome failed ({said}).", status=status)
-            failing.retry_after = retry_after(response)
-            return failing
-        if 300 <= status < 400:
-            return TransportError(
-                f"The address answers with a redirect ({said}).",
-                status=status,
-                advice="Check base_url; redirects are not followed.",
-            )
-        return RequestRejected(f"Metronome rejected the request ({said}).", status=status)
+    async def _answer(self, http: httpx.AsyncClient, request: Request) -> tuple[httpx.Response, bytes]:
+        """The answer with its whole body, as far as time and size allow."""
+        endpoint = request.endpoint
+        sent = http.build_request(
+            endpoint.method,
+            endpoint.path.format_map({name: quote(value, safe="") for name, value in request.path.items()}),
+            params=_query(request.query),
+            json=dict(request.body) if endpoint.method == "POST" else None,
+            # What answers no JSON (a PDF, an empty body) is asked for as whatever it is.
+            headers={**({} if endpoint.wire is not None else {"Accept": "*/*"}), **request.headers},
+        )
+        with anyio.move_on_after(self._max_seconds):
+            response = await http.send(sent, stream=True)
+            try:
+                return response, await read_body(response, self._max_bytes)
+            finally:
+                await response.aclose()
+        raise TransportError(
+            f"The answer was not whole after {self._max_seconds:g} s (max_seconds_per_request).",
+            advice="Check the network and base_url, or raise max_seconds_per_request in connect().",
+        )
 
-    def _api_message(self, body: bytes) -> tuple[str, str | None]:
-        """The API's own message and code, without the token should a server echo it."""
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            answer = None
-        if isinstance(answer, dict) and isinstance(answer.get("message"), str):
-            message, code = answer["message"], answer.get("code")
-        else:
-            message, code = body[:200].decode(errors="replace").strip(), None
-        return message.replace(self._token.get_secret_value(), "***"), code if isinstance(code, str) else None
+    def _refusal(self, response: httpx.Response, body: bytes) -> MetronomeError:
+        """The error for an answer that is not 2xx; a limit of the whole organisation holds all of us back."""
+        error = refusal(response, body, self._token)
+        # 'customer' limits one customer; anything else may be the whole organisation's.
+        everyone = response.headers.get("X-Metronome-Rate-Limit-Type") != "customer"
+        if isinstance(error, RateLimitedError) and error.retry_after is not None and everyone:
+            self._pace.hold(min(error.retry_after, self._retry_budget))
+        return error
 
 
 def _query(parameters: Mapping[str, object]) -> dict[str, str]:
@@ -323,3 +279,13 @@ def _query_text(value: object) -> str:
             return ",".join(map(str, value))
         case _:
             return str(value)
+
+
+def _retry_delay(error: Exception) -> bool | float:
+    """Whether to try again: False, True (back off), or the seconds the server asked for."""
+    if isinstance(error, RateLimitedError | ServerError):
+        return True if error.retry_after is None else error.retry_after
+    # A redirect is a TransportError with a status: it will be the same next time.
+    if isinstance(error, TransportError):
+        return error.status is None
+    return isinstance(error, Undecodable) or (isinstance(error, RequestRejected) and error.status == 408)

@@ -1,12 +1,13 @@
 """Altair charts, each of one analysis frame. Imported on first use: it is what brings altair in."""
 
-from metronome_analytics.charts.bars import breakage, utilisation
 from metronome_analytics.charts.base import Chart
 from metronome_analytics.charts.burn_down import burn_down
+from metronome_analytics.charts.costs import costs
 from metronome_analytics.charts.files import save
-from metronome_analytics.charts.money import aging, costs, invoices
+from metronome_analytics.charts.invoices import aging, invoices
 from metronome_analytics.charts.portfolio import portfolio
 from metronome_analytics.charts.showing import offline
+from metronome_analytics.charts.utilisation import breakage, utilisation
 
 __all__ = [
     "Chart",

@@ -160,9 +160,10 @@ def as_float(column: str, name: str) -> pl.Expr:
     return money.as_float(money.major(pl.col(column), pl.col("credit_type_name"))).alias(name)
 
 
-def count(number: int, noun: str) -> str:
-    """`1 balance`, `5,000 balances`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def total_text(frame: pl.DataFrame, column: str) -> str:
+    """The sum of a money column of one credit type, in words."""
+    text: str = frame.select(money.amount_text(pl.col(column).sum(), pl.col("credit_type_name").first())).item()
+    return text
 
 
 def time_axis(title: str | None = None) -> alt.Axis:

@@ -9,14 +9,15 @@ import polars as pl
 from metronome_analytics.analysis.frames import INSTANT
 from metronome_analytics.charts import base
 from metronome_analytics.tables.money import amount_text
-from metronome_analytics.wording import time_text
+from metronome_analytics.wording import count, time_text
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 KEY = ("customer_id", "balance_id")
 MOST_MARKS = 1_000
-CONE = (*KEY, "remaining", "burn_per_day_low", "burn_per_day_high", "days_left", "runs_out_at_earliest")
+_TURNS = ("runs_out_at_earliest", "runs_out_at_latest")
+CONE = (*KEY, "remaining", "burn_per_day_low", "burn_per_day_high", "days_left", *_TURNS)
 
 
 def chosen(frame: pl.DataFrame, top: int) -> tuple[pl.DataFrame, list[str]]:
@@ -30,8 +31,8 @@ def chosen(frame: pl.DataFrame, top: int) -> tuple[pl.DataFrame, list[str]]:
     shown = kept.select(KEY).with_row_index("place").join(frame, on=list(KEY), how="left").sort("place", "step")
     if not rest.height:
         return shown, []
-    held = rest.select(amount_text(pl.col("remaining").sum(), pl.col("credit_type_name").first())).item()
-    total = base.count(heights.height, "balance")
+    held = base.total_text(rest, "remaining")
+    total = count(heights.height, "balance")
     return shown, [f"The {kept.height} highest of {total}; the other {rest.height:,} hold {held} and are not drawn."]
 
 
@@ -106,7 +107,7 @@ def _drawn_only(carried: pl.DataFrame, like: pl.DataFrame, part: str | None = No
 
 
 def cone(shown: pl.DataFrame, outlook: pl.DataFrame, at: datetime) -> pl.DataFrame:
-    """What is left of each balance at its low and its high burn: today, when the high one is at nothing, at the end.
+    """What is left of each balance at its low and its high burn: today, when either is at nothing, and at the end.
 
     The end is that of access, or a third of the time drawn so far, which keeps the past readable.
     """
@@ -118,13 +119,16 @@ def cone(shown: pl.DataFrame, outlook: pl.DataFrame, at: datetime) -> pl.DataFra
     )
     left = base.as_float("remaining", "left")
     days = pl.min_horizontal("days_left", pl.lit(longest))
-    empty = (pl.col("runs_out_at_earliest") - pl.lit(at, INSTANT)).dt.total_seconds() / 86_400
+    empty = [(pl.col(name) - pl.lit(at, INSTANT)).dt.total_seconds() / 86_400 for name in _TURNS]
     plain = rates.select(
         "balance",
         left,
         base.as_float("burn_per_day_low", "slow"),
         base.as_float("burn_per_day_high", "fast"),
-        pl.concat_list(pl.lit(0.0), pl.min_horizontal(empty, days), days).list.unique().list.sort().alias("days"),
+        pl.concat_list(pl.lit(0.0), *(pl.min_horizontal(turn, days) for turn in empty), days)
+        .list.unique()
+        .list.sort()
+        .alias("days"),
     ).explode("days", empty_as_null=False, keep_nulls=False)
     return plain.select(
         "balance",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metronome_analytics.arguments import file_to_write
 from metronome_analytics.charts.showing import still
-from metronome_analytics.errors import ArgumentError, ConfigurationError
+from metronome_analytics.extras import need
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from metronome_analytics.charts.base import Chart
 
 FORMATS = (".html", ".png", ".svg")
@@ -22,20 +23,13 @@ def save(chart: Chart, path: str | Path, *, scale: float = 2.0) -> Path:
     colours of the page around it is dark on white in a file. Raises ArgumentError for any other suffix and
     ConfigurationError when vl-convert, which draws all three, is missing.
     """
-    target = Path(path)
-    kind = target.suffix.lower()
-    if kind not in FORMATS:
-        raise ArgumentError(f"path={str(path)!r} has no suffix that can be drawn.", advice="Use .svg, .png or .html.")
-    if find_spec("vl_convert") is None:
-        raise ConfigurationError(
-            "Charts are written to files by vl-convert, which is not installed.",
-            advice="pip install 'metronome-analytics[notebook]'.",
-        )
+    file = file_to_write("path", path, *FORMATS)
+    need("report", "vl_convert")
     chart = still(chart)
-    if kind == ".html":
-        chart.save(target, format="html", inline=True)
-    elif kind == ".png":
-        chart.save(target, format="png", scale_factor=scale)
+    if file.suffix.lower() == ".html":
+        chart.save(file, format="html", inline=True)
+    elif file.suffix.lower() == ".png":
+        chart.save(file, format="png", scale_factor=scale)
     else:
-        chart.save(target, format="svg")
-    return target
+        chart.save(file, format="svg")
+    return file

@@ -11,6 +11,7 @@ from metronome_analytics.charts import base
 from metronome_analytics.charts.labels import customer_names, shortened
 from metronome_analytics.tables.money import amount_text
 from metronome_analytics.tables.vocabulary import Event
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from metronome_analytics.analysis.frames import Given
@@ -52,9 +53,9 @@ def _heat(frame: pl.DataFrame, unit: str, top: int, months: int) -> base.Chart:
     ranked = sizes.sort("amount", descending=True, maintain_order=True)
     kept, rest = ranked.head(top), ranked.slice(top)
     if rest.height:
-        told = rest.select(amount_text(pl.col("amount").sum(), name.first())).item()
-        total = base.count(ranked.height, "customer")
-        notes.append(f"The {kept.height} of {total} who drew most; the others drew {told}.")
+        amount = base.total_text(rest, "amount")
+        total = count(ranked.height, "customer")
+        notes.append(f"The {kept.height} of {total} who drew most; the others drew {amount}.")
     last = frame["month"].unique().sort(descending=True).head(months)
     if last.len() < frame["month"].n_unique():
         notes.append(f"The last {months} months.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import altair as alt
 
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.extras import has
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ def offline(chart: AnyChart) -> AnyChart:
     """`chart`, showing itself in Jupyter without a network: live, with tooltips, and as a picture in exported pages.
 
     Every chart of this package comes this way; for a chart of your own call it once, last. Altair's settings stay as
-    they are. The picture needs vl-convert, which the extra `notebook` brings. Raises ArgumentError for no chart.
+    they are. The picture needs vl-convert, which the extra `report` brings. Raises ArgumentError for no chart.
     """
     if isinstance(chart, _Offline):
         return chart
@@ -65,7 +65,7 @@ def bundle(chart: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     # SVG, because only there a colour may be that of the text around it, whatever the theme.
     metadata: dict[str, Any] = {LIVE: {"embed_options": {"renderer": "svg", "actions": False}}}
     data: dict[str, Any] = {LIVE: {**spec, "$schema": _SCHEMA}, "text/plain": f"<chart: {_title(spec)}>"}
-    if find_spec("vl_convert") is not None:
+    if has("vl_convert"):
         drawn = BytesIO()
         still(chart).save(drawn, format="png", scale_factor=_SHARPNESS)
         width, height = (round(pixels / _SHARPNESS) for pixels in struct.unpack(">II", drawn.getvalue()[16:24]))

@@ -20,8 +20,8 @@ _TWO_DECIMALS = re.compile(r"[A-Z]{3}( \S+)?")
 
 def in_major_units(frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` in major units, exactly, and `unit`: a currency's code or a custom unit's name, one per credit type."""
-    told = currency_told_apart(pl.col("credit_type_name"), pl.col("credit_type_id"))
-    unit = pl.when(told.str.contains(_PLAIN)).then(told).otherwise(pl.format("{} (units)", told))
+    code = currency_told_apart(pl.col("credit_type_name"), pl.col("credit_type_id"))
+    unit = pl.when(code.str.contains(_PLAIN)).then(code).otherwise(pl.format("{} (units)", code))
     return major_units(frame).with_columns(unit.alias("unit"))
 
 

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import importlib.util
 import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 from rich.text import Text
 
 from metronome_analytics import __version__
 from metronome_analytics.account import connect
 from metronome_analytics.catalogue import catalogue
+from metronome_analytics.cli import exits
 from metronome_analytics.cli.entries import entries, journal
 from metronome_analytics.cli.folder import Folder
-from metronome_analytics.cli.loads import TABLES, Table, Wish
+from metronome_analytics.cli.loads import TABLES, TableName, Wish
 from metronome_analytics.cli.log import readable_log
 from metronome_analytics.cli.mirroring import sync, write_demo_mirror
 from metronome_analytics.cli.options import Many
 from metronome_analytics.cli.printing import endpoint_lines, say, screen
 from metronome_analytics.cli.reconciling import reconcile, write_demo_report
-from metronome_analytics.cli.run import fill, report, running_out, unfinished
+from metronome_analytics.cli.run import fill, outlook, report, unfinished
 from metronome_analytics.errors import ArgumentError, ConfigurationError, LoadError, MetronomeError
+from metronome_analytics.extras import need
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,10 @@ app = App(
     help="Every customer, invoice, cost, commit, credit and balance ledger of a Metronome account as exact tables.",
     version=__version__,
     suppress_keyboard_interrupt=False,
+    help_epilogue=exits.HELP,
 )
 
+app.register_install_completion_command(add_to_startup=False)
 app.command(entries)
 app.command(journal)
 app.command(reconcile)
@@ -47,16 +50,36 @@ app.command(sync)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Our own errors and the system's become one message on stderr and exit code 1."""
+    """Run one command; its exit code. Our own errors and the system's become one message on stderr."""
     try:
         with readable_log():
-            app(arguments, result_action="return_none")
+            code = app(arguments, result_action="return_value", exit_on_error=False)
+    except CycloptsError:  # it has said what is wrong with the arguments
+        return exits.CANNOT
     except (MetronomeError, OSError) as error:
         say(screen(stderr=True), f"metronome-analytics: {_message(error)}")
-        return 1
+        return exits.CANNOT
     except KeyboardInterrupt:
-        return 130
-    return 0
+        return exits.INTERRUPTED
+    return exits.DONE if code is None else int(code)
+
+
+_TOUR = """\
+Three commands to begin with; each has --help with its options, an example and its exit codes.
+
+  metronome-analytics demo                                    a simulated account, no token needed
+  metronome-analytics pull --out tables                       your account, every table as Parquet
+  metronome-analytics reconcile --month 2026-10 --out report  does the month tie out?
+
+The token of your account is read from METRONOME_BEARER_TOKEN. More: sync keeps a mirror, entries corrects balances,
+endpoints lists what can be read, simulate serves a made-up account to other programs.
+"""
+
+
+@app.default
+def tour() -> None:
+    """What to try first."""
+    sys.stdout.write(_TOUR)
 
 
 @app.command
@@ -124,7 +147,7 @@ def pull(
     *,
     out: Path,
     customer: Annotated[list[str] | None, Many] = None,
-    tables: Annotated[list[Table] | None, Many] = None,
+    tables: Annotated[list[TableName] | None, Many] = None,
     starting_on: str | None = None,
     ending_before: str | None = None,
     base_url: str | None = None,
@@ -172,19 +195,20 @@ def endpoints() -> None:
 
 def _run(account: Account, wish: Wish, folder: Folder, *, chart: bool, mirror: bool = False) -> None:
     console = screen()
+    folder.try_out()
     say(console, Text(f"{account!r} as of {wish.as_of:%Y-%m-%d %H:%M} UTC{wish.limits}", style="dim"))
     try:
         tables = fill(account, wish, folder)
-        open_balances = running_out(tables, wish)
+        ahead = outlook(tables, wish)
         files = []
-        if chart and open_balances is not None:
+        if chart and ahead is not None:
             from metronome_analytics.cli.chart import write_burn_down  # noqa: PLC0415  # altair is slow to import
 
-            files = write_burn_down(tables, open_balances, folder, as_of=wish.as_of)
+            files = write_burn_down(*ahead, tables["customers"], folder, as_of=wish.as_of)
     except BaseException:
         say(screen(stderr=True), *unfinished(folder, wish))
         raise
-    report(console, tables, open_balances, account.receipts, wish)
+    report(console, tables, ahead, account.receipts, wish)
     if chart:
         files += write_demo_report(console, account, tables, folder, as_of=wish.as_of)
     if mirror:
@@ -194,11 +218,7 @@ def _run(account: Account, wish: Wish, folder: Folder, *, chart: bool, mirror: b
 
 
 def _simulator(customers: int, seed: int) -> Simulator:
-    if importlib.util.find_spec("uvicorn") is None:
-        raise ConfigurationError(
-            "The simulator is served by uvicorn, which is not installed.",
-            advice="Install the package with the extra 'simulator'.",
-        )
+    need("simulator")
     if customers < 0:
         raise ArgumentError(f"customers must be at least 0, not {customers}.")
     from metronome_analytics.simulator import Simulator  # noqa: PLC0415  # pull must not load the simulator

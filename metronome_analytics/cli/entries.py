@@ -1,32 +1,26 @@
-"""Manual balance entries on the command line: `entries plan`, `entries apply`, `entries status`, and the journal.
-
-Exit codes: 0 when all is as asked; 1 when nothing was sent (or the journal does not verify) and stderr says why;
-3 when some entry was refused or not sent; 4 when some entry may have taken effect and is not decided yet.
-"""
+"""Manual balance entries on the command line: `entries plan`, `entries apply`, `entries status`, and the journal."""
 
 from __future__ import annotations
 
 import sys
 from decimal import Decimal
 from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import polars as pl
 from cyclopts import App, Parameter
 
 from metronome_analytics.account import connect
+from metronome_analytics.changes import BalancePlan
+from metronome_analytics.changes.journal import Journal
+from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL
+from metronome_analytics.changes.records import Status
+from metronome_analytics.cli import exits
+from metronome_analytics.cli.folder import writable
 from metronome_analytics.cli.printing import plain, say, screen
-from metronome_analytics.corrections import BalancePlan
-from metronome_analytics.corrections.checks import MAX_ENTRY, MAX_TOTAL
-from metronome_analytics.corrections.journal import Journal
-from metronome_analytics.errors import ArgumentError, OutcomeUnknown
+from metronome_analytics.errors import ArgumentError, JournalError, OutcomeUnknown
 from metronome_analytics.settings import journal_path
 from metronome_analytics.tables.money import display
-
-if TYPE_CHECKING:
-    from metronome_analytics.corrections.apply import Outcome
-
-NOT_ALL, UNDECIDED = 3, 4
 
 entries = App(name="entries", help="Manual balance entries: plan them, apply a plan, see what became of it.")
 journal = App(name="journal", help="The journal of every manual balance entry that was sent.")
@@ -73,6 +67,7 @@ def make_plan(
         rows = pl.read_csv(file, infer_schema=False)
     except pl.exceptions.PolarsError as error:
         raise ArgumentError(f"{file} cannot be read as CSV: {str(error).splitlines()[0]}") from error
+    writable(out)
     with connect(base_url=base_url, environment=environment) as account:
         plan = account.plan_balance_entries(
             rows,
@@ -86,11 +81,11 @@ def make_plan(
 
 
 @entries.command(name="apply")
-def apply_plan(file: Path, *, confirm: str | None = None, base_url: str | None = None) -> None:
+def apply_plan(file: Path, *, confirm: str | None = None, base_url: str | None = None) -> int:
     """Apply a plan: show it, ask for its phrase, send each entry once, and read it back from the ledger.
 
-    Applying the same plan again sends only what is provably not in the ledger. Exit code 3: some entry was refused or
-    not sent. Exit code 4: some entry may have taken effect; `entries status --settle` decides by reading.
+    Applying the same plan again sends only what is provably not in the ledger. What is undecided `entries status
+    --settle` decides by reading.
 
     Parameters
     ----------
@@ -110,16 +105,17 @@ def apply_plan(file: Path, *, confirm: str | None = None, base_url: str | None =
             outcome = account.apply(plan, phrase, watch=lambda row: say(screen(), _line(row)))
         except OutcomeUnknown as error:
             say(screen(stderr=True), f"metronome-analytics: {error}")
-            sys.exit(UNDECIDED)
-    if code := _code(outcome):
-        sys.exit(code)
+            return exits.UNDECIDED
+    return exits.of_entries(outcome.table["status"])
 
 
 @entries.command
 def status(
     *, settle: Annotated[bool, Flag] = False, environment: str | None = None, base_url: str | None = None
-) -> None:
-    """What the journal says last of every entry. Exit code 4: some entry is not decided yet.
+) -> int:
+    """What the journal says last of every entry.
+
+    Exit code 5: what the ledger holds of some entry is not what was sent; it stays until somebody looks at it.
 
     Parameters
     ----------
@@ -136,28 +132,45 @@ def status(
     frame = Journal(journal_path()).frame()
     last = frame.group_by("plan", "entry", maintain_order=True).last()
     for row in last.iter_rows(named=True):
-        amount = display(Decimal(row["amount"]), row["credit_type_name"])
+        amount = row["what"] if row["amount"] is None else display(Decimal(row["amount"]), row["credit_type_name"])
         # An intent without an outcome: whatever happened then, nobody wrote it down.
         state = row["status"] or "unknown"
-        where = row["environment"] or row["base_url"]
+        where, reason = plain(row["environment"] or row["base_url"]), plain(row["reason"] or "")
         say(
             screen(),
             f"{row['at']:%Y-%m-%d %H:%M} UTC  plan {row['plan'][:8]} entry {row['entry']}  {state}: {amount}, "
-            f"customer {row['customer_id']}, balance {row['balance_id']}, {plain(row['reason'])!r}, in {plain(where)}",
+            f"customer {row['customer_id']}, balance {row['balance_id']}, {reason!r}, in {where}",
         )
-    undecided = last.filter(pl.col("status").fill_null("unknown") == "unknown").height
+        if state == Status.DIFFERS:
+            say(screen(), f"  ALARM: {plain(row['message'])}")
+    states = last["status"].fill_null(Status.UNKNOWN.value)
+    undecided, wrong = (states == Status.UNKNOWN).sum(), (states == Status.DIFFERS).sum()
     hint = " --settle decides them, with the --environment they were planned under." if undecided else ""
-    say(screen(), f"{last.height:,} entries, {undecided:,} undecided.{hint}")
-    if undecided:
-        sys.exit(UNDECIDED)
+    differing = f", {wrong:,} NOT AS SENT" if wrong else ""
+    say(screen(), f"{last.height:,} entries, {undecided:,} undecided{differing}.{hint}")
+    # What was refused is an outcome like another here: only what is open or wrong is a reason to act.
+    return exits.of_entries(states.filter(states.is_in([Status.UNKNOWN.value, Status.DIFFERS.value])))
 
 
 @journal.command
-def verify() -> None:
-    """Check the journal's hash chain. Exit code 1: it was changed, or cannot be read."""
+def verify(*, witness: Path | None = None) -> int:
+    """Check the journal's hash chain. A journal that was changed or is damaged is a difference: exit code 1.
+
+    Someone who may write the file can work every hash out anew; only a head kept elsewhere shows that.
+
+    Parameters
+    ----------
+    witness
+        A file of heads, kept where the journal's writers cannot write: each is looked for, and this one is added.
+    """
     path = journal_path()
-    count, last = Journal(path).verify()
+    try:
+        count, last = Journal(path).verify() if witness is None else Journal(path).witness(witness)
+    except JournalError as error:
+        say(screen(stderr=True), f"metronome-analytics: {error}")
+        return exits.DIFFERENCE
     say(screen(), f"{path}: {count:,} records, each follows from the one before it. The last hash is {last}.")
+    return exits.DONE
 
 
 @journal.command
@@ -169,6 +182,7 @@ def export(*, out: Path) -> None:
     out
         A new file: a table if it ends in .csv, else JSON lines that hold what is hashed.
     """
+    writable(out)
     path = journal_path()
     count = Journal(path).export(out)
     say(screen(), f"Wrote {count:,} records of {path} to {out}.")
@@ -182,13 +196,6 @@ def _ask() -> str:
 
 def _line(row: dict[str, object]) -> str:
     return f"entry {row['entry']}: {row['status']}. {plain(str(row['message']))}"
-
-
-def _code(outcome: Outcome) -> int:
-    statuses = set(outcome.table["status"])
-    if "unknown" in statuses:
-        return UNDECIDED
-    return 0 if statuses <= {"applied", "already_applied"} else NOT_ALL
 
 
 def _limit(name: str, text: str) -> Decimal:

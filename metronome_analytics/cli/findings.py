@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import polars as pl
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 
-from metronome_analytics.cli.printing import count, heading, plain, say
-from metronome_analytics.tables.money import amount_text, currency
+from metronome_analytics.analysis.checks.verdicts import NOT_CHECKED, WARNING, WORDS
+from metronome_analytics.cli.printing import cut, grid, heading, plain, say, show_table
+from metronome_analytics.tables.money import amount_text, currency_told_apart
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
     from metronome_analytics.analysis import Reconciliation
 
@@ -21,42 +21,29 @@ MOST = 20
 """Failures and reasons that are printed; the reports have them all."""
 
 
-def verdict(found: Reconciliation) -> str:
-    """One line: whether the books tie out."""
-    counts = dict(found.checks["verdict"].value_counts().iter_rows())
-    told = ", ".join(
-        f"{counts.get(verdict, 0):,} {words}"
-        for verdict, words in (("pass", "passed"), ("fail", "failed"), ("warning", "warnings"))
-    )
-    told = f"{told}, {counts.get('not checked', 0):,} not checked."
-    if not found.ok:
-        return f"Does not tie out: {told}"
-    return f"Ties out: {told}" if found.complete else f"Nothing failed, but not everything could be checked: {told}"
-
-
 def show(console: Console, found: Reconciliation, customers: pl.DataFrame, invoices: pl.DataFrame) -> None:
     """The counts of every check, what failed, and why something was not checked or deserves a look."""
     heading(console, "Reconciliation", "Checks by currency. A warning ties out, but somebody should look.")
-    table = _table("Check", "Currency", "Passed>", "Failed>", "Warnings>", "Not checked>")
+    table = grid("Check", "Currency", *(f"{word.capitalize()}>" for word in WORDS.values()))
     for row in _summary(found.checks, invoices).iter_rows():
         check, unit, *numbers = row
-        table.add_row(check, _one(plain(unit)), *(f"{number:,}" for number in numbers))
-    _show(console, table)
+        table.add_row(check, cut(plain(unit)), *(f"{number:,}" for number in numbers))
+    show_table(console, table)
     _failures(console, found.exceptions, customers)
-    for kind, title in (("not checked", "Not checked"), ("warning", "Warnings")):
+    for kind, title in ((NOT_CHECKED, "Not checked"), (WARNING, "Warnings")):
         _reasons(console, found.checks.filter(pl.col("verdict") == kind), title)
 
 
 def _summary(checks: pl.DataFrame, invoices: pl.DataFrame) -> pl.DataFrame:
-    """Check, currency and the number of each verdict; a credit type told by its id alone gets its name."""
+    """Check, currency and the number of each verdict; a credit type with only an id gets its name."""
     pairs = pl.concat([frame.select("credit_type_id", "credit_type_name") for frame in (checks, invoices)])
     names = pairs.drop_nulls().unique("credit_type_id").rename({"credit_type_name": "known"})
-    unit = currency(pl.coalesce("credit_type_name", "known")).alias("unit")
-    kinds = ("pass", "fail", "warning", "not checked")
+    unit = currency_told_apart(pl.coalesce("credit_type_name", "known"), pl.col("credit_type_id")).alias("unit")
     return (
         checks.join(names, on="credit_type_id", how="left", maintain_order="left")
-        .group_by("check", unit, maintain_order=True)
-        .agg((pl.col("verdict") == kind).sum().alias(kind) for kind in kinds)
+        .with_columns(unit)
+        .group_by("check", "unit", maintain_order=True)
+        .agg((pl.col("verdict") == kind).sum().alias(kind) for kind in WORDS)
     )
 
 
@@ -95,20 +82,3 @@ def _reasons(console: Console, rows: pl.DataFrame, title: str) -> None:
         say(console, f"  {check}: {plain(why)} ({count(number, 'row')})")
     if grouped.height > MOST:
         say(console, f"  and {count(grouped.height - MOST, 'more reason')}; the reports have them all.")
-
-
-def _table(*headings: str) -> Table:
-    """A table for 80 columns; `>` puts a column to the right."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in headings:
-        table.add_column(title.rstrip(">"), justify="right" if title.endswith(">") else "left", no_wrap=True)
-    return table
-
-
-def _show(console: Console, table: Table) -> None:
-    shown: RenderableType = table if table.row_count else Text("  Nothing.")
-    console.print(shown)
-
-
-def _one(text: str) -> Text:
-    return Text(text, no_wrap=True, overflow="ellipsis")

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+from metronome_analytics.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import polars as pl
+
+
+def writable(path: Path) -> None:
+    """Raise ArgumentError, naming --out, unless a file can be written at `path`; nothing stays of the trial."""
+    made = [folder for folder in path.parents if not folder.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            path.open("ab").close()
+        else:
+            path.touch()
+            path.unlink()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ArgumentError(f"--out {str(path.parent)!r} cannot be written to: {why}.") from error
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 class Folder:
@@ -20,6 +41,10 @@ class Folder:
         self.path = path
         self.rows: dict[str, int] = {}
         """Each table written, and its rows, in the order of writing."""
+
+    def try_out(self) -> None:
+        """Write a file and take it away again, before hours are spent on what goes here; else ArgumentError."""
+        writable(self.path / f".{os.getpid()}.partial")
 
     def table(self, name: str, frame: pl.DataFrame) -> None:
         """Write `frame` as `<name>.parquet`; an older file of that name stays until the new one is whole."""

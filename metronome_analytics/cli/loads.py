@@ -10,6 +10,7 @@ import polars as pl
 
 from metronome_analytics.arguments import customer_ids, instant, midnight, window
 from metronome_analytics.errors import NotFoundError
+from metronome_analytics.loaders.balances import net_balance_units
 from metronome_analytics.tables import cost_lines, ledger, line_items, segments
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from metronome_analytics.account import Account
 
-Table = Literal[
+TableName = Literal[
     "customers",
     "invoices",
     "line_items",
@@ -32,11 +33,11 @@ Table = Literal[
     "costs",
     "cost_lines",
 ]
-TABLES: tuple[Table, ...] = get_args(Table)
+TABLES: tuple[TableName, ...] = get_args(TableName)
 """Every table, in the order of loading."""
 
 RECENT = timedelta(weeks=5)
-"""How far back daily tables reach unless told otherwise: what one response of the API may cover."""
+"""How far back daily tables reach unless asked otherwise: what one response of the API may cover."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Wish:
     """What to load: which tables, of which customers, in which window. Checked when it is made."""
 
     as_of: datetime
-    tables: tuple[Table, ...] = TABLES
+    tables: tuple[TableName, ...] = TABLES
     customers: Sequence[str] | None = None
     starting_on: str | None = None
     ending_before: str | None = None
@@ -78,12 +79,12 @@ class Wish:
         ]
         return "".join(f", {part}" for part in parts if part)
 
-    def any_of(self, *names: Table) -> bool:
+    def any_of(self, *names: TableName) -> bool:
         """Whether one of `names` is wanted."""
         return not set(names).isdisjoint(self.tables)
 
 
-def load(account: Account, wish: Wish) -> Iterator[tuple[Table, pl.DataFrame]]:
+def load(account: Account, wish: Wish) -> Iterator[tuple[TableName, pl.DataFrame]]:
     """Yield each wanted table as soon as it is complete, in the order of `TABLES`; customers in any case.
 
     Archived customers are among them: invoices were sent while they were active. Raises what the loaders raise, and
@@ -107,7 +108,7 @@ def load(account: Account, wish: Wish) -> Iterator[tuple[Table, pl.DataFrame]]:
     if wish.any_of("credits"):
         yield "credits", account.credits(ids)
     if wish.any_of("net_balances"):
-        yield "net_balances", every_net_balance(account, balances)
+        yield "net_balances", every_net_balance(account, ids, balances)
     first, last = wish.daily
     if wish.any_of("invoice_breakdowns", "breakdown_line_items"):
         breakdowns = account.invoice_breakdowns(ids, starting_on=first, ending_before=last)
@@ -127,11 +128,13 @@ def every_customer(account: Account, ids: Sequence[str] | None) -> pl.DataFrame:
     return found
 
 
-def every_net_balance(account: Account, balances: pl.DataFrame) -> pl.DataFrame:
-    """Net balances in every credit type a customer holds: one call answers for one credit type."""
-    held = balances.filter(pl.col("credit_type_id").is_not_null())
-    frames = [
-        account.net_balances(some["customer_id"], credit_type_id=str(credit_type))
-        for (credit_type,), some in held.group_by("credit_type_id", maintain_order=True)
-    ]
+def every_net_balance(account: Account, customers: pl.Series, balances: pl.DataFrame) -> pl.DataFrame:
+    """The net balances of `customers` in the credit types of their `balances`, as `net_balance_units` has it."""
+    pairs = balances.select("customer_id", "credit_type_id").drop_nulls().unique(maintain_order=True)
+    held = {id_: tuple(units) for id_, units in pairs.group_by("customer_id").agg("credit_type_id").iter_rows()}
+    asked: dict[str | None, list[str]] = {}
+    for id_ in customers:
+        for unit in net_balance_units(held.get(id_, ())):
+            asked.setdefault(unit, []).append(id_)
+    frames = [account.net_balances(ids, credit_type_id=unit) for unit, ids in asked.items()]
     return pl.concat(frames or [account.net_balances([])])

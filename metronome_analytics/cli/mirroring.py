@@ -10,9 +10,12 @@ import polars as pl
 from cyclopts import Parameter
 from rich.text import Text
 
+from metronome_analytics.cli import exits
 from metronome_analytics.cli.options import Many, opened
-from metronome_analytics.cli.printing import count, grid, heading, say, screen
+from metronome_analytics.cli.printing import grid, heading, say, screen
+from metronome_analytics.errors import LoadError
 from metronome_analytics.mirror.estimate import Estimate
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from metronome_analytics.account import Account
     from metronome_analytics.cli.folder import Folder
     from metronome_analytics.mirror.mirror import Mirror
+
+# What the exit code says.
+# Customers that could not be read, told by name.
+_NAMED = 10
 
 
 def sync(
@@ -36,11 +43,12 @@ def sync(
     environment: str | None = None,
     base_url: str | None = None,
     max_requests_per_second: float = 7.5,
-) -> None:
+) -> int:
     """Mirror an account as Delta Lake tables: everything the first time, then what may have changed.
 
-    Stopped in any way it goes on where it was the next time. The token is read from METRONOME_BEARER_TOKEN; there is
-    no option for it.
+    Stopped in any way it goes on where it was the next time. The exit code is 0 when all that was due was read, 3 when
+    a limit stopped it or customers could not be read, 2 when it could not run. The token is read from
+    METRONOME_BEARER_TOKEN; there is no option for it.
 
     Parameters
     ----------
@@ -68,21 +76,28 @@ def sync(
         The pace; Metronome throttles an account, not a program.
     """
     console = screen()
-    with opened(environment, base_url, max_requests_per_second, demo=demo) as (account, _):
-        say(console, Text(repr(account), style="dim"))
-        done = account.sync(
-            uri,
-            tables=tables,
-            customers=customer,
-            max_requests=max_requests,
-            deadline=deadline,
-            full=full,
-            dry_run=dry_run,
-        )
+    try:
+        with opened(environment, base_url, max_requests_per_second, demo=demo) as (account, _):
+            say(console, Text(repr(account), style="dim"))
+            done = account.sync(
+                uri,
+                tables=tables,
+                customers=customer,
+                max_requests=max_requests,
+                deadline=deadline,
+                full=full,
+                dry_run=dry_run,
+            )
+    except LoadError:
+        from metronome_analytics.mirror.mirror import open_mirror  # noqa: PLC0415  # deltalake is an extra
+
+        # Some customers could not be read; all others are in the mirror.
+        done = open_mirror(uri)
     if isinstance(done, Estimate):
         show_estimate(console, done)
-    else:
-        show_mirror(console, done)
+        return exits.DONE
+    show_mirror(console, done)
+    return exits.DONE if done.is_up_to_date else exits.PARTIAL
 
 
 def show_estimate(console: Console, estimate: Estimate) -> None:
@@ -97,12 +112,15 @@ def show_estimate(console: Console, estimate: Estimate) -> None:
 def show_mirror(console: Console, mirror: Mirror) -> None:
     """What the last sync read and why, and how complete the mirror is."""
     heading(console, "What was read, and why", "Saved are the requests that what did not change took the last time.")
+    receipt = mirror.receipt
+    for table, error in receipt.filter(pl.col("reason") == "signal").select("table", "error").drop_nulls().iter_rows():
+        say(console, f"Without {table}: {error}")
     rows = grid("Table", "Why", "Customers>", "Requests>", "Rows>", "Saved>")
-    told = mirror.receipt
-    for name, reason, customers, requests, read, _, saved in told.iter_rows():
-        rows.add_row(name, reason, *(f"{number:,}" for number in (customers, requests, read, saved)))
+    for row in receipt.iter_rows(named=True):
+        numbers = (f"{row[name]:,}" for name in ("customers", "requests", "rows", "saved"))
+        rows.add_row(row["table"], row["reason"], *numbers)
     console.print(rows)
-    spent, saved = told.select(pl.col("requests", "saved").sum()).row(0)
+    spent, saved = receipt.select(pl.col("requests", "saved").sum()).row(0)
     say(console, f"{count(spent, 'request')}, {saved:,} saved.")
     heading(console, "What the mirror holds")
     rows = grid("Table", "Customers>", "Complete>", "Failed>", "Missing>", "Oldest reading (UTC)")
@@ -110,6 +128,10 @@ def show_mirror(console: Console, mirror: Mirror) -> None:
         numbers = (f"{row[name]:,}" for name in ("customers", "complete", "failed", "missing"))
         rows.add_row(row["table"], *numbers, "-" if row["oldest"] is None else f"{row['oldest']:%Y-%m-%d %H:%M}")
     console.print(rows)
+    for row in mirror.quarantined.head(_NAMED).iter_rows(named=True):
+        say(console, f"Not read since {row['since']:%Y-%m-%d %H:%M} UTC: {row['customer_id']}: {row['error']}")
+    if mirror.quarantined.height > _NAMED:
+        say(console, f"And {mirror.quarantined.height - _NAMED:,} more: mirror.quarantined.")
     say(console, Text(repr(mirror), style="bold"))
 
 

@@ -11,6 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from metronome_analytics.cli.amounts import aligned, exact, in_major_units
+from metronome_analytics.cli.summaries import IN_GRACE, TRUE_UP
+from metronome_analytics.tables.vocabulary import BalanceType, InvoiceType
+from metronome_analytics.wording import count, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,17 +28,17 @@ _BALANCES = 12
 _UNIT_WIDTH = 18
 
 _KINDS = {
-    "USAGE": "usage, period running",
-    "USAGE_IN_GRACE": "usage, period over",
-    "PLAN_ARREARS": "plan usage, period running",
-    "SCHEDULED": "scheduled charges",
-    "TRUE_UP": "true-ups as they stand",
+    InvoiceType.USAGE: "usage, period running",
+    IN_GRACE: "usage, period over",
+    InvoiceType.PLAN_ARREARS: "plan usage, period running",
+    InvoiceType.SCHEDULED: "scheduled charges",
+    TRUE_UP: "true-ups as they stand",
 }
 
 
 def plain(text: str | None) -> str:
     """`text` on one line: what a name holds must not move the cursor, change colours or turn the line around."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text or "").split()) or "-"
+    return one_line(text or "") or "-"
 
 
 def screen(file: TextIO | None = None, *, stderr: bool = False, width: int | None = None) -> Console:
@@ -70,14 +73,14 @@ def customers(console: Console, customers: pl.DataFrame, largest: pl.DataFrame |
     rows = in_major_units(largest)
     for row, total in zip(rows.iter_rows(named=True), _amounts(rows, "total"), strict=True):
         table.add_row(
-            _one(plain(row["customer_name"])),
+            cut(plain(row["customer_name"])),
             f"{row['invoices']:,}",
             total,
             _short(plain(row["unit"])),
             _percent(row["share"]),
             f"{row['last_issue']:%Y-%m-%d}",
         )
-    return _show(console, table)
+    return show_table(console, table)
 
 
 def invoiced(console: Console, months: pl.DataFrame, left_out: pl.DataFrame) -> None:
@@ -91,7 +94,7 @@ def invoiced(console: Console, months: pl.DataFrame, left_out: pl.DataFrame) -> 
     rows = in_major_units(months)
     units = rows["unit"].unique(maintain_order=True).sort().to_list()
     for first in range(0, len(units), _CURRENCIES_SIDE_BY_SIDE):
-        _show(console, _by_month(rows, units[first : first + _CURRENCIES_SIDE_BY_SIDE]))
+        show_table(console, _by_month(rows, units[first : first + _CURRENCIES_SIDE_BY_SIDE]))
     if not units:
         say(console, "  No invoices.")
 
@@ -139,13 +142,13 @@ def drafts(console: Console, drafts: pl.DataFrame) -> None:
         issued = f"{row['first_issue']:%Y-%m-%d}" if row["first_issue"] else "no date"
         issued = issued if row["first_issue"] == row["last_issue"] else f"from {issued}"
         kind = _KINDS.get(row["kind"]) or plain(row["kind"])
-        table.add_row(_one(kind), f"{row['invoices']:,}", total, _short(plain(row["unit"])), issued)
-    _show(console, table, empty="No drafts.")
+        table.add_row(cut(kind), f"{row['invoices']:,}", total, _short(plain(row["unit"])), issued)
+    show_table(console, table, empty="No drafts.")
 
 
 def balances(console: Console, running_out: pl.DataFrame, balances: pl.DataFrame, *, as_of: datetime) -> None:
     """Open balances, the next to end first, whether by use or by date."""
-    postpaid = balances.filter(pl.col("type") == "POSTPAID").height
+    postpaid = balances.filter(pl.col("type") == BalanceType.POSTPAID).height
     heading(
         console,
         "Balances about to run out",
@@ -166,7 +169,7 @@ def balances(console: Console, running_out: pl.DataFrame, balances: pl.DataFrame
             _two(f"{row['ends_at']:%Y-%m-%d}", _days(row["days_left"])) if row["ends_at"] else Text("no end"),
             _pace(row["empty_at"], row["expires_unused"], as_of),
         )
-    _show(console, table, empty="No open balance has anything left.")
+    show_table(console, table, empty="No open balance has anything left.")
     if running_out.height > _BALANCES:
         say(console, Text(f"  and {running_out.height - _BALANCES:,} more that last longer", style="dim"))
 
@@ -192,11 +195,11 @@ def receipts(console: Console, receipts: pl.DataFrame) -> None:
     table.add_column("Complete", no_wrap=True)
     for row in receipts.iter_rows(named=True):
         table.add_row(
-            _one(row["endpoint"]),
+            cut(row["endpoint"]),
             *(_measure(column, row[column]) for column in columns),
             "yes" if row["complete"] else "NO",
         )
-    _show(console, table)
+    show_table(console, table)
 
 
 def _measure(column: str, value: float) -> str:
@@ -218,7 +221,8 @@ def grid(*headings: str) -> Table:
     return table
 
 
-def _show(console: Console, table: Table, *, empty: str = "Nothing.") -> None:
+def show_table(console: Console, table: Table, *, empty: str = "Nothing.") -> None:
+    """Print a table, or in words that it has no rows."""
     console.print(table if table.row_count else Text(f"  {empty}"))
 
 
@@ -226,7 +230,7 @@ def _amounts(rows: pl.DataFrame, column: str) -> list[str]:
     return aligned([exact(value, unit) for value, unit in rows.select(column, "unit").iter_rows()])
 
 
-def _one(text: str) -> Text:
+def cut(text: str) -> Text:
     """A cell that is cut rather than wrapped."""
     return Text(text, no_wrap=True, overflow="ellipsis")
 
@@ -254,19 +258,15 @@ def _days(days: int) -> str:
     return "today" if days == 0 else f"in {count(days, 'day')}"
 
 
-def count(number: int, noun: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
 def endpoint_lines(page: pl.DataFrame) -> list[str]:
     """The catalogue, two lines an endpoint: its loader and what it does, then how it pages and the key of its rows."""
     lines = []
+    wide = 1 + max(len(name) for name in page["loader"].drop_nulls())
     for row in page.iter_rows(named=True):
         limit = f", {row['page_limit']} a page" if row["page_limit"] else ""
         key = f"; key {', '.join(row['key'])}" if row["key"] else ""
         lines += [
-            f"{row['loader'] or '-':24}{row['effect']:6}{row['status']:14}{row['endpoint']}",
-            f"{'':24}paging {row['paging']}{limit}{key}",
+            f"{row['loader'] or '-':{wide}}{row['effect']:6}{row['status']:14}{row['endpoint']}",
+            f"{'':{wide}}paging {row['paging']}{limit}{key}",
         ]
     return lines

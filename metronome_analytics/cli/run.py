@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from metronome_analytics.cli import printing, summaries
 from metronome_analytics.cli.loads import load
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,40 +33,45 @@ def fill(account: Account, wish: Wish, folder: Folder) -> Tables:
     return tables
 
 
-def running_out(tables: Tables, wish: Wish) -> pl.DataFrame | None:
-    """`summaries.running_out` of what was loaded; None without balances."""
+class Outlook(NamedTuple):
+    """The burn-down of every balance, and which are the next to run out."""
+
+    burned: pl.DataFrame
+    running_out: pl.DataFrame
+
+
+def outlook(tables: Tables, wish: Wish) -> Outlook | None:
+    """What the balances that were loaded are heading for; None without balances."""
     if "balances" not in tables:
         return None
-    return summaries.running_out(
+    burned = summaries.burn(
         tables["balances"],
-        tables["segments"],
-        tables["customers"],
         as_of=wish.as_of,
-        breakdown_lines=tables.get("breakdown_line_items"),
+        invoices=tables.get("invoices"),
+        breakdowns=tables.get("invoice_breakdowns"),
     )
+    return Outlook(burned, summaries.running_out(tables["balances"], burned, tables["customers"], as_of=wish.as_of))
 
 
-def report(
-    console: Console, tables: Tables, open_balances: pl.DataFrame | None, receipts: pl.DataFrame, wish: Wish
-) -> None:
-    """Print what can be said of the tables that were loaded; `open_balances` is what `running_out` returned."""
+def report(console: Console, tables: Tables, ahead: Outlook | None, receipts: pl.DataFrame, wish: Wish) -> None:
+    """Print what can be said of the tables that were loaded; `ahead` is their `outlook`."""
     customers, invoices = tables["customers"], tables.get("invoices")
     largest = None if invoices is None else summaries.largest_customers(invoices, customers, as_of=wish.as_of)
     printing.customers(console, customers, largest)
     if invoices is not None:
         printing.invoiced(console, summaries.invoiced_by_month(invoices), summaries.left_out(invoices))
-        printing.drafts(console, summaries.drafts(invoices, tables["line_items"], as_of=wish.as_of))
-    if open_balances is not None:
-        printing.balances(console, open_balances, tables["balances"], as_of=wish.as_of)
+        printing.drafts(console, summaries.drafts(invoices, as_of=wish.as_of))
+    if ahead is not None:
+        printing.balances(console, ahead.running_out, tables["balances"], as_of=wish.as_of)
     printing.receipts(console, receipts)
 
 
 def unfinished(folder: Folder, wish: Wish) -> list[str]:
     """What of `wish` stands in the folder and what does not, in words."""
-    written = [f"{name} ({printing.count(rows, 'row')})" for name, rows in folder.rows.items()]
+    written = [f"{name} ({count(rows, 'row')})" for name, rows in folder.rows.items()]
     missing = [name for name in wish.tables if name not in folder.rows]
     older = [name for name in missing if folder.older(name)]
-    left = printing.count(len(missing), "table") if len(missing) == len(wish.tables) else ", ".join(missing)
+    left = count(len(missing), "table") if len(missing) == len(wish.tables) else ", ".join(missing)
     return [
         f"Written to {folder.path}: {', '.join(written)}." if written else "Nothing was written.",
         *([f"Not written: {left}."] if written and missing else []),

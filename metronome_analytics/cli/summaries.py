@@ -1,4 +1,8 @@
-"""What an analyst wants first, as frames of frames. Pure: no I/O, no clock, amounts raw in the API's own unit."""
+"""What an analyst wants first, as frames of frames. Pure: no I/O, no clock, amounts raw in the API's own unit.
+
+Every rule is one of analysis: what counts as invoiced, what was used, when a balance runs out. Here it is only chosen,
+added up and put in order.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +10,34 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from metronome_analytics.analysis.drawdown import applied
-from metronome_analytics.arguments import midnight
+from metronome_analytics.analysis import burn_down, forecast, invoiced, utilisation
+from metronome_analytics.analysis.frames import INSTANT, ratio
+from metronome_analytics.analysis.invoiced import Standing, standing
+from metronome_analytics.tables.vocabulary import BalanceType, InvoiceType
 
-MONEY = pl.Decimal(38, 10)
-INSTANT = pl.Datetime("us", "UTC")
 CREDIT_TYPE = ("credit_type_id", "credit_type_name")
+BALANCE = ("customer_id", "balance_id")
 
-PACE = timedelta(days=28)
+PACE = timedelta(weeks=4)
 """The stretch a pace is taken from: four weeks, so that weekends weigh the same in every one."""
 
-_VOID = pl.col("status").eq_missing("VOID")
-_TWIN = pl.col("type").eq_missing("USAGE_CONSOLIDATED")
-_DRAFT = pl.col("status").eq_missing("DRAFT")
-_FINAL = pl.col("status").eq_missing("FINALIZED")
+TRUE_UP, IN_GRACE = "TRUE_UP", "USAGE_IN_GRACE"
+"""What a draft is for beside the types of invoices: a true-up, and usage of a period that is over."""
 
 
 def left_out(invoices: pl.DataFrame) -> pl.DataFrame:
-    """How many invoices no total counts, by `reason`: VOID, USAGE_CONSOLIDATED, or a status nobody knows.
-
-    A consolidated invoice repeats what the parent's and the children's own USAGE invoices say.
-    """
+    """How many invoices no total counts, by `reason`: VOID, USAGE_CONSOLIDATED, or a status nobody knows."""
     reason = (
-        pl.when(_VOID)
-        .then(pl.lit("VOID"))
-        .when(_TWIN)
-        .then(pl.lit("USAGE_CONSOLIDATED"))
-        .when(~(_FINAL | _DRAFT))
+        pl.when(pl.col("standing") == Standing.VOID)
+        .then("status")
+        .when(pl.col("standing") == Standing.TWIN)
+        .then("type")
+        .when(pl.col("standing") == Standing.OTHER)
         .then(pl.format("status {}", pl.col("status").fill_null("unknown")))
     )
     return (
-        invoices.select(reason=reason)
+        invoices.with_columns(standing(invoices).alias("standing"))
+        .select(reason=reason)
         .drop_nulls()
         .group_by("reason")
         .agg(pl.len().cast(pl.Int64).alias("invoices"))
@@ -50,29 +51,30 @@ def invoiced_by_month(invoices: pl.DataFrame) -> pl.DataFrame:
     Prepaid purchases count in the month they were invoiced; usage they cover does not count again.
     """
     return (
-        _finalised(invoices)
+        invoiced(invoices)
         .group_by(pl.col("issued_at").dt.truncate("1mo").dt.date().alias("month"), *CREDIT_TYPE)
         .agg(pl.len().cast(pl.Int64).alias("invoices"), pl.col("total").sum())
         .sort("month", "credit_type_name", "credit_type_id", nulls_last=True)
     )
 
 
-def drafts(invoices: pl.DataFrame, lines: pl.DataFrame, *, as_of: datetime) -> pl.DataFrame:
+def drafts(invoices: pl.DataFrame, *, as_of: datetime) -> pl.DataFrame:
     """`kind`, credit type, `invoices`, `total`, `first_issue`, `last_issue`: what is not invoiced yet.
 
-    `kind` is the invoice type, or TRUE_UP for what is owed only if nothing more is used (an invoice with a line that
-    pays for a postpaid commit), or USAGE_IN_GRACE for a period that is over while its invoice is a draft still.
+    `kind` is the invoice type, or TRUE_UP for what is owed only if nothing more is used, or USAGE_IN_GRACE for a period
+    that is over while its invoice is a draft still.
     """
-    true_ups = lines.filter(pl.col("postpaid_commit_id").is_not_null())["invoice_id"]
+    over = (pl.col("type") == InvoiceType.USAGE) & (pl.col("end_timestamp") <= as_of)
     kind = (
-        pl.when(pl.col("id").is_in(true_ups.implode()))
-        .then(pl.lit("TRUE_UP"))
-        .when((pl.col("type") == "USAGE") & (pl.col("end_timestamp") <= as_of))
-        .then(pl.lit("USAGE_IN_GRACE"))
+        pl.when(pl.col("standing") == Standing.TRUE_UP)
+        .then(pl.lit(TRUE_UP))
+        .when(over)
+        .then(pl.lit(IN_GRACE))
         .otherwise("type")
     )
     return (
-        invoices.filter(_DRAFT & ~_TWIN)
+        invoices.with_columns(standing(invoices).alias("standing"))
+        .filter(pl.col("standing").is_in([Standing.DRAFT, Standing.TRUE_UP]))
         .group_by(kind.alias("kind"), *CREDIT_TYPE)
         .agg(
             pl.len().cast(pl.Int64).alias("invoices"),
@@ -93,7 +95,7 @@ def largest_customers(
     """
     since = pl.lit(as_of, INSTANT).dt.offset_by("-12mo")
     return (
-        _finalised(invoices)
+        invoiced(invoices)
         .filter((pl.col("issued_at") > since) & (pl.col("issued_at") <= as_of))
         .group_by("customer_id", *CREDIT_TYPE)
         .agg(
@@ -111,84 +113,75 @@ def largest_customers(
     )
 
 
-def running_out(
+def burn(
     balances: pl.DataFrame,
-    segments: pl.DataFrame,
-    customers: pl.DataFrame,
     *,
     as_of: datetime,
-    breakdown_lines: pl.DataFrame | None = None,
+    invoices: pl.DataFrame | None = None,
+    breakdowns: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """`ma.burn_down` of what was loaded, by day for every invoice of which all days were.
+
+    An invoice whose first days are missing stays one step: half of it by day would look like a jump.
+    """
+    if breakdowns is not None:
+        first = pl.col("breakdown_start_timestamp").min()
+        breakdowns = breakdowns.filter(pl.col("start_timestamp") >= first)
+    return burn_down(balances, breakdowns=breakdowns, invoices=invoices, as_of=as_of)
+
+
+def running_out(
+    balances: pl.DataFrame, burned: pl.DataFrame, customers: pl.DataFrame, *, as_of: datetime
 ) -> pl.DataFrame:
     """Every open PREPAID or CREDIT balance with something left, the next to end first.
 
     `customer_id`, `customer_name`, `balance_id`, `balance_name`, `balance_type`, credit type, `remaining` (the API's
     `balance`: drafts are off, expired and future segments are not in it), `granted` (of the segments open at `as_of`),
-    `used_up` (share of `granted`), `ends_at` (of several open segments the first to end), `days_left`, and from
-    `breakdown_lines` the pace of the last four weeks, or since the segment began: `burn_per_day`, `empty_at` (null when
-    the balance outlasts its end) and `expires_unused` (share of `remaining` that would be left at the end).
-    What the pace says is an estimate in Float64. A POSTPAID commit is left out: what remains of it becomes a true-up.
+    `used_up` (what was used of it, as a share), and from `ma.forecast` of `burned` (see `burn`) at the pace of the last
+    four weeks: `ends_at`, `days_left`, `burn_per_day`, `empty_at` (null when the balance outlasts its end) and
+    `expires_unused` (share of `remaining` that would be left at the end). A POSTPAID commit is left out: what remains
+    of it becomes a true-up.
     """
+    over = pl.col("ending_before").is_not_null() & (pl.col("ending_before") <= as_of)
     open_ = (
-        segments.filter(
-            (pl.col("starting_at") <= as_of) & (pl.col("ending_before").is_null() | (pl.col("ending_before") > as_of))
-        )
-        .group_by("customer_id", "balance_id")
-        .agg(
-            pl.col("amount").sum().alias("granted"),
-            pl.col("starting_at").min().alias("began_at"),
-            pl.col("ending_before").min().alias("ends_at"),
-        )
+        utilisation(balances, as_of=as_of, by="segment")
+        .filter((pl.col("starting_at") <= as_of) & ~over)
+        .group_by(BALANCE)
+        .agg(pl.col("granted", "used").sum())
     )
-    left = (
-        balances.filter((pl.col("type") != "POSTPAID") & (pl.col("balance") > 0))
-        .select(
-            "customer_id",
-            pl.col("id").alias("balance_id"),
-            pl.col("name").alias("balance_name"),
-            pl.col("type").alias("balance_type"),
-            *CREDIT_TYPE,
-            pl.col("balance").alias("remaining"),
-        )
-        .join(open_, on=["customer_id", "balance_id"], how="inner", maintain_order="left")
-        .join(_names(customers), on="customer_id", how="left", maintain_order="left")
+    pace = forecast(burned, as_of=as_of, window=PACE).select(
+        *BALANCE,
+        "burn_per_day",
+        "unused_at_end",
+        pl.col("ending_before").alias("ends_at"),
+        pl.when(pl.col("ending_before").is_not_null()).then(pl.col("days_left").floor().cast(pl.Int64)),
+        pl.col("runs_out_at").alias("empty_at"),
     )
-    days_left = (pl.col("ends_at") - pl.lit(as_of, INSTANT)).dt.total_days(fractional=True)
-    lasts = pl.col("remaining").cast(pl.Float64) / pl.col("burn_per_day")
-    outlasts = (lasts >= days_left) | pl.col("burn_per_day").eq(0)
+    left = balances.filter((pl.col("type") != BalanceType.POSTPAID) & (pl.col("balance") > 0)).select(
+        "customer_id",
+        pl.col("id").alias("balance_id"),
+        pl.col("name").alias("balance_name"),
+        pl.col("type").alias("balance_type"),
+        *CREDIT_TYPE,
+        pl.col("balance").alias("remaining"),
+    )
+    outlasts = pl.col("empty_at").is_null() & pl.col("ends_at").is_not_null() & pl.col("burn_per_day").is_not_null()
     return (
-        _paced(left, breakdown_lines, as_of)
+        left.join(open_, on=BALANCE, how="inner", maintain_order="left")
+        .join(pace, on=BALANCE, how="left", maintain_order="left")
+        .join(_names(customers), on="customer_id", how="left", maintain_order="left")
         .with_columns(
-            (1 - _share(pl.col("remaining"), pl.col("granted"))).alias("used_up"),
-            days_left.floor().cast(pl.Int64).alias("days_left"),
-            pl.when(~outlasts.fill_null(value=False))
-            .then(pl.lit(as_of, INSTANT) + pl.duration(seconds=(lasts * 86_400).cast(pl.Int64, strict=False)))
-            .alias("empty_at"),
-            pl.when(outlasts).then(1 - days_left / lasts).alias("expires_unused"),
+            _share(pl.col("used"), pl.col("granted")).alias("used_up"),
+            pl.when(outlasts).then(_share(pl.col("unused_at_end"), pl.col("remaining"))).alias("expires_unused"),
         )
         .sort(
             pl.min_horizontal("empty_at", "ends_at"), "customer_id", "balance_id", nulls_last=True, maintain_order=True
         )
         .select(
-            "customer_id",
-            "customer_name",
-            "balance_id",
-            "balance_name",
-            "balance_type",
-            *CREDIT_TYPE,
-            "remaining",
-            "granted",
-            "used_up",
-            "ends_at",
-            "days_left",
-            "burn_per_day",
-            "empty_at",
-            "expires_unused",
+            *("customer_id", "customer_name", "balance_id", "balance_name", "balance_type", *CREDIT_TYPE),
+            *("remaining", "granted", "used_up", "ends_at", "days_left", "burn_per_day", "empty_at", "expires_unused"),
         )
     )
-
-
-def _finalised(invoices: pl.DataFrame) -> pl.DataFrame:
-    return invoices.filter(_FINAL & ~_TWIN)
 
 
 def _names(customers: pl.DataFrame) -> pl.DataFrame:
@@ -196,23 +189,4 @@ def _names(customers: pl.DataFrame) -> pl.DataFrame:
 
 
 def _share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
-    return part.cast(pl.Float64) / pl.when(whole != 0).then(whole.cast(pl.Float64))
-
-
-def _paced(left: pl.DataFrame, lines: pl.DataFrame | None, as_of: datetime) -> pl.DataFrame:
-    """`left` with `burn_per_day`: what whole days of the last four weeks drew, null when none was watched."""
-    if lines is None:
-        return left.with_columns(pl.lit(None, pl.Float64).alias("burn_per_day"))
-    today = midnight(as_of)
-    begin, start = pl.lit(today - PACE, INSTANT), pl.col("breakdown_start_timestamp")
-    drawn = (
-        applied(lines.lazy())
-        .filter((start >= begin) & (start < today) & ~pl.col("invoice_type").eq_missing("USAGE_CONSOLIDATED"))
-        .group_by("balance_id")
-        .agg(pl.col("total").neg().sum().cast(pl.Float64).alias("drawn"))
-        .collect()
-    )
-    watched = (pl.lit(today, INSTANT) - pl.max_horizontal(begin, "began_at")).dt.total_days(fractional=True)
-    return left.join(drawn, on="balance_id", how="left", maintain_order="left").with_columns(
-        pl.when(watched > 0).then(pl.col("drawn").fill_null(0.0) / watched).alias("burn_per_day")
-    )
+    return ratio(part, whole).cast(pl.Float64)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from metronome_analytics import arguments as args
 from metronome_analytics.loaders.base import Loaders, given
+from metronome_analytics.tables.vocabulary import InvoiceInclusion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +27,15 @@ _READ: dict[str, Callable[[str, Any], object]] = {
     "effective_before": args.optional_rfc3339,
     "access_type": lambda name, value: args.growing(name, value, *_ACCESS_TYPES),
 }
+
+
+def net_balance_units(held: Iterable[str]) -> tuple[str | None, ...]:
+    """The credit types in which a customer's net balance is asked for, of those its commits and credits are in.
+
+    One call answers for one credit type. A customer without any is asked for in the API's default, USD (None): that
+    it is zero there too is the only proof that no balance was left out.
+    """
+    return tuple(dict.fromkeys(held)) or (None,)
 
 
 class BalanceLoaders(Loaders):
@@ -119,7 +129,7 @@ class BalanceLoaders(Loaders):
                 "credit_type_id": args.text("credit_type_id", credit_type_id),
                 "filters": args.objects("filters", filters, "balance_types", "ids", "custom_fields"),
                 "invoice_inclusion_mode": args.choice(
-                    "invoice_inclusion_mode", invoice_inclusion_mode, "FINALIZED_AND_DRAFT", "FINALIZED"
+                    "invoice_inclusion_mode", invoice_inclusion_mode, *InvoiceInclusion
                 ),
                 "access_type": args.growing("access_type", access_type, *_ACCESS_TYPES),
             }

@@ -18,7 +18,7 @@ from metronome_analytics.errors import MetronomeError
 from metronome_analytics.tables import Failures
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from metronome_analytics.api.endpoints import Endpoint
     from metronome_analytics.session import Session
@@ -31,10 +31,11 @@ _MERGE_ROWS = 10_000
 
 
 class Chunk(NamedTuple):
-    """Rows as far as their fields were met, and the reading that knows the others."""
+    """Rows as far as their fields were met, the reading that knows the others, and whether a page follows."""
 
     reading: Reading
     rows: pl.DataFrame
+    has_next: bool = False
 
 
 class _Rows:
@@ -140,10 +141,10 @@ class Load:
             return []
         return self.frame(requests[0].endpoint).select(names).rows()
 
-    async def chunks(self, request: Request) -> AsyncIterator[Chunk]:
+    async def chunks(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """The rows of `request`, page by page."""
         async for page in self._pages(request):
-            yield Chunk(page.reading, _labelled(page.met, request))
+            yield Chunk(page.reading, _labelled(page.met, request), page.next_page is not None)
 
     async def _pages(self, request: Request) -> AsyncIterator[Page]:
         async for page in pages(self.session.client, request, tally=self.tally):

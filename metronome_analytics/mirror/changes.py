@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from metronome_analytics.mirror.delta import reaching
+from metronome_analytics.mirror.storage import reaching
 from metronome_analytics.tables.money import digits_of
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from metronome_analytics.mirror.delta import File
     from metronome_analytics.mirror.layout import Layout
     from metronome_analytics.mirror.snapshot import Snapshot
+    from metronome_analytics.mirror.storage import File
 
 CHANGES: dict[str, pl.DataType] = {
     "table": pl.String(),
@@ -40,7 +40,8 @@ def changes(before: Snapshot, after: Snapshot, layouts: Sequence[Layout]) -> pl.
     `change` is "added" or "removed" (one line for the row, without `column`, `before` and `after`), "changed" (a line
     for each column that differs), or "voided": the line of an invoice's `status` that became VOID. `key` is the text
     of the key; a JSON object where the key has several columns. `before` and `after` are exact: amounts without
-    trailing zeros, instants in ISO 8601, nested values as JSON. Only files that are not in both are read.
+    trailing zeros, instants in ISO 8601, nested values as JSON. A column
+    that the table did not have yet says nothing. Only files that are not in both are read.
     """
     found = [frame for layout in layouts for frame in _of_table(before, after, layout)]
     order = pl.Enum([layout.name for layout in layouts])
@@ -53,12 +54,15 @@ def changes(before: Snapshot, after: Snapshot, layouts: Sequence[Layout]) -> pl.
 
 def _of_table(before: Snapshot, after: Snapshot, layout: Layout) -> Iterator[pl.DataFrame]:
     then, now = before.by_bucket(layout.name), after.by_bucket(layout.name)
+    later = set(layout.schema) - before.columns(layout.name)
     for bucket in sorted({*then, *now}):
         both = set(then.get(bucket, ())) & set(now.get(bucket, ()))
         old, new = ([file for file in side.get(bucket, ()) if file not in both] for side in (then, now))
         parts = 1 + max(sum(file.rows for file in side) for side in (old, new)) // _ROWS
         for part in range(parts if old or new else 0):
-            yield _compared(layout, _rows(before, layout, old, part, parts), _rows(after, layout, new, part, parts))
+            yield _compared(
+                layout, later, _rows(before, layout, old, part, parts), _rows(after, layout, new, part, parts)
+            )
 
 
 def _rows(snapshot: Snapshot, layout: Layout, files: Sequence[File], part: int, parts: int) -> pl.DataFrame:
@@ -71,25 +75,25 @@ def _rows(snapshot: Snapshot, layout: Layout, files: Sequence[File], part: int, 
         return rows.collect(engine="streaming").rechunk()
 
 
-def _compared(layout: Layout, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+def _compared(layout: Layout, later: Collection[str], old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     key = list(layout.key)
     lines = [
-        _told(layout, new.join(old, on=key, how="anti", nulls_equal=True), "added"),
-        _told(layout, old.join(new, on=key, how="anti", nulls_equal=True), "removed"),
+        _lines(layout, new.join(old, on=key, how="anti", nulls_equal=True), "added"),
+        _lines(layout, old.join(new, on=key, how="anti", nulls_equal=True), "removed"),
     ]
     old = old.rename({name: f"{name}:before" for name in layout.schema if name not in layout.key})
     both = new.join(old, on=key, nulls_equal=True)
     for name in layout.schema:
-        if name in layout.key:
+        if name in layout.key or name in later:
             continue
         differing = both.filter(pl.col(name).ne_missing(pl.col(f"{name}:before")))
         texts = [
             pl.Series(side, [_text(value) for value in differing[column]], dtype=pl.String)
             for side, column in (("before", f"{name}:before"), ("after", name))
         ]
-        told = _told(layout, differing, "changed").with_columns(pl.lit(name).alias("column"), *texts)
+        found = _lines(layout, differing, "changed").with_columns(pl.lit(name).alias("column"), *texts)
         # A map has no order, which polars minds and JSON with sorted keys does not.
-        lines.append(told.filter(pl.col("before").ne_missing(pl.col("after"))))
+        lines.append(found.filter(pl.col("before").ne_missing(pl.col("after"))))
     return pl.concat(lines).with_columns(
         change=pl.when(table="invoices", column="status", after=InvoiceStatus.VOID)
         .then(pl.lit("voided"))
@@ -97,7 +101,7 @@ def _compared(layout: Layout, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFr
     )
 
 
-def _told(layout: Layout, rows: pl.DataFrame, change: str) -> pl.DataFrame:
+def _lines(layout: Layout, rows: pl.DataFrame, change: str) -> pl.DataFrame:
     """A line for each of `rows`."""
     many = len(layout.key) > 1
     keys = [_text(row if many else row[layout.key[0]]) for row in rows.select(layout.key).iter_rows(named=True)]

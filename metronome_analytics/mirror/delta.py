@@ -1,35 +1,32 @@
-"""Delta Lake, as the mirror needs it: the one file that knows deltalake, and the one that reaches the storage."""
+"""Delta tables, as the mirror needs them: their files, their columns, and commits that see each other."""
 
 from __future__ import annotations
 
 import json
-import re
 import time
-import uuid
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import polars as pl
 
-from metronome_analytics.errors import ConfigurationError, MirrorError, MirrorLocked
-
-try:
-    from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-    from deltalake._internal import DeltaFileSystemHandler  # only it writes a stream to wherever Delta Lake can
-    from deltalake.exceptions import DeltaError, TableNotFoundError
-    from deltalake.transaction import AddAction, RemoveAction
-except ImportError as missing:
-    raise ConfigurationError(
-        "A mirror is kept in Delta Lake, whose library is not installed.",
-        advice='Install it: pip install "metronome-analytics[lake]".',
-    ) from missing
+from metronome_analytics.errors import MirrorError, MirrorLocked
+from metronome_analytics.mirror.columns import check_types, delta_schema, lacking
+from metronome_analytics.mirror.lake import (
+    AddAction,
+    CommitProperties,
+    DeltaTable,
+    RemoveAction,
+    TableNotFoundError,
+    Transaction,
+)
+from metronome_analytics.mirror.storage import File, reaching
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+
+    from metronome_analytics.mirror.lake import Schema
+    from metronome_analytics.mirror.storage import Place
 
 # Every commit carries this mark, so that Delta Lake itself refuses the second of two that saw the same version.
 _FENCE = "metronome-analytics"
@@ -44,174 +41,63 @@ _CONFIGURATION = {
     "delta.deletedFileRetentionDuration": "interval 30 days",
 }
 
-# Of a row group, which is held in memory as a whole: an invoice may nest thousands of lines.
-_ROW_GROUP_BYTES = 16 * 1024 * 1024
-_ROW_GROUP_ROWS = 32_768
 
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One Parquet file of a table: its path in there, its size in bytes and its rows."""
-
-    path: str
-    size: int
-    rows: int
-    bucket: int | None = None
-
-    @property
-    def partition(self) -> dict[str, str | None]:
-        """The partition it is of, as Delta Lake writes it."""
-        return {} if self.bucket is None else {"bucket": str(self.bucket)}
-
-
-@contextmanager
-def reaching(what: str, uri: str) -> Iterator[None]:
-    """Turn whatever the storage, Delta Lake or polars raises into a MirrorError that says where."""
+def open_table(place: Place, name: str, version: int | None = None) -> Table | None:
+    """The table `name`, as it stands or as of `version`; None where there is none."""
+    uri = f"{place.uri}/{name}"
+    if place.is_local and not Path(uri, "_delta_log").is_dir():
+        return None
     try:
-        yield
-    except (OSError, DeltaError, pl.exceptions.PolarsError) as error:
-        raise MirrorError(
-            f"{what} {uri} failed: {_reason(error)}.",
-            advice="The mirror still shows its last finished commit; put that right and sync again.",
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    """One line of what went wrong, without colours and without the queries of addresses, which may hold a signature."""
-    text = " ".join(re.sub(r"\x1b\[[0-9;]*m|↳", " ", str(error)).split())
-    return re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", text).rstrip(".") or type(error).__name__
-
-
-class Place:
-    """A folder, here or in object storage, that holds Delta tables."""
-
-    def __init__(self, uri: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
-        text = str(uri).removeprefix("file://")
-        self.is_local = "://" not in text
-        self.uri = str(Path(text).expanduser().absolute()) if self.is_local else text.rstrip("/")
-        self.options = None if storage_options is None else dict(storage_options)
-        self._handlers: dict[str, DeltaFileSystemHandler] = {}
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Place, (self.uri, self.options)
-
-    def __str__(self) -> str:
-        return self.uri
-
-    def table(self, name: str, version: int | None = None) -> Table | None:
-        """The table `name`, as it stands or as of `version`; None where there is none."""
-        uri = f"{self.uri}/{name}"
-        if self.is_local and not Path(uri, "_delta_log").is_dir():
+        with reaching("Reading", uri):
+            return Table(place, name, DeltaTable(uri, version=version, storage_options=place.options))
+    except MirrorError as error:
+        if isinstance(error.__cause__, TableNotFoundError):
             return None
-        try:
-            with reaching("Reading", uri):
-                return Table(self, name, DeltaTable(uri, version=version, storage_options=self.options))
-        except MirrorError as error:
-            if isinstance(error.__cause__, TableNotFoundError):
-                return None
+        raise
+
+
+def create_table(
+    place: Place, name: str, schema: Mapping[str, pl.DataType], description: str, *, bucketed: bool = True
+) -> Table:
+    """The table `name`, made empty unless it is there."""
+    uri = f"{place.uri}/{name}"
+    if place.is_local:
+        with reaching("Writing", uri):
+            Path(uri).mkdir(parents=True, exist_ok=True)
+    try:
+        with reaching("Writing", uri):
+            made = DeltaTable.create(
+                uri,
+                schema=delta_schema(schema, bucketed=bucketed),
+                partition_by=["bucket"] if bucketed else [],
+                description=description,
+                configuration=_CONFIGURATION,
+                storage_options=place.options,
+            )
+    except MirrorError:
+        # Perhaps another was quicker.
+        found = open_table(place, name)
+        if found is None:
             raise
+        return found
+    return Table(place, name, made)
 
-    def create(self, name: str, schema: Mapping[str, pl.DataType], description: str, *, bucketed: bool = True) -> Table:
-        """The table `name`, made empty unless it is there."""
-        uri = f"{self.uri}/{name}"
-        if self.is_local:
-            with reaching("Writing", uri):
-                Path(uri).mkdir(parents=True, exist_ok=True)
-        try:
-            with reaching("Writing", uri):
-                made = DeltaTable.create(
-                    uri,
-                    schema=delta_schema(schema, bucketed=bucketed),
-                    partition_by=["bucket"] if bucketed else [],
-                    description=description,
-                    configuration=_CONFIGURATION,
-                    storage_options=self.options,
-                )
-        except MirrorError:
-            # Perhaps another was quicker.
-            found = self.table(name)
-            if found is None:
-                raise
-            return found
-        return Table(self, name, made)
 
-    def write(self, rows: Iterable[pl.DataFrame], table: str, bucket: int | None) -> tuple[str, int]:
-        """Stream `rows`, all of one schema, to a new file of `table` that no reader knows of: its path and size."""
-        path = f"{uuid.uuid4()}.parquet" if bucket is None else f"bucket={bucket}/{uuid.uuid4()}.parquet"
-        where = f"{self.uri}/{table}/{path}"
-        frames = iter(rows)
-        with reaching("Writing", where):
-            first = next(frames)
-            stream = pl.io.plugins.register_io_source(partial(_answer, chain([first], frames)), schema=first.schema)
+def set_damaged_log_aside(place: Place) -> None:
+    """Go back to the commit before, where the newest one of a table was cut short, as on a disk that failed.
+
+    Only on a disk: in object storage a file is there whole or not at all.
+    """
+    for log in Path(place.uri).glob("*/_delta_log") if place.is_local else ():
+        newest = max(log.glob("[0-9]*.json"), default=None)
+        if newest is None or int(newest.stem) == 0:
+            continue
+        with reaching("Reading", str(newest)):
             try:
-                if self.is_local:
-                    stream.sink_parquet(where, mkdir=True, row_group_size=rows_of_a_group(first))
-                    return path, Path(where).stat().st_size
-                target = _Counted(self._handler(table).open_output_stream(path))
-                stream.sink_parquet(cast("IO[bytes]", target), row_group_size=rows_of_a_group(first))
-                target.close()
-            except BaseException:
-                self.delete(table, path)
-                raise
-            return path, target.size
-
-    def delete(self, table: str, path: str) -> None:
-        """Remove a file that no commit names, if it can be done: nobody ever reads it."""
-        try:
-            if self.is_local:
-                Path(self.uri, table, path).unlink(missing_ok=True)
-            else:
-                self._handler(table).delete_file(path)
-        except (OSError, DeltaError):
-            return
-
-    def scan(self, table: str, files: Iterable[File], schema: Mapping[str, pl.DataType], **how: Any) -> pl.LazyFrame:
-        """`files` as one LazyFrame of `schema`."""
-        uris = [f"{self.uri}/{table}/{file.path}" for file in files]
-        if not uris:
-            return pl.LazyFrame(schema=schema)
-        return pl.scan_parquet(
-            uris, schema=schema, hive_partitioning=False, glob=False, storage_options=self.options, **how
-        )
-
-    def _handler(self, table: str) -> DeltaFileSystemHandler:
-        if table not in self._handlers:
-            self._handlers[table] = DeltaFileSystemHandler(f"{self.uri}/{table}", self.options)
-        return self._handlers[table]
-
-
-def rows_of_a_group(rows: pl.DataFrame) -> int:
-    """How many rows like `rows` go to a row group."""
-    each = rows.estimated_size() / max(rows.height, 1)
-    return int(min(max(_ROW_GROUP_BYTES / max(each, 1.0), 1), _ROW_GROUP_ROWS))
-
-
-def _answer(
-    frames: Iterable[pl.DataFrame], columns: list[str] | None, predicate: pl.Expr | None, *_: int | None
-) -> Iterator[pl.DataFrame]:
-    """`frames` as polars asks for them; of a stream that is written whole it asks for all."""
-    for frame in frames:
-        wanted = frame if columns is None else frame.select(columns)
-        yield wanted if predicate is None else wanted.filter(predicate)
-
-
-class _Counted:
-    """A stream that knows how much went through it."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self.size = 0
-
-    def write(self, data: bytes) -> int:
-        self._stream.write(bytes(data))
-        self.size += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing: the storage takes it in parts of its own."""
-
-    def close(self) -> None:
-        self._stream.close()
+                for line in newest.read_text(encoding="utf-8").splitlines() or [""]:
+                    json.loads(line)
+            except ValueError:
+                newest.rename(log.parent / f"_damaged-{newest.name}")
 
 
 class Table:
@@ -257,18 +143,28 @@ class Table:
             ).rows()
         ]
 
+    def added_since(self, version: int | None) -> set[str]:
+        """The paths of the files that any commit after `version` added; any at all for None."""
+        added = set()
+        for number in range(0 if version is None else version + 1, self.version + 1):
+            log = self._place.read(self.name, f"_delta_log/{number:020}.json")
+            actions = (json.loads(line) for line in log.splitlines() if line)
+            added |= {unquote(action["add"]["path"]) for action in actions if "add" in action}
+        return added
+
     def refresh(self) -> None:
         """Read what was committed since."""
         with reaching("Reading", self.uri):
             self._table.update_incremental()
 
-    def extend(self, schema: Mapping[str, pl.DataType]) -> None:
-        """Give an unpartitioned table the columns of `schema` that it lacks."""
-        there = {field.name for field in self.schema.fields}
-        missing = [field for field in delta_schema(schema, bucketed=False).fields if field.name not in there]
-        if missing:
+    def extend(self, schema: Mapping[str, pl.DataType], *, bucketed: bool) -> None:
+        """Give the table the columns of `schema` that it lacks. Raises MirrorMismatch for one of another type."""
+        wanted = delta_schema(schema, bucketed=bucketed)
+        check_types(self.schema, wanted, self.uri)
+        missing = lacking(self.schema, wanted)
+        if missing is not None:
             with reaching("Writing", self.uri):
-                self._table.alter.add_columns(missing)
+                self._table.alter.add_columns(missing.fields)
                 self._table.update_incremental()
 
     def commit(self, adds: Collection[File], removes: Collection[File], marks: Mapping[str, int] | None = None) -> None:
@@ -319,11 +215,3 @@ class Table:
 
 def _stats(file: File) -> str:
     return json.dumps({"numRecords": file.rows})
-
-
-def delta_schema(schema: Mapping[str, pl.DataType], *, bucketed: bool) -> Schema:
-    """`schema` as Delta Lake has it, with the bucket a row is filed under if it is `bucketed`."""
-    from arro3.core import Table as ArrowTable  # noqa: PLC0415  # comes with deltalake
-
-    empty = pl.DataFrame(schema=dict(schema) | ({"bucket": pl.Int32()} if bucketed else {}))
-    return Schema.from_arrow(ArrowTable.from_arrow(empty).schema)

@@ -22,7 +22,7 @@ PROGRESS: dict[str, pl.DataType] = {
     "bucket": pl.Int32(),
     "sync_id": pl.String(),
     "read_at": _INSTANT,
-    "status": pl.String(),  # complete, failed
+    "status": pl.String(),  # complete, failed, lost (its file is), wanted
     "reason": pl.String(),
     "error": pl.String(),
     "rows": pl.Int64(),
@@ -36,6 +36,11 @@ PROGRESS: dict[str, pl.DataType] = {
     "archived_at": _INSTANT,
     "usage_anchor": _INSTANT,
     "usage_digest": pl.String(),
+    "full_at": _INSTANT,  # when all of it was read last
+    "full_requests": pl.Int64(),  # what that took
+    "failed_since": _INSTANT,
+    "follows": pl.Boolean(),  # net balances: whether they were what the balances come to
+    "note": pl.String(),  # of a signal: how far it was read, as JSON
     "version": pl.Int64(),  # of the Delta table that holds the rows
     "commit": pl.Int64(),  # the mirror's version that this row came with
     "at": _INSTANT,  # when that was
@@ -56,8 +61,13 @@ class Layout:
     owner: str | None
 
 
-def bucket_of(customer_ids: pl.Series, buckets: int) -> pl.Series:
-    """The bucket of each customer: CRC-32 of the id in UTF-8, modulo the number of buckets. The same for ever."""
+def number_of(customer_ids: pl.Series) -> pl.Series:
+    """A number (Int64) for each customer, spread evenly over 32 bits: CRC-32 of its id in UTF-8. The same for ever."""
     ids = customer_ids.unique().drop_nulls()
-    numbers = pl.Series([zlib.crc32(id_.encode()) % buckets for id_ in ids], dtype=pl.Int32)
-    return customer_ids.replace_strict(ids, numbers, return_dtype=pl.Int32).cast(pl.Int32)  # also where it is empty
+    numbers = pl.Series([zlib.crc32(id_.encode()) for id_ in ids], dtype=pl.Int64)
+    return customer_ids.replace_strict(ids, numbers, return_dtype=pl.Int64).cast(pl.Int64)  # also where it is empty
+
+
+def bucket_of(customer_ids: pl.Series, buckets: int) -> pl.Series:
+    """The bucket of each customer: its number, modulo the number of buckets. The same for ever."""
+    return (number_of(customer_ids) % buckets).cast(pl.Int32)

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from metronome_analytics.errors import MirrorError, MirrorLocked
-from metronome_analytics.mirror.delta import File, reaching
+from metronome_analytics.mirror.delta import create_table, open_table
+from metronome_analytics.mirror.storage import File, reaching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from metronome_analytics.mirror.delta import Place
+    from metronome_analytics.mirror.storage import Place
 
 LOCK_FILE = "_lock"
 LOCK_TABLE = "_lock"
@@ -95,8 +96,8 @@ class _Lease:
         self._since = now()
         self._until = self._since
         self._mutex = Lock()
-        self._table = place.table(LOCK_TABLE) or place.create(
-            LOCK_TABLE, _LEASE, "Who is writing the mirror, and until when.", bucketed=False
+        self._table = open_table(place, LOCK_TABLE) or create_table(
+            place, LOCK_TABLE, _LEASE, "Who is writing the mirror, and until when.", bucketed=False
         )
 
     def take(self) -> None:

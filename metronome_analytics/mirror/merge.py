@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.mirror.delta import File, reaching, rows_of_a_group
+from metronome_analytics.mirror.storage import File, reaching, rows_of_a_group
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from metronome_analytics.mirror.delta import Place
     from metronome_analytics.mirror.layout import Layout
+    from metronome_analytics.mirror.storage import Place
 
 # The files of a bucket are merged, the small ones first, when there are more than this.
 _MOST_FILES = 8
@@ -25,7 +25,7 @@ _FIRST_ROWS = 64
 
 
 @dataclass
-class Fresh:
+class Replacement:
     """The parts written for a table and bucket take the place of these customers' rows.
 
     Their old rows go, except those that satisfy `keep`; of these too go those whose key is in the parts. In an
@@ -34,6 +34,7 @@ class Fresh:
 
     customers: Collection[str]
     keep: pl.Expr | None = None
+    together: bool = False  # all the files in one
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Merge:
     bucket: int
     old: Sequence[File]
     parts: Sequence[File]
-    fresh: Fresh
+    fresh: Replacement
 
     def files(self) -> list[File]:
         """The files of the bucket then.
@@ -56,7 +57,9 @@ class Merge:
         left = self._left()
         whole = sorted((file for file in self.old if left[file.path] == file.rows), key=lambda file: file.size)
         again = [file for file in self.old if 0 < left[file.path] < file.rows]
-        if len(whole) + len(self.parts) + bool(again) > _MOST_FILES:
+        if self.fresh.together:
+            whole, again = [], [*again, *whole]
+        elif len(whole) + len(self.parts) + bool(again) > _MOST_FILES:
             # As long as what is small weighs as much as the next larger file, so that no row is copied often.
             while whole and whole[0].size <= sum(file.size for file in (*again, *self.parts)):
                 again.append(whole.pop(0))

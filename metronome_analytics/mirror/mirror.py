@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from datetime import UTC, datetime
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, overload
@@ -11,17 +12,20 @@ import polars as pl
 
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import ArgumentError, IncompleteLoadWarning, MirrorError
+from metronome_analytics.mirror import state
 from metronome_analytics.mirror.changes import changes
 from metronome_analytics.mirror.cluster import map_buckets
-from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED, WANTED
+from metronome_analytics.mirror.housekeeping import optimize, vacuum
+from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED
 from metronome_analytics.mirror.store import Store
+from metronome_analytics.mirror.verify import problems
 from metronome_analytics.tables import cost_lines, ledger, line_items, segments
 from metronome_analytics.tables.costs import daily_costs
 from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import timedelta
     from pathlib import Path
 
     from distributed import Client
@@ -155,44 +159,20 @@ class Mirror:
 
         `oldest` and `newest` are when the customers in it were read. A table of the account itself has one customer.
         """
-        progress = self._snapshot.progress()
-        own = [name for name, table in MIRRORED.items() if table.owner is None]
-        of_account = pl.col("table").is_in(own)
-        # A customer's table has a row of the account's too: it says that the table belongs to the mirror.
-        one_each = pl.when(pl.col("customer_id").is_not_null() | of_account)
-        everyone = progress.filter((pl.col("table") == "customers") & pl.col("customer_id").is_not_null()).height
-        counted = progress.group_by("table").agg(
-            customers=pl.when(of_account.first()).then(1).otherwise(everyone).cast(pl.Int64),
-            complete=one_each.then(pl.col("status") == "complete").sum().cast(pl.Int64),
-            failed=one_each.then(pl.col("status") == "failed").sum().cast(pl.Int64),
-            rows=one_each.then("rows").sum(),
-            oldest=one_each.then("read_at").min(),
-            newest=one_each.then("read_at").max(),
-        )
-        order = pl.DataFrame({"table": list(MIRRORED)})
-        return order.join(counted, on="table", how="inner", maintain_order="left").select(
-            "table",
-            "customers",
-            "complete",
-            "failed",
-            (pl.col("customers") - pl.col("complete") - pl.col("failed")).alias("missing"),
-            "rows",
-            "oldest",
-            "newest",
-        )
+        return state.completeness(self._snapshot.progress())
 
     @property
     def is_complete(self) -> bool:
         """Whether every table that was synced holds every customer."""
-        told = self.completeness
-        return bool(told.height) and bool((told["complete"] == told["customers"]).all())
+        rows = self.completeness
+        return bool(rows.height) and bool((rows["complete"] == rows["customers"]).all())
 
     def _warn_if_incomplete(self, table: str) -> None:
-        told = self.completeness.filter(pl.col("table") == table)
-        if told.is_empty():
+        rows = self.completeness.filter(pl.col("table") == table)
+        if rows.is_empty():
             advice = f'Sync it: account.sync(uri, tables=["{table}"]).'
             raise MirrorError(f"The mirror holds no {table}.", advice=advice)
-        complete, customers = told.select("complete", "customers").row(0)
+        complete, customers = rows.select("complete", "customers").row(0)
         if complete != customers:
             warnings.warn(
                 f"{table}: the mirror holds {complete:,} of {customers:,} customers; the next sync goes on there.",
@@ -202,32 +182,70 @@ class Mirror:
 
     @property
     def receipt(self) -> pl.DataFrame:
-        """What the last sync read and why: table, reason, customers, requests, rows, changed, saved.
+        """What the last sync read and why, by table and reason.
+
+        Columns: table, reason, customers, requests, rows, changed, saved, files, bytes, error.
 
         `reason` is one of those in `metronome_analytics.mirror.rules`, or "nothing changed" for customers that were
         not read: `saved` is what they took the last time. `changed` counts customers of whom the mirror held
-        something else; with the reason "full" those are changes that no signal told of.
+        something else; with the reason "full" those are changes that no signal told of. `files` and `bytes` are those
+        of the whole table as it is shown, and stand in the first of its rows. What could not be read comes first, a
+        signal (audit_logs, usage) that the token has no right to among it: `error` says why.
         """
-        progress = self._snapshot.progress().filter(pl.col("status") != WANTED)
-        last = progress.sort("at", maintain_order=True)["sync_id"].last() if progress.height else None
-        now = pl.col("sync_id") == last
-        return (
-            progress.with_columns(
-                reason=pl.when(now).then("reason").otherwise(pl.lit("nothing changed")),
-                saved=pl.when(~now).then("requests"),
-                requests=pl.when(now).then("requests"),
-                rows=pl.when(now).then("rows"),
-                changed=pl.when(now).then("changed"),
-            )
-            .group_by("table", "reason", maintain_order=True)
-            .agg(
-                pl.col("customer_id").n_unique().cast(pl.Int64).alias("customers"),
-                pl.col("requests", "rows").sum(),
-                pl.col("changed").sum().cast(pl.Int64),
-                pl.col("saved").sum(),
-            )
-            .sort("table", "reason")
-        )
+        sizes = {name: self._snapshot.listed(name) for name in self._snapshot.pins}
+        held = {name: (len(files), sum(file.size for file in files)) for name, files in sizes.items()}
+        return state.receipt(self._snapshot.progress(), held)
+
+    @property
+    def quarantined(self) -> pl.DataFrame:
+        """Who could not be read: customer_id, tables, error, since, read_at. The next sync tries again.
+
+        `since` is when the first try failed; `read_at` when what the mirror still shows was read, null if nothing.
+        """
+        return state.quarantined(self._snapshot.progress())
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether the last sync read all that was due, of everyone: no limit stopped it, and nobody failed."""
+        progress = self._snapshot.progress()
+        return self.is_complete and not state.note(progress, "customers").get("stopped", False)
+
+    def freshness(self, now: Instant | None = None) -> pl.DataFrame:
+        """How old what one sees can be, and why: a row per table and reason, what is missing first.
+
+        table; `reason`: "signal missing" (table says which), "never read", "quarantined", "lost", "open" (can still
+        change), "closed", "edited" (changes only when somebody edits it), "list"; customers; `oldest`: when the one
+        read longest ago was read, and `age`: how long that is ago at `now` (when the newest was read, unless given);
+        `at_most`: how old it can get while a sync runs at least that often; `unseen`: what could have happened that
+        this mirror does not show; `why`.
+        """
+        progress = self._snapshot.progress()
+        return state.freshness(progress, args.instant("now", now) or state.newest(progress) or datetime.now(UTC))
+
+    def verify(self) -> pl.DataFrame:
+        """What is wrong with it; no rows where nothing is: table, bucket, customer_id, path, problem.
+
+        Compares every file with the log (missing, of another size, unreadable), and every customer's rows with the
+        digest noted when they were read. Reads all of the mirror, bucket by bucket; sends nothing. A sync mends what is
+        missing, one with `full=True` all of it.
+        """
+        return problems(self._snapshot, contents=True)
+
+    def vacuum(self, keep: str | timedelta = "90d") -> pl.DataFrame:
+        """Remove the files that nothing of the last `keep` ("90d", "12h", or a timedelta) shows: table, files, bytes.
+
+        `as_of` goes on to show every moment inside that window, and none before it. Raises MirrorLocked while a sync
+        is at work.
+        """
+        return vacuum(self._store, keep)
+
+    def optimize(self) -> Mirror:
+        """Put the small files of each bucket together, and open the result; what it shows stays the same.
+
+        The old files stay for `as_of` until `vacuum`. Raises MirrorLocked while a sync is at work.
+        """
+        optimize(self._store, LAYOUTS)
+        return Mirror(self._store)
 
     def as_of(self, when: Instant | int) -> Mirror:
         """The mirror as it was at a time (UTC) or at a `version`. Raises MirrorError for before the first sync."""
@@ -285,12 +303,12 @@ class Mirror:
         return f"Mirror({', '.join(self._facts())})"
 
     def _facts(self) -> Sequence[str]:
-        told = self.completeness
+        rows = self.completeness
         facts = [repr(str(self._store.uri)), *(f"{key}={value!r}" for key, value in self._store.identity.items())]
-        facts += [f"version={self.version}", "empty" if told.is_empty() else ""]
+        facts += [f"version={self.version}", "empty" if rows.is_empty() else ""]
         facts += [
             f"{table}: {complete:,} of {customers:,}"
-            for table, complete, customers in told.select("table", "complete", "customers").iter_rows()
+            for table, complete, customers in rows.select("table", "complete", "customers").iter_rows()
             if complete != customers
         ] or ["complete"]
         return [fact for fact in facts if fact]

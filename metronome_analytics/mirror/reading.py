@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -13,27 +13,36 @@ from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.errors import (
     MalformedResponse,
     MetronomeError,
+    MirrorError,
     NotFoundError,
     PaginationError,
     RequestRejected,
 )
 from metronome_analytics.loaders.load import whole
-from metronome_analytics.mirror.layout import PROGRESS
-from metronome_analytics.mirror.mirrored import Mirrored, Span, credit_types, first, told
-from metronome_analytics.mirror.store import Fresh
+from metronome_analytics.mirror.mirrored import (
+    ReadingSpan,
+    by_customer,
+    credit_types,
+    first,
+    net_of,
+    newest_invoices,
+    row_facts,
+)
+from metronome_analytics.mirror.readings import Budget, CustomerReading, TableReading, batch, batches
+from metronome_analytics.mirror.rules import DERIVED, NEWEST, WHOLE
 from metronome_analytics.tables.registry import TABLES
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from anyio.abc import TaskStatus
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-    from metronome_analytics.api.client import Tally
+    from metronome_analytics.api.client import Request
     from metronome_analytics.loaders.load import Chunk, Load
-    from metronome_analytics.mirror.store import Part, Writer
+    from metronome_analytics.mirror.commits import Committer
 
 # What a customer's rows of one table may hold before they go to disk, and those of all that wait for their bucket;
 # as much again is on its way there meanwhile.
@@ -43,153 +52,46 @@ _SPILL_ALL = 16 * 1024 * 1024
 _COMMIT_BUCKETS = 16
 _COMMIT_SECONDS = 30.0
 
-# These concern one customer; whatever else goes wrong would go wrong for the next one too.
+# These concern one customer. Anything else may: it does not once so many in a row have failed by it.
 _PERSONAL = (NotFoundError, RequestRejected, MalformedResponse, PaginationError)
+_FAILED_IN_A_ROW = 20
 
 
-@dataclass(slots=True)
-class Cell:
-    """One table of one customer (or of the account) to be read, and then what came of it."""
-
-    table: Mirrored
-    reason: str
-    known: str | None = None  # the digest of what the mirror holds
-    since: datetime | None = None  # where only what came since then is read again
-    wire: list[Chunk] = field(default_factory=list)  # pages that wait to be shaped
-    held: int = 0  # their bytes
-    parts: list[Part] = field(default_factory=list)
-    requests: int = 0
-    rows: int = 0
-    hash: int = 0
-    next_date: datetime | None = None
-    open: bool = False
-    open_since: datetime | None = None
-
-    @property
-    def digest(self) -> str | None:
-        """What tells these rows from others, as this version of polars hashes them; None for a part of a table."""
-        return None if self.since is not None else f"{pl.__version__}:{self.rows}:{self.hash:016x}"
-
-    @property
-    def changed(self) -> bool:
-        """Whether the mirror held something else."""
-        return self.known != self.digest
-
-    @property
-    def replaces(self) -> bool:
-        """Whether what was read takes the place of what the mirror holds."""
-        return self.changed or self.since is not None or bool(self.parts)
-
-    def take(self, page: Chunk) -> None:
-        """Hold a page."""
-        self.requests += 1
-        if page.rows.height:
-            self.wire.append(page)
-            self.held += int(page.rows.estimated_size())
-
-    def let_go(self) -> list[Chunk]:
-        """The pages held, which are not held any more."""
-        wire, self.wire, self.held = self.wire, [], 0
-        return wire
-
-    def note(self, told: Mapping[str, Any]) -> None:
-        """Add what some of the rows say; see `mirrored.told`."""
-        self.rows += told["rows"]
-        self.hash ^= told["hash"]
-        self.open |= told["open"]
-        self.next_date = min(filter(None, (self.next_date, told["next_date"])), default=None)
-        self.open_since = min(filter(None, (self.open_since, told["open_since"])), default=None)
-
-
-@dataclass(slots=True)
-class Visit:
-    """One customer and what is to be read of it; `customer_id` is None for the account's own tables."""
-
-    customer_id: str | None
-    bucket: int
-    start: datetime  # when something of it can have happened first
-    cells: list[Cell]
-    facts: Mapping[str, object]  # what else the progress keeps of it
-    read_at: datetime | None = None
-    error: MetronomeError | None = None
-
-    def least(self, now: datetime, *cells: Cell) -> int:
-        """The requests that `cells` (all of them, if none are given) take at least."""
-        spans = ((cell, Span(cell.since or self.start, now)) for cell in cells or self.cells)
-        return sum(len(cell.table.requests(self.customer_id or "", span)) for cell, span in spans)
-
-
-class Batch(NamedTuple):
-    """Pages of one table and bucket on their way to disk, and whose they are."""
-
-    bucket: int
-    cells: Sequence[tuple[Visit, Cell]]
-    pages: Sequence[Chunk]
-
-
-def _batches(waiting: Mapping[int, Sequence[Visit]]) -> list[Batch]:
-    """The pages that `waiting` holds, which it does not hold any more."""
-    batches = []
-    for bucket, visits in waiting.items():
-        by_table: dict[str, list[tuple[Visit, Cell]]] = {}
-        for visit in visits:
-            for cell in visit.cells:
-                if cell.wire:
-                    by_table.setdefault(cell.table.name, []).append((visit, cell))
-        batches += [
-            Batch(bucket, cells, [page for _, cell in cells for page in cell.let_go()]) for cells in by_table.values()
-        ]
-    return batches
-
-
-class Limit:
-    """When to stop: before a customer whose reading would not fit any more."""
-
-    def __init__(self, tally: Tally, *, max_requests: int | None, is_over: Callable[[], bool]) -> None:
-        self._tally = tally
-        self._max_requests = max_requests
-        self._is_over = is_over
-        self._promised = 0
-
-    def admits(self, need: int) -> bool:
-        """Whether there is time, and there are `need` requests, left; they are promised then."""
-        spent = max(self._promised, self._tally.requests) + need
-        if self._is_over() or (self._max_requests is not None and spent > self._max_requests):
-            return False
-        self._promised = spent
-        return True
+class _OutOfBudgetError(Exception):
+    """The next page does not fit any more."""
 
 
 class Reader:
-    """Reads visits and commits them, bucket by bucket, as they are whole."""
+    """Reads customers and commits them, bucket by bucket, as they are whole."""
 
-    def __init__(self, load: Load, writer: Writer, limit: Limit, *, now: Callable[[], datetime], sync_id: str) -> None:
+    def __init__(self, load: Load, committer: Committer, budget: Budget, *, now: Callable[[], datetime]) -> None:
         self._load = load
-        self._writer = writer
-        self._limit = limit
+        self._committer = committer
+        self._budget = budget
         self._now = now
-        self._sync_id = sync_id
         self._fatal: MetronomeError | None = None
+        self._failed: list[CustomerReading] = []  # in a row, by what may be the account's
+        self._begun = 0
         self._can_write = True
         self._turn = anyio.Lock()  # of those who write
-        self.stopped = False  # by a limit, before the last visit
+        self.stopped = False  # by a limit, before the last customer
 
-    async def run(self, visits: Iterable[Visit], customers: Counter[int]) -> None:
-        """Read `visits`, in the order of their buckets, or as many of them as the limits and the network let.
+    async def run(self, due: Iterable[CustomerReading], customers: Counter[int]) -> None:
+        """Read `due`, in the order of their buckets, or as many of them as the limits and the network let.
 
         `customers` counts them by bucket: a bucket is committed when the last of its customers is in.
 
-        Raises the first error that is not about one customer only; what was whole is in the mirror all the same.
-        Those of one customer are in the load's failures.
+        Raises the first error that is not about some customers only; what was whole is in the mirror all the same.
+        Those of single customers are in the load's failures, and noted in the mirror.
         """
-        queue = self._admitted(visits)
-        send, receive = anyio.create_memory_object_stream[Visit](1)
+        queue = self._admitted(due)
+        send, receive = anyio.create_memory_object_stream[CustomerReading](1)
 
-        async def work(done: MemoryObjectSendStream[Visit]) -> None:
+        async def work(done: MemoryObjectSendStream[CustomerReading]) -> None:
             async with done:
-                for visit in queue:
-                    await self._read(visit)
-                    await done.send(visit)
+                for customer in queue:
+                    await self._read(customer)
+                    await done.send(customer)
                     if self._fatal is not None:
                         return
 
@@ -201,74 +103,92 @@ class Reader:
         if self._fatal is not None:
             raise self._fatal
 
-    def _admitted(self, visits: Iterable[Visit]) -> Iterator[Visit]:
-        for visit in visits:
-            if not self._limit.admits(visit.least(self._now())):
+    def _admitted(self, due: Iterable[CustomerReading]) -> Iterator[CustomerReading]:
+        for customer in due:
+            self._begun += 1
+            customer.number = self._begun
+            customer.foresee(self._now())
+            if self.stopped or not self._budget.admits(customer.promised):
                 self.stopped = True
                 return
-            yield visit
+            yield customer
 
     # --- one customer ----------------------------------------------------------------------------------------------
 
-    async def _read(self, visit: Visit) -> None:
-        visit.read_at = now = self._now()
-        start, units = visit.start, dict[str, None]()
+    async def _read(self, customer: CustomerReading) -> None:
+        customer.read_at = self._now()
         try:
-            for cell in visit.cells:
-                span = Span(cell.since or start, now, tuple(units))
-                for request in cell.table.requests(visit.customer_id or "", span):
-                    async for page in self._load.chunks(request):
-                        self._check(visit, cell, page.rows)
-                        cell.take(page)
-                        if cell.table.begins is not None:
-                            start = min(start, first(page.rows, cell.table.begins) or start)
-                        if cell.table.name == "balances":
-                            units |= dict.fromkeys(credit_types(whole([page])))
-                        if cell.held > _SPILL_CUSTOMER:
-                            batch = Batch(visit.bucket, [(visit, cell)], cell.let_go())
-                            cell.parts += await anyio.to_thread.run_sync(self._shape, batch)
-                self._load.finished += 1
-        except _PERSONAL as error:
-            visit.error = error
-            self._load.failures.append(error)
+            await _Visit(self, customer).read()
+        except _OutOfBudgetError:
+            self.stopped = customer.given_up = True
+        except MirrorError as error:
+            customer.given_up = True
+            self._fatal = self._fatal or error
         except MetronomeError as error:
-            visit.error = error
+            self._note(customer, error)
+        else:
+            # Whoever began earlier than those that fail now says nothing of them.
+            self._failed = [failed for failed in self._failed if failed.number > customer.number]
+            self._load.finished += len(customer.tables)
+
+    def _note(self, customer: CustomerReading, error: MetronomeError) -> None:
+        """One customer that fails is passed over; so many in a row are no customers' failures."""
+        customer.error = error
+        self._load.failures.append(error)
+        if isinstance(error, _PERSONAL):
+            return
+        self._failed.append(customer)
+        if len(self._failed) >= _FAILED_IN_A_ROW:
+            for each in self._failed:
+                each.given_up = True
             self._fatal = self._fatal or error
 
-    @staticmethod
-    def _check(visit: Visit, cell: Cell, rows: pl.DataFrame) -> None:
-        """Rows of somebody else would take the place of nobody's, and be there twice."""
-        if visit.customer_id is None or not rows.height:
-            return
-        whose = rows["customer_id"] if "customer_id" in rows.columns else pl.Series([None], dtype=pl.String)
-        if not (whose == visit.customer_id).all(ignore_nulls=False):
-            raise MalformedResponse(
-                f"Asked for the rows of one customer, the API answered those of {whose.unique().to_list()}.",
-                endpoint=str(ENDPOINTS[cell.table.name]),
-                customer_id=visit.customer_id,
-            )
+    async def pages(
+        self, customer: CustomerReading, reading: TableReading, request: Request
+    ) -> AsyncGenerator[Chunk, None]:
+        """The pages of `request`, as far as the requests last; `reading` holds them, on disk if they are many."""
+        self._make_room(reading)
+        async with aclosing(self._load.chunks(request)) as chunks:
+            async for page in chunks:
+                _check(customer, reading, page.rows)
+                reading.take(page)
+                yield page
+                if page.has_next:
+                    self._make_room(reading)
+                if reading.held > _SPILL_CUSTOMER:
+                    spilled = batch(customer.bucket, [(customer, reading)])
+                    reading.files += await anyio.to_thread.run_sync(self._committer.write, spilled)
+
+    def _make_room(self, reading: TableReading) -> None:
+        """A request that was not foreseen must fit into the budget."""
+        if reading.requests >= reading.promised and not self._budget.promises(1):
+            raise _OutOfBudgetError
+
+    async def held(self, customer: CustomerReading, reading: TableReading) -> pl.DataFrame:
+        """What the mirror holds of it, as `mirrored.row_facts`."""
+        return await anyio.to_thread.run_sync(self._committer.held, customer, reading)
 
     # --- their buckets ---------------------------------------------------------------------------------------------
 
-    async def _collect(self, receive: MemoryObjectReceiveStream[Visit], left: Counter[int]) -> None:
-        """Commit the buckets whose last visit is in, now and then; in the end whatever there is."""
-        waiting: dict[int, list[Visit]] = {}
+    async def _collect(self, receive: MemoryObjectReceiveStream[CustomerReading], left: Counter[int]) -> None:
+        """Commit the buckets whose last customer is in, now and then; in the end whatever there is."""
+        waiting: dict[int, list[CustomerReading]] = {}
         last = anyio.current_time()
         async with receive, anyio.create_task_group() as group:
-            async for visit in receive:
-                waiting.setdefault(visit.bucket, []).append(visit)
-                left[visit.bucket] -= 1
-                if visit.error is not None:
-                    await self._write(self._discard, visit)
-                if sum(cell.held for visits in waiting.values() for one in visits for cell in one.cells) > _SPILL_ALL:
+            async for customer in receive:
+                waiting.setdefault(customer.bucket, []).append(customer)
+                left[customer.bucket] -= 1
+                if not customer.is_whole:
+                    await self._write(self._committer.discard, customer)
+                if _held(waiting) > _SPILL_ALL:
                     # Goes on once it is their turn: what comes in while they are written is held, and no more.
-                    await group.start(self._write, self._bring, _batches(waiting))
+                    await group.start(self._write, self._committer.write_all, batches(waiting))
                 ready = [bucket for bucket in waiting if not left[bucket]]
                 if len(ready) >= _COMMIT_BUCKETS or (ready and anyio.current_time() - last > _COMMIT_SECONDS):
-                    await self._write(self._commit, {bucket: waiting.pop(bucket) for bucket in ready})
+                    await self._write(self._committer.commit, {bucket: waiting.pop(bucket) for bucket in ready})
                     last = anyio.current_time()
         if waiting:
-            await self._write(self._commit, waiting)
+            await self._write(self._committer.commit, waiting)
 
     async def _write(
         self, work: Callable[..., None], what: object, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
@@ -284,79 +204,104 @@ class Reader:
                 self._can_write = False
                 self._fatal = self._fatal or error
 
-    def _discard(self, visit: Visit) -> None:
-        """Let go of what was read of a customer that failed."""
-        for cell in visit.cells:
-            cell.let_go()
-            while cell.parts:
-                self._writer.discard(cell.parts.pop())
 
-    def _bring(self, batches: Sequence[Batch]) -> None:
-        """Bring `batches` to disk."""
-        for batch in batches:
-            self._shape(batch)
+class _Visit:
+    """The reading of one customer, table by table: what one brings says what to ask of the next."""
 
-    def _shape(self, batch: Batch) -> list[Part]:
-        """Bring `batch` to disk as its table; not the rows of those whose are in the mirror as they are."""
-        table = batch.cells[0][1].table
-        rows = TABLES[table.name].shape(whole(batch.pages))
-        of = {visit.customer_id: cell for visit, cell in batch.cells}
-        for told_of in told(table, rows, min(visit.read_at for visit, _ in batch.cells if visit.read_at)).to_dicts():
-            of[told_of["customer_id"]].note(told_of)
-        if table.owner is not None:
-            same = [id_ for id_, cell in of.items() if not cell.replaces]
-            rows = rows.filter(~pl.col(table.owner).is_in(same)) if same else rows
-        elif not batch.cells[0][1].replaces:
-            rows = rows.clear()
-        return [self._writer.part(table.name, batch.bucket, rows)] if rows.height else []
+    def __init__(self, reader: Reader, customer: CustomerReading) -> None:
+        self._reader = reader
+        self._customer = customer
+        self._start = customer.start
+        self._credit_types: dict[str, None] = {}
+        self._net: pl.DataFrame | None = None  # what the balances come to
 
-    def _commit(self, waiting: Mapping[int, Sequence[Visit]]) -> None:
-        """Make whole customers visible, and tell of all."""
-        self._bring(_batches(waiting))
-        rows = [self._told(visit, cell) for visits in waiting.values() for visit in visits for cell in visit.cells]
-        changed: dict[str, dict[int, list[tuple[str, Cell]]]] = {}
-        for bucket, visits in waiting.items():
-            for visit in visits:
-                for cell in visit.cells if visit.error is None else ():
-                    if cell.replaces:
-                        here = changed.setdefault(cell.table.name, {}).setdefault(bucket, [])
-                        here.append((visit.customer_id or "", cell))
-        changes = {
-            table: {bucket: _fresh(cells) for bucket, cells in buckets.items()} for table, buckets in changed.items()
-        }
-        self._writer.commit(changes, pl.DataFrame(rows, schema=PROGRESS))
+    async def read(self) -> None:
+        """Read every table of it."""
+        for reading in self._customer.tables:
+            if reading.way == DERIVED:
+                reading.derived, reading.stays = self._net, self._net is None
+                reading.follows = True
+            elif reading.way == NEWEST:
+                await self._newest(reading)
+            else:
+                await self._whole(reading)
+            if reading.table.name == "net_balances" and reading.way == WHOLE and not reading.files:
+                await anyio.to_thread.run_sync(self._compare, reading)
 
-    def _told(self, visit: Visit, cell: Cell) -> dict[str, object]:
-        """A row of the progress; of what failed only that."""
-        row: dict[str, object] = {
-            "table": cell.table.name,
-            "customer_id": visit.customer_id,
-            "bucket": visit.bucket,
-            "sync_id": self._sync_id,
-            "reason": cell.reason,
-            "requests": cell.requests,
-            "status": "complete" if visit.error is None else "failed",
-            "error": None if visit.error is None else str(visit.error),
-        }
-        if visit.error is not None:
-            return row
-        return row | {
-            "read_at": visit.read_at,
-            "rows": cell.rows,
-            "digest": cell.digest,
-            "changed": cell.changed if cell.known is not None and cell.since is None else None,
-            "next_date": cell.next_date,
-            "open": cell.open,
-            "open_since": cell.open_since,
-            **visit.facts,
-        }
+    async def _whole(self, reading: TableReading) -> None:
+        now = self._customer.read_at or self._start
+        span = ReadingSpan(reading.since or self._start, now, tuple(self._credit_types))
+        requests = reading.table.requests(self._customer.customer_id or "", span)
+        balances: list[pl.DataFrame] = []
+        for request in requests:
+            async with aclosing(self._reader.pages(self._customer, reading, request)) as pages:
+                async for page in pages:
+                    begins = reading.table.begins
+                    if begins is not None:
+                        self._start = min(self._start, first(page.rows, begins) or self._start)
+                    if reading.table.name == "balances" and page.rows.height:
+                        shaped = await anyio.to_thread.run_sync(_shaped, "balances", page)
+                        balances.append(shaped.select(_NET_COLUMNS))
+                        self._credit_types |= dict.fromkeys(credit_types(whole([page])))
+        if reading.table.name == "balances" and balances:
+            self._net = net_of(pl.concat(balances))
+
+    async def _newest(self, reading: TableReading) -> None:
+        """The newest invoices, until all that are open and one that is not are met as the mirror knows them."""
+        held = await self._reader.held(self._customer, reading)
+        known = dict(held.select("key", "hash").iter_rows())
+        missing = set(held.filter("open")["key"])
+        met: set[str] = set()
+        now = self._customer.read_at or self._start
+        request = newest_invoices(self._customer.customer_id or "")
+        async with aclosing(self._reader.pages(self._customer, reading, request)) as pages:
+            async for page in pages:
+                rows = await anyio.to_thread.run_sync(_shaped, reading.table.name, page)
+                facts = row_facts(reading.table, rows, now)
+                met |= set(facts["key"])
+                missing -= met
+                last = facts.tail(1)
+                is_known = last.height == 1 and known.get(last["key"].item()) == last["hash"].item()
+                if not missing and is_known and not last["open"].item():
+                    break
+            else:
+                reading.way = WHOLE  # to the last page
+        if reading.way == NEWEST:
+            for rest in by_customer(held.filter(~pl.col("key").is_in(list(met)))).to_dicts():
+                reading.add(rest)
+
+    def _compare(self, reading: TableReading) -> None:
+        """Whether the net balances are what the balances, read just now, come to."""
+        if not any(each.table.name == "balances" and each.way == WHOLE for each in self._customer.tables):
+            return
+        rows = TABLES["net_balances"].shape(whole(reading.wire))
+        if self._net is None:
+            reading.follows = bool((rows["balance"] == 0).all())
+            return
+        both = self._net.join(rows, on="credit_type_id", how="full", suffix="_asked")
+        reading.follows = bool((both["balance"] == both["balance_asked"]).all(ignore_nulls=False))
 
 
-def _fresh(cells: Sequence[tuple[str, Cell]]) -> Fresh:
-    """The new rows of these customers take the place of their old ones, or of those since a time."""
-    keep = None
-    for id_, cell in cells:
-        if cell.since is not None and cell.table.by_window is not None and cell.table.owner is not None:
-            older = (pl.col(cell.table.owner) == id_) & (pl.col(cell.table.by_window) < cell.since)
-            keep = older if keep is None else keep | older
-    return Fresh({id_ for id_, _ in cells}, keep)
+_NET_COLUMNS = ("customer_id", "credit_type_id", "balance", "archived_at")
+
+
+def _shaped(table: str, page: Chunk) -> pl.DataFrame:
+    return TABLES[table].shape(whole([page]))
+
+
+def _check(customer: CustomerReading, reading: TableReading, rows: pl.DataFrame) -> None:
+    """Rows of somebody else would take the place of nobody's, and be there twice."""
+    if customer.customer_id is None or not rows.height:
+        return
+    whose = rows["customer_id"] if "customer_id" in rows.columns else pl.Series([None], dtype=pl.String)
+    if not (whose == customer.customer_id).all(ignore_nulls=False):
+        raise MalformedResponse(
+            f"Asked for the rows of one customer, the API answered those of {whose.unique().to_list()}.",
+            endpoint=str(ENDPOINTS[reading.table.name]),
+            customer_id=customer.customer_id,
+        )
+
+
+def _held(waiting: Mapping[int, Sequence[CustomerReading]]) -> int:
+    """The bytes of the rows that wait for their bucket."""
+    return sum(reading.held for customers in waiting.values() for one in customers for reading in one.tables)

@@ -28,6 +28,10 @@ _WITHIN = {
 }
 
 
+# The windows of the breakdowns begin where the invoices do; net balances are asked for by credit type of balance.
+_NEEDS = {"invoice_breakdowns": "invoices", "net_balances": "balances"}
+
+
 class SyncOptions(TypedDict, total=False):
     """The keyword arguments of `Account.sync`, but for `dry_run`."""
 
@@ -51,6 +55,11 @@ class SyncRequest:
     is_over: Callable[[], bool]
     open_every: timedelta
     full_every: timedelta
+
+    @property
+    def is_full(self) -> bool:
+        """Whether everything is to be read, whatever seems unchanged."""
+        return not self.full_every
 
 
 def read_request(
@@ -86,15 +95,20 @@ def _tables(tables: str | Iterable[str] | None) -> tuple[str, ...]:
     if unknown:
         known = ", ".join([*MIRRORED, *_WITHIN])
         raise ArgumentError(f"tables holds {unknown[0]!r}, which no mirror has.", advice=f"Tables are {known}.")
-    # The windows of the breakdowns begin where the invoices do.
-    needed = {"invoices"} if "invoice_breakdowns" in chosen else set()
+    return with_needed(chosen)
+
+
+def with_needed(tables: Iterable[str]) -> tuple[str, ...]:
+    """`tables` and those that they need, in the mirror's order; what is no table of a mirror is left out."""
+    from metronome_analytics.mirror.mirrored import MIRRORED  # noqa: PLC0415  # as above
+
+    chosen = {*tables}
+    needed = {of for name, of in _NEEDS.items() if name in chosen}
     return tuple(name for name in MIRRORED if name in chosen | needed)
 
 
 def _limit(argument: str, value: int | None) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise ArgumentError(f"{argument} must be a whole number that is not negative, not {value!r}.")
-    return value
+    return None if value is None else args.whole_number(argument, value)
 
 
 def _interval(argument: str, value: timedelta) -> timedelta:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.errors import MirrorError, MirrorMismatch
-from metronome_analytics.mirror.delta import File, Place, Table, delta_schema, reaching
+from metronome_analytics.errors import MirrorError
+from metronome_analytics.mirror.columns import check_types, delta_schema
+from metronome_analytics.mirror.delta import Table, open_table
 from metronome_analytics.mirror.layout import PROGRESS, PROGRESS_TABLE
+from metronome_analytics.mirror.storage import File, Place, reaching
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from metronome_analytics.mirror.layout import Layout
@@ -28,6 +30,7 @@ class Snapshot:
         self._layouts = layouts
         self.uri = place.uri
         self._progress = progress.files()
+        self._columns: dict[str, set[str]] = {}
         self._listed: dict[str, dict[int, list[File]]] = {}
         self.version: int = progress.version
         self.at: datetime | None = at_of(progress)
@@ -39,8 +42,26 @@ class Snapshot:
         return self.read(table, self.listed(table, buckets))
 
     def read(self, table: str, files: Iterable[File]) -> pl.LazyFrame:
-        """The rows of some `files` of `table`."""
+        """The rows of some `files` of `table`. Raises MirrorError where one of them is gone."""
+        files = list(files)
+        self._check_there(table, files)
         return self._place.scan(table, files, self._layout(table).schema)
+
+    def sizes(self, table: str) -> dict[str, int]:
+        """The files that lie in the folder of `table`, of this version or not: their sizes by path."""
+        return self._place.sizes(table)
+
+    def _check_there(self, table: str, files: Sequence[File]) -> None:
+        """Whoever reads a file that is not there any more would be told by polars, and not what to do."""
+        if not self._place.is_local:
+            return
+        gone = [file.path for file in files if not self._place.has(table, file)]
+        if gone:
+            raise MirrorError(
+                f"{len(gone):,} of the files of {table} in the mirror at {self._place} are gone or damaged: {gone[0]}.",
+                advice="account.sync(uri, full=True) reads again what they held; mirror.verify() says what is lost. "
+                "What vacuum() removed is not shown any more.",
+            )
 
     def files(self, table: str) -> list[str]:
         """The Parquet files that hold `table`, for engines that do not read Delta Lake."""
@@ -52,7 +73,7 @@ class Snapshot:
 
     def progress(self, *columns: str) -> pl.DataFrame:
         """The newest row of each table and customer, in no order: columns of `PROGRESS`, all unless some are named."""
-        return self._told(columns) if columns else self._newest
+        return self._newest_rows(columns) if columns else self._newest
 
     def listed(self, table: str, buckets: Collection[int] | None = None) -> list[File]:
         """The files of `table`, of `buckets` only if given, in the order of their buckets."""
@@ -67,6 +88,11 @@ class Snapshot:
             self._listed[table] = by_bucket(self._pinned(table))
         return self._listed[table]
 
+    def columns(self, table: str) -> set[str]:
+        """The columns that `table` had then; the others of its layout came later, and are null."""
+        self.by_bucket(table)
+        return self._columns.get(table, set())
+
     def _layout(self, table: str) -> Layout:
         try:
             return self._layouts[table]
@@ -77,27 +103,28 @@ class Snapshot:
         layout = self._layout(table)
         if table not in self.pins:
             return []
-        found = self._place.table(table, self.pins[table])
+        found = open_table(self._place, table, self.pins[table])
         if found is None:
             raise MirrorError(
                 f"The mirror at {self._place} has lost its table {table}.",
                 advice="Restore the folder, or sync into a new place.",
             )
-        check(found, layout)
+        check_types(found.schema, delta_schema(layout.schema, bucketed=True), found.uri)
+        self._columns[table] = {field.name for field in found.schema.fields}
         return found.files()
 
     @cached_property
     def _newest(self) -> pl.DataFrame:
-        return self._told(tuple(PROGRESS))
+        return self._newest_rows(tuple(PROGRESS))
 
-    def _told(self, columns: tuple[str, ...]) -> pl.DataFrame:
+    def _newest_rows(self, columns: tuple[str, ...]) -> pl.DataFrame:
         with reaching("Reading", f"{self._place}/{PROGRESS_TABLE}"):
             return newest(progress_rows(self._place, self._progress)).select(columns).collect()
 
 
 def progress_rows(place: Place, files: Iterable[File]) -> pl.LazyFrame:
     """The rows of the progress; null in the columns that an older version did not keep."""
-    return place.scan(PROGRESS_TABLE, files, PROGRESS, missing_columns="insert", extra_columns="ignore")
+    return place.scan(PROGRESS_TABLE, files, PROGRESS)
 
 
 def newest(progress: pl.LazyFrame) -> pl.LazyFrame:
@@ -111,20 +138,6 @@ def by_bucket(files: Iterable[File]) -> dict[int, list[File]]:
     for file in files:
         found.setdefault(file.bucket or 0, []).append(file)
     return found
-
-
-def check(table: Table, layout: Layout) -> None:
-    """Raise MirrorMismatch unless `table` has the columns of `layout`."""
-    held, wanted = (
-        {field.name: str(field.type) for field in schema.fields}
-        for schema in (table.schema, delta_schema(layout.schema, bucketed=True))
-    )
-    if held == wanted:
-        return
-    differing = sorted(name for name in {*held, *wanted} if held.get(name) != wanted.get(name))
-    raise MirrorMismatch(
-        f"{table.uri} was written by another version of metronome-analytics: {', '.join(differing)} differ."
-    )
 
 
 def at_of(progress: Table) -> datetime | None:

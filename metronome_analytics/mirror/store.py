@@ -9,12 +9,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from metronome_analytics.errors import MirrorError, MirrorMismatch
-from metronome_analytics.mirror.delta import Place
+from metronome_analytics.mirror.delta import create_table, open_table
 from metronome_analytics.mirror.layout import PROGRESS, PROGRESS_TABLE, Layout, bucket_of
 from metronome_analytics.mirror.lock import holding
-from metronome_analytics.mirror.merge import Fresh
+from metronome_analytics.mirror.merge import Replacement
 from metronome_analytics.mirror.snapshot import Snapshot, at_of
-from metronome_analytics.mirror.writer import Part, Writer
+from metronome_analytics.mirror.storage import Place
+from metronome_analytics.mirror.writer import BEGINS, MirrorWriter, WaitingFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from metronome_analytics.mirror.delta import Table
 
-__all__ = ["PROGRESS", "Fresh", "Layout", "Part", "Snapshot", "Store", "Writer"]
+__all__ = ["PROGRESS", "Layout", "MirrorWriter", "Replacement", "Snapshot", "Store", "WaitingFile"]
 
 FORMAT = 1
 """Counts how mirrors are laid out; a mirror of a larger number is not opened."""
@@ -62,9 +63,8 @@ class Store:
         """
         place = Place(uri, storage_options)
         facts = json.dumps({"format": FORMAT, "buckets": buckets, "identity": dict(identity)}, sort_keys=True)
-        store = cls(place, layouts, place.create(PROGRESS_TABLE, PROGRESS, facts, bucketed=False))
-        if store.identity != dict(identity):
-            raise MirrorMismatch(f"The mirror at {place} is of {_named(store.identity)}, not of {_named(identity)}.")
+        store = cls(place, layouts, create_table(place, PROGRESS_TABLE, PROGRESS, facts, bucketed=False))
+        store.check_identity(identity)
         return store
 
     @classmethod
@@ -73,7 +73,7 @@ class Store:
     ) -> Store | None:
         """The mirror at `uri`; None where there is none. Raises as `open`."""
         place = Place(uri, storage_options)
-        progress = place.table(PROGRESS_TABLE)
+        progress = open_table(place, PROGRESS_TABLE)
         return None if progress is None else cls(place, layouts, progress)
 
     @classmethod
@@ -85,6 +85,16 @@ class Store:
         if store is None:
             raise MirrorError(f"There is no mirror at {Place(uri)}.", advice="Make one: account.sync(uri).")
         return store
+
+    def check_identity(self, identity: Mapping[str, str]) -> None:
+        """Raise MirrorMismatch unless the mirror is of this account: the same address and environment."""
+        for what in sorted({*self.identity, *identity}):
+            theirs, ours = self.identity.get(what, ""), identity.get(what, "")
+            if theirs != ours:
+                raise MirrorMismatch(
+                    f"The mirror at {self._place} is of {what} {theirs!r}, this account's is {ours!r}.",
+                    advice="Connect as the mirror was made, or sync to another place.",
+                )
 
     @property
     def uri(self) -> str:
@@ -104,16 +114,18 @@ class Store:
         return bucket_of(customer_ids, self.buckets)
 
     @contextmanager
-    def writing(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Writer]:
+    def writing(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[MirrorWriter]:
         """The right to write, for one at a time. Raises MirrorLocked, saying who has it.
 
         `now` is the clock of the commits, and in object storage of the lease.
         """
         with holding(self._place, now) as renew:
             progress = self._table()
-            progress.extend(PROGRESS)
+            progress.extend(PROGRESS, bucketed=False)
             snapshot = Snapshot(self._place, self._layouts, progress)
-            writer = Writer(self._place, self._layouts, snapshot, progress, buckets=self.buckets, now=now, renew=renew)
+            writer = MirrorWriter(
+                self._place, self._layouts, snapshot, progress, buckets=self.buckets, now=now, renew=renew
+            )
             try:
                 yield writer
             finally:
@@ -129,29 +141,34 @@ class Store:
             newest = self._progress.version
             if when is None:
                 return Snapshot(self._place, self._layouts, self._progress)
-        version = self._at(when, newest) if isinstance(when, datetime) else when
+            begins = self._progress.mark(BEGINS) or 0
+        version = when if isinstance(when, int) else self.version_at(when)
+        if not isinstance(when, int) and version == 0:
+            raise MirrorError(f"The mirror at {self._place} begins after {when:%Y-%m-%d %H:%M:%S} UTC.")
         if not 0 <= version <= newest:
             raise MirrorError(f"The mirror at {self._place} has no version {version}; the newest is {newest}.")
+        if version < begins:
+            raise MirrorError(
+                f"The mirror at {self._place} begins at version {begins}: vacuum() removed what was before."
+            )
         return Snapshot(self._place, self._layouts, self._table(version))
 
-    def _table(self, version: int | None = None) -> Table:
-        """The progress, read anew."""
-        table = self._place.table(PROGRESS_TABLE, version)
-        if table is None:
-            raise MirrorError(f"The mirror at {self._place} is gone.")
-        return table
-
-    def _at(self, when: datetime, newest: int) -> int:
-        """The newest version that was there at `when`."""
+    def version_at(self, when: datetime) -> int:
+        """The newest version that was there at `when`; 0 for before the first."""
         when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
-        low, high = 0, newest
+        low, high = 0, self._table().version
         while low < high:
             middle = (low + high + 1) // 2
             at = at_of(self._table(middle))
             low, high = (middle, high) if at is not None and at <= when else (low, middle - 1)
-        if low == 0:
-            raise MirrorError(f"The mirror at {self._place} begins after {when:%Y-%m-%d %H:%M:%S} UTC.")
         return low
+
+    def _table(self, version: int | None = None) -> Table:
+        """The progress, read anew."""
+        table = open_table(self._place, PROGRESS_TABLE, version)
+        if table is None:
+            raise MirrorError(f"The mirror at {self._place} is gone.")
+        return table
 
 
 def _facts(progress: Table) -> dict[str, Any]:
@@ -168,7 +185,3 @@ def _facts(progress: Table) -> dict[str, Any]:
             advice="Upgrade metronome-analytics.",
         )
     return {"buckets": int(facts["buckets"]), "identity": dict(facts["identity"])}
-
-
-def _named(identity: Mapping[str, str]) -> str:
-    return ", ".join(f"{key} {value!r}" for key, value in identity.items())

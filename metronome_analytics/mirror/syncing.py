@@ -6,11 +6,14 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from metronome_analytics.errors import MirrorMismatch
+from metronome_analytics.mirror.delta import set_damaged_log_aside
 from metronome_analytics.mirror.mirror import Mirror
-from metronome_analytics.mirror.mirrored import LAYOUTS, MIRRORED
+from metronome_analytics.mirror.mirrored import LAYOUTS
+from metronome_analytics.mirror.request import with_needed
+from metronome_analytics.mirror.storage import Place
 from metronome_analytics.mirror.store import Store
-from metronome_analytics.mirror.sync import CUSTOMERS_PER_BUCKET, Sync
+from metronome_analytics.mirror.sync import Sync
+from metronome_analytics.mirror.verify import lost, problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from metronome_analytics.loaders import AllLoaders
     from metronome_analytics.mirror.estimate import Estimate
     from metronome_analytics.mirror.request import SyncRequest
+
+
+# About so many customers share a bucket: the unit in which a mirror is written, and analyses are run.
+CUSTOMERS_PER_BUCKET = 32
 
 
 def sync_account(
@@ -36,12 +43,14 @@ def sync_account(
     """
     session = loaders.session
     identity = {"base_url": session.base_url, "environment": session.environment or ""}
+    if request.is_full and not dry_run:
+        set_damaged_log_aside(Place(uri, storage_options))
     store = Store.find(uri, LAYOUTS, storage_options=storage_options)
     if store is not None:
-        _same_place(store.identity, identity, uri)
+        store.check_identity(identity)
         if tables_as_held:
             held = set(store.snapshot().progress("table")["table"])
-            request = replace(request, tables=tuple(name for name in MIRRORED if name in held) or request.tables)
+            request = replace(request, tables=with_needed(held) or request.tables)
     sync = Sync(loaders, request)
     listing = sync.listing()
     if dry_run:
@@ -50,15 +59,8 @@ def sync_account(
         buckets = max(1, math.ceil(listing.height / CUSTOMERS_PER_BUCKET))
         store = Store.create(uri, LAYOUTS, identity=identity, buckets=buckets, storage_options=storage_options)
     with store.writing() as writer:
+        found = problems(store.snapshot(), contents=request.is_full)
+        if found.height:
+            writer.drop(*lost(store.snapshot(), found))
         sync.run(listing, store, writer)
     return Mirror(store)
-
-
-def _same_place(held: Mapping[str, str], here: Mapping[str, str], uri: object) -> None:
-    for what, ours in here.items():
-        theirs = held.get(what, "")
-        if theirs != ours:
-            raise MirrorMismatch(
-                f"The mirror at {uri} is of {what} {theirs!r}, this account's is {ours!r}.",
-                advice="Connect as the mirror was made, or sync to another place.",
-            )

@@ -9,26 +9,32 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics.errors import ArgumentError, MirrorError, MirrorLocked
-from metronome_analytics.mirror.delta import File, reaching
+from metronome_analytics.mirror.delta import create_table, open_table
 from metronome_analytics.mirror.layout import PROGRESS, PROGRESS_TABLE, bucket_of
 from metronome_analytics.mirror.merge import Merge
-from metronome_analytics.mirror.snapshot import by_bucket, check, newest, progress_rows
+from metronome_analytics.mirror.snapshot import by_bucket, newest, progress_rows
+from metronome_analytics.mirror.storage import File, reaching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from metronome_analytics.mirror.delta import Place, Table
+    from metronome_analytics.mirror.delta import Table
     from metronome_analytics.mirror.layout import Layout
-    from metronome_analytics.mirror.merge import Fresh
+    from metronome_analytics.mirror.merge import Replacement
     from metronome_analytics.mirror.snapshot import Snapshot
+    from metronome_analytics.mirror.storage import Place
 
 # The progress is rewritten as its newest rows when it has more files than this.
 _PROGRESS_FILES = 100
 
 
+BEGINS = "begins"
+"""The mark that says which version is the oldest that can be read."""
+
+
 @dataclass(frozen=True, slots=True)
-class Part:
+class WaitingFile:
     """A file that waits for its commit."""
 
     table: str
@@ -36,7 +42,7 @@ class Part:
     file: File
 
 
-class Writer:
+class MirrorWriter:
     """The one who may write a mirror now. `part` may be called from many threads, `commit` from one at a time."""
 
     def __init__(
@@ -62,8 +68,9 @@ class Writer:
         self._pins = dict(snapshot.pins)
         self._held: dict[str, dict[int, list[File]]] = {}
         self._tables: dict[str, Table] = {}
-        self._parts: dict[tuple[str, int], list[File]] = {}
+        self._waiting: dict[tuple[str, int], list[File]] = {}
         self._attempt: File | None = None
+        self._marks: dict[str, int] = {}
         self._named: set[str] = set()
         self._mutex = Lock()
 
@@ -72,7 +79,16 @@ class Writer:
         for name in tables:
             self._table(name)
 
-    def part(self, table: str, bucket: int, rows: pl.DataFrame) -> Part:
+    @property
+    def uri(self) -> str:
+        """The mirror's place."""
+        return self._place.uri
+
+    def rows(self, table: str, bucket: int) -> pl.LazyFrame:
+        """What the commits so far show of `table` in `bucket`."""
+        return self._place.scan(table, self._files(table).get(bucket, ()), self._layouts[table].schema)
+
+    def write(self, table: str, bucket: int, rows: pl.DataFrame) -> WaitingFile:
         """Write `rows` now to a file that the next commit of this table and bucket shows."""
         layout = self._layouts[table]
         if rows.schema != pl.Schema(layout.schema):
@@ -81,30 +97,30 @@ class Writer:
         if not {bucket}.issuperset(of):
             raise ArgumentError(f"rows for {table} do not belong in bucket {bucket}.")
         self._renew()
-        part = Part(table, bucket, self._write(table, bucket, rows))
+        part = WaitingFile(table, bucket, self._write_file(table, bucket, rows))
         with self._mutex:
-            self._parts.setdefault((table, bucket), []).append(part.file)
+            self._waiting.setdefault((table, bucket), []).append(part.file)
         return part
 
-    def discard(self, part: Part) -> None:
+    def discard(self, part: WaitingFile) -> None:
         """Forget a part that was not committed."""
         with self._mutex:
-            self._parts[part.table, part.bucket].remove(part.file)
+            self._waiting[part.table, part.bucket].remove(part.file)
         self._forget(part.table, part.file)
 
     def close(self) -> None:
         """Forget every part that was not committed."""
-        for (table, _), files in self._parts.items():
+        for (table, _), files in self._waiting.items():
             for file in files:
                 self._forget(table, file)
-        self._parts.clear()
+        self._waiting.clear()
 
     def _forget(self, table: str, file: File) -> None:
         # What a commit that came to nothing named stays: other engines may see that commit until the next one.
         if file.path not in self._named:
             self._place.delete(table, file.path)
 
-    def commit(self, changes: Mapping[str, Mapping[int, Fresh]], progress: pl.DataFrame) -> int:
+    def commit(self, changes: Mapping[str, Mapping[int, Replacement]], progress: pl.DataFrame) -> int:
         """Show what was written for `changes`, and `progress` (columns of `PROGRESS`, some or all): the new version.
 
         All of it is shown, or nothing where an error is raised; the parts then wait for the next commit. Parts of a
@@ -131,10 +147,48 @@ class Writer:
                 for bucket in buckets:
                     # What came in from another thread meanwhile still waits.
                     shown = set(held[table][bucket])
-                    left = [file for file in self._parts.pop((table, bucket), []) if file not in shown]
+                    left = [file for file in self._waiting.pop((table, bucket), []) if file not in shown]
                     if left:
-                        self._parts[table, bucket] = left
+                        self._waiting[table, bucket] = left
         return self._version
+
+    def drop(self, lost: Mapping[str, Mapping[int, Collection[str]]], progress: pl.DataFrame) -> int:
+        """Show the tables of `lost` without these files, all that are not there of one without any: the new version.
+
+        `progress` tells whose rows they held.
+        """
+        self._renew()
+        for table, buckets in lost.items():
+            held = by_bucket(self._table(table).files()) if not buckets else self._files(table)
+            self._held[table] = {
+                bucket: [file for file in files if file.path not in buckets.get(bucket, ())]
+                for bucket, files in held.items()
+            }
+            # Whatever the log shows now, it is made to show these.
+            self._pins.pop(table, None)
+        return self.commit({table: {} for table in lost}, progress)
+
+    # --- housekeeping -----------------------------------------------------------------------------------------------
+
+    def begin_at(self, version: int) -> None:
+        """From now on the mirror shows nothing that is older than `version`."""
+        if version > (self._progress.mark(BEGINS) or 0):
+            self._marks[BEGINS] = version
+            self.commit({}, pl.DataFrame(schema=PROGRESS))
+
+    def shown_since(self, table: str, version: int | None) -> set[str]:
+        """The files that `table` had at `version`, and all that came to it later; all there ever were for None."""
+        now = open_table(self._place, table)
+        then = None if version is None else open_table(self._place, table, version)
+        if now is None:
+            return set()
+        old = set() if then is None else {file.path for file in then.files()}
+        return old | now.added_since(version)
+
+    def remove(self, table: str, path: str) -> None:
+        """Delete a file that nothing shows."""
+        self._renew()
+        self._place.delete(table, path)
 
     def _overtaken(self) -> MirrorError:
         if self._attempt in self._progress.files():
@@ -155,8 +209,8 @@ class Writer:
     def _table(self, name: str) -> Table:
         if name not in self._tables:
             layout = self._layouts[name]
-            table = self._place.table(name) or self._place.create(name, layout.schema, describe(layout))
-            check(table, layout)
+            table = open_table(self._place, name) or create_table(self._place, name, layout.schema, describe(layout))
+            table.extend(layout.schema, bucketed=True)
             self._tables[name] = table
         return self._tables[name]
 
@@ -176,12 +230,12 @@ class Writer:
             table.commit(adds, removes)
         return table.version
 
-    def _replaced(self, layout: Layout, bucket: int, fresh: Fresh) -> list[File]:
+    def _replaced(self, layout: Layout, bucket: int, fresh: Replacement) -> list[File]:
         with self._mutex:
-            parts = list(self._parts.get((layout.name, bucket), ()))
+            parts = list(self._waiting.get((layout.name, bucket), ()))
         return Merge(self._place, layout, bucket, self._files(layout.name).get(bucket, ()), parts, fresh).files()
 
-    def _write(self, table: str, bucket: int | None, rows: pl.DataFrame) -> File:
+    def _write_file(self, table: str, bucket: int | None, rows: pl.DataFrame) -> File:
         path, size = self._place.write([rows], table, bucket)
         return File(path, size, rows.height, bucket)
 
@@ -212,8 +266,8 @@ class Writer:
         else:
             with reaching("Reading", self._progress.uri):
                 rows = newest(pl.concat([progress_rows(self._place, old), rows.lazy()])).collect()
-        marks = {**pins, "at": pl.Series([at]).dt.epoch("us").item()}
-        self._attempt = self._write(PROGRESS_TABLE, None, rows)
+        marks = {**pins, **self._marks, "at": pl.Series([at]).dt.epoch("us").item()}
+        self._attempt = self._write_file(PROGRESS_TABLE, None, rows)
         self._progress.commit([self._attempt], old, marks)
         self._attempt = None
         self._version = version

@@ -10,7 +10,7 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from metronome_analytics.reports.books import Books
+    from metronome_analytics.reports.report import Report
     from metronome_analytics.reports.sheets import Sheet
     from metronome_analytics.reports.totals import Places
 
@@ -28,11 +28,11 @@ COUNTED = (
 )
 
 
-def notes(books: Books, parts: Mapping[str, Sheet], places: Mapping[str, Places]) -> list[tuple[str, str]]:
+def notes(report: Report, sheets: Mapping[str, Sheet], places: Mapping[str, Places]) -> list[tuple[str, str]]:
     """Topic and text of each line of the Notes sheet."""
     rows = [
-        ("As of", f"{books.as_of:%Y-%m-%d %H:%M:%S} UTC"),
-        *((f"Filter: {name}", str(value)) for name, value in books.filters.items()),
+        ("As of", f"{report.as_of:%Y-%m-%d %H:%M:%S} UTC"),
+        *((f"Filter: {name}", str(value)) for name, value in report.filters.items()),
         made_by(),
         ("Units", UNITS),
         (
@@ -43,16 +43,18 @@ def notes(books: Books, parts: Mapping[str, Sheet], places: Mapping[str, Places]
         ("Times", "UTC. A period holds its first instant and ends just before its last."),
         ("What an invoice counts as", COUNTED),
         ("Red", "Negative amounts."),
-        ("Checks", _checks(books)),
+        ("Checks", _checks(report)),
     ]
     rows += [
-        (f"Not on {name}", text[0].upper() + text[1:] + ".") for name, part in parts.items() for text in part.left_out
+        (f"Not on {name}", text[0].upper() + text[1:] + ".")
+        for name, sheet in sheets.items()
+        for text in sheet.left_out
     ]
     rows += [
-        (f"Rows of {name}", ", ".join(f"{height:,} on {sheet}" for sheet, height in held))
+        (f"Rows of {name}", ", ".join(f"{height:,} on {written}" for written, height in held))
         for name, held in places.items()
     ]
-    return rows + receipts_told(books)
+    return rows + receipt_lines(report)
 
 
 def made_by() -> tuple[str, str]:
@@ -60,21 +62,21 @@ def made_by() -> tuple[str, str]:
     return "Made by", f"metronome-analytics {version('metronome-analytics')}"
 
 
-def _checks(books: Books) -> str:
-    if not books.reconciled:
+def _checks(report: Report) -> str:
+    if not report.reconciled:
         return "No reconciliation was given: Checks and Exceptions are empty."
     return "Difference is actual less expected; a difference of the tolerance or more fails."
 
 
-def receipts_told(books: Books) -> list[tuple[str, str]]:
+def receipt_lines(report: Report) -> list[tuple[str, str]]:
     """One line per load: what was asked for, how much came, and whether that is all."""
-    if books.receipts is None:
+    if report.receipts is None:
         return [("Receipts", "None were given.")]
-    told = books.receipts.select(
+    loads = report.receipts.select(
         *("load_id", "endpoint", "rows", "pages", "requests", "complete", "started_at"),
         pl.col("filters").fill_null("{}"),
     )
-    return [(f"Receipt {row['load_id']}", _receipt(row)) for row in told.iter_rows(named=True)]
+    return [(f"Receipt {row['load_id']}", _receipt(row)) for row in loads.iter_rows(named=True)]
 
 
 def _receipt(row: Mapping[str, Any]) -> str:

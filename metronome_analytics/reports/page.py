@@ -5,17 +5,19 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from metronome_analytics.reports.books import Books
-from metronome_analytics.reports.extras import need, target
-from metronome_analytics.reports.notes import COUNTED, ROUNDING, UNITS, made_by, receipts_told
+from metronome_analytics.analysis.checks.verdicts import in_words
+from metronome_analytics.analysis.verdict import DIFFERS, TIES_OUT
+from metronome_analytics.arguments import file_to_write
+from metronome_analytics.extras import need
+from metronome_analytics.reports.notes import COUNTED, ROUNDING, UNITS, made_by, receipt_lines
+from metronome_analytics.reports.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
+    from typing import Unpack
 
-    from metronome_analytics.analysis import Reconciliation
     from metronome_analytics.analysis.frames import Given
-    from metronome_analytics.arguments import Instant
+    from metronome_analytics.reports.report import Contents
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -48,47 +50,31 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 def html(
     path: str | Path,
     *,
-    invoices: Given,
-    balances: Given,
-    customers: Given | None = None,
-    reconciliation: Reconciliation | None = None,
-    receipts: Given | None = None,
-    history: Given | None = None,
-    as_of: Instant,
-    filters: Mapping[str, object] | None = None,
     title: str = "Metronome report",
+    history: Given | None = None,
     charts: bool = True,
+    **contents: Unpack[Contents],
 ) -> Path:
     """Writes one page of HTML to `path` (.html) that needs nothing else, and returns the path.
 
     It holds what `reconcile()` found (`reconciliation`), what was invoiced, what is left of the balances, charts as
-    pictures unless `charts=False`, and notes; it prints. The frames are those of `workbook()`. `history` are the
+    pictures unless `charts=False`, and notes; it prints. `contents` are those of `workbook()`. `history` are the
     invoices the charts go back to, `invoices` unless given. Amounts are in major units with their currency, never
     added across currencies; times are UTC. Long tables end with how many rows the workbook has beyond them.
     Raises ArgumentError for frames of another kind and ConfigurationError without great_tables and vl-convert
     (extra `report`).
     """
-    need("great_tables", "report", "Tables of a page are made")
-    if charts:
-        need("vl_convert", "report", "Charts of a page are drawn")
-    file = target(path, ".html", ".htm")
-    books = Books.of(
-        invoices=invoices,
-        balances=balances,
-        customers=customers,
-        reconciliation=reconciliation,
-        receipts=receipts,
-        as_of=as_of,
-        filters=filters,
-    )
+    need("report", *(() if charts else ("great_tables",)))
+    file = file_to_write("path", path, ".html", ".htm")
+    report = Report.of(**contents)
     # great_tables and altair are slow to import.
-    from metronome_analytics.reports import parts, pictures  # noqa: PLC0415  # as said
+    from metronome_analytics.reports import pictures, tables  # noqa: PLC0415  # as said
 
-    body = [*_head(books, title), *parts.tables(books)]
+    body = [*_head(report, title), *tables.sections(report)]
     if charts:
-        drawn = pictures.pictures(books, customers, books.invoices if history is None else history)
+        drawn = pictures.pictures(report, contents.get("customers"), report.invoices if history is None else history)
         body += ["<h2>Charts</h2>", *drawn]
-    body += _notes(books)
+    body += _notes(report)
     file.write_text(_PAGE.format(policy=_POLICY, title=escape(title), style=_STYLE, body="\n".join(body)), "utf-8")
     return file
 
@@ -109,38 +95,32 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def _head(books: Books, title: str) -> list[str]:
-    facts = [f"As of {books.as_of:%Y-%m-%d %H:%M} UTC", *(f"{key}: {value}" for key, value in books.filters.items())]
+def _head(report: Report, title: str) -> list[str]:
+    facts = [f"As of {report.as_of:%Y-%m-%d %H:%M} UTC", *(f"{key}: {value}" for key, value in report.filters.items())]
     return [
         f"<h1>{escape(title)}</h1>",
         f'<p class="quiet">{escape(" · ".join(facts))}</p>',
-        _verdict(books),
+        _verdict(report),
     ]
 
 
-def _verdict(books: Books) -> str:
-    counts = dict(books.checks["verdict"].value_counts().iter_rows())
-    passed, failed = counts.get("pass", 0), counts.get("fail", 0)
-    warned, unchecked = counts.get("warning", 0), counts.get("not checked", 0)
-    if not books.reconciled:
-        kind, text = "unsure", "Not reconciled."
-    elif failed:
-        kind, text = "fail", f"{failed:,} of {books.checks.height:,} checks failed."
-    elif unchecked:
-        kind, text = "unsure", "Nothing failed, but not everything could be checked."
-    else:
-        kind, text = "pass", "Everything was checked and ties out."
-    told = f" {passed:,} passed, {failed:,} failed, {warned:,} warnings, {unchecked:,} not checked."
-    return f'<div class="verdict {kind}">{escape(text + (told if books.reconciled else ""))}</div>'
+def _verdict(report: Report) -> str:
+    kind = {TIES_OUT: "pass", DIFFERS: "fail"}.get(report.verdict or "", "unsure")
+    text = report.headline
+    if report.verdict == TIES_OUT:
+        text = f"Everything was checked and ties out. {in_words(report.checks)}."
+    elif report.verdict == DIFFERS:
+        text = f"{report.exceptions.height:,} of {report.checks.height:,} checks failed. {in_words(report.checks)}."
+    return f'<div class="verdict {kind}">{escape(text)}</div>'
 
 
-def _notes(books: Books) -> list[str]:
+def _notes(report: Report) -> list[str]:
     rows = [
         made_by(),
         ("Units", UNITS),
         ("Rounding", ROUNDING),
         ("What an invoice counts as", COUNTED),
-        *receipts_told(books),
+        *receipt_lines(report),
     ]
     terms = "".join(f"<dt>{escape(topic)}</dt><dd>{escape(text)}</dd>" for topic, text in rows)
     return ["<h2>Notes</h2>", f"<dl>{terms}</dl>"]

@@ -11,35 +11,36 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics import charts
-from metronome_analytics.analysis import burn_down, utilisation
+from metronome_analytics.analysis.burn_down import burn_down
 from metronome_analytics.analysis.invoiced import invoiced
+from metronome_analytics.analysis.utilisation import utilisation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from metronome_analytics.analysis.frames import Given
-    from metronome_analytics.reports.books import Books
+    from metronome_analytics.reports.report import Report
 
 _TOP = 6
 """Balances in the burn-down: more lines than that are no picture."""
 
 
-def pictures(books: Books, customers: Given | None, history: Given) -> Iterator[str]:
+def pictures(report: Report, customers: Given | None, history: Given) -> Iterator[str]:
     """Each chart as a figure; one that has nothing to say is left out."""
     bills = history.lazy().collect()
-    utilised = utilisation(books.balances, as_of=books.as_of)
+    utilised = utilisation(report.balances, as_of=report.as_of)
     if bills.height:
         yield _figure("invoices", charts.invoices(bills))
     if _unpaid(bills):
-        yield _figure("aging", charts.aging(bills, as_of=books.as_of))
-    if books.balances.height:
-        burn = burn_down(_largest(books.balances), invoices=bills, as_of=books.as_of)
+        yield _figure("aging", charts.aging(bills, as_of=report.as_of))
+    if report.balances.height:
+        burn = burn_down(_largest(report.balances), invoices=bills, as_of=report.as_of)
         title = f"Burn-down of the {_TOP} largest open balances of each currency"
         yield _figure(
-            "burn-down", charts.burn_down(burn, as_of=books.as_of, customers=customers, top=_TOP, title=title)
+            "burn-down", charts.burn_down(burn, as_of=report.as_of, customers=customers, top=_TOP, title=title)
         )
         yield _figure("utilisation", charts.utilisation(utilised, customers=customers, top=12))
-        yield _figure("breakage", charts.breakage(utilisation(books.balances, as_of=books.as_of, by="segment")))
+        yield _figure("breakage", charts.breakage(utilisation(report.balances, as_of=report.as_of, by="segment")))
 
 
 def _unpaid(bills: pl.DataFrame) -> bool:

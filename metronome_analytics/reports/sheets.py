@@ -57,7 +57,7 @@ class Sheet:
     left_out: list[str] = field(default_factory=list)
 
 
-def sheet(name: str, frame: pl.DataFrame, first: tuple[str, ...]) -> Sheet:
+def as_sheet(name: str, frame: pl.DataFrame, first: tuple[str, ...]) -> Sheet:
     """`frame` as a sheet: the columns `first`, then every other one that can be shown and has a value."""
     lead = [column for column in first if column in frame.columns]
     rest = [column for column in frame.columns if column not in lead]

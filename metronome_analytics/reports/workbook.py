@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from metronome_analytics.reports import sheets
-from metronome_analytics.reports.books import Books
-from metronome_analytics.reports.extras import need, target
+from metronome_analytics.arguments import file_to_write
+from metronome_analytics.extras import need
 from metronome_analytics.reports.notes import notes
-from metronome_analytics.reports.totals import Block, blocks
+from metronome_analytics.reports.report import Report
+from metronome_analytics.reports.sheets import BALANCES, CHECKS, INVOICES, LEDGER, LINES, Sheet, as_sheet
+from metronome_analytics.reports.totals import SummaryTable, summary_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from typing import Unpack
 
-    from metronome_analytics.analysis import Reconciliation
-    from metronome_analytics.analysis.frames import Given
-    from metronome_analytics.arguments import Instant
+    from metronome_analytics.reports.report import Contents
 
 MOST_ROWS = 1_048_575
 """Rows of a sheet below its header; what is more goes on another sheet."""
@@ -30,52 +30,34 @@ _CODE = re.compile(r"[A-Z]{3}")
 _WIDEST = 46
 
 
-def workbook(
-    path: str | Path,
-    *,
-    invoices: Given,
-    balances: Given,
-    customers: Given | None = None,
-    reconciliation: Reconciliation | None = None,
-    receipts: Given | None = None,
-    as_of: Instant,
-    filters: Mapping[str, object] | None = None,
-    title: str = "Metronome report",
-) -> Path:
+def workbook(path: str | Path, *, title: str = "Metronome report", **contents: Unpack[Contents]) -> Path:
     """Writes an Excel workbook to `path` (.xlsx) and returns the path.
 
     Sheets: Summary, Invoices, Line items, Balances, Ledger, Checks, Exceptions, Notes. `invoices` and `balances` are
     the frames of `account.invoices()` and `account.balances()`, `customers` gives names, `reconciliation` is what
-    `reconcile()` found, `receipts` are `account.receipts`, and `filters` says in the notes what was selected.
+    `reconcile()` found, `entries` are the ledger entries to show (those of `balances` unless given), `receipts` are
+    `account.receipts`, and `filters` says in the notes what was selected.
     An amount is in major units with its currency beside the API's own number, and as text too where it has more than
     the 15 digits Excel keeps; nothing is rounded. The Summary's totals are live formulas, per currency and kind.
     Times are UTC. A sheet of more than 1,048,575 rows is continued on another. Raises ArgumentError for frames of
     another kind and ConfigurationError without XlsxWriter (extra `excel`).
     """
-    need("xlsxwriter", "excel", "Workbooks are written")
-    file = target(path, ".xlsx")
-    books = Books.of(
-        invoices=invoices,
-        balances=balances,
-        customers=customers,
-        reconciliation=reconciliation,
-        receipts=receipts,
-        as_of=as_of,
-        filters=filters,
-    )
-    parts = {
-        "Invoices": sheets.sheet("Invoices", books.invoices, sheets.INVOICES),
-        "Line items": sheets.sheet("Line items", books.lines, sheets.LINES),
-        "Balances": sheets.sheet("Balances", books.balances, sheets.BALANCES),
-        "Ledger": sheets.sheet("Ledger", books.ledger, sheets.LEDGER),
-        "Checks": sheets.sheet("Checks", books.checks, sheets.CHECKS),
-        "Exceptions": sheets.sheet("Exceptions", books.exceptions, sheets.CHECKS),
-    }
-    _Writer(file).write(parts, books, title)
+    need("excel")
+    file = file_to_write("path", path, ".xlsx")
+    report = Report.of(**contents)
+    sheets = [
+        as_sheet("Invoices", report.invoices, INVOICES),
+        as_sheet("Line items", report.lines, LINES),
+        as_sheet("Balances", report.balances, BALANCES),
+        as_sheet("Ledger", report.ledger, LEDGER),
+        as_sheet("Checks", report.checks, CHECKS),
+        as_sheet("Exceptions", report.exceptions, CHECKS),
+    ]
+    _WorkbookWriter(file).write({sheet.name: sheet for sheet in sheets}, report, title)
     return file
 
 
-class _Writer:
+class _WorkbookWriter:
     """An XlsxWriter workbook that takes texts for texts: a name that begins with `=` is no formula."""
 
     def __init__(self, path: Path) -> None:
@@ -85,40 +67,40 @@ class _Writer:
         self._book = Workbook(str(path), options)
         self._formats: dict[tuple[tuple[str, Any], ...], Any] = {}
 
-    def write(self, parts: Mapping[str, sheets.Sheet], books: Books, title: str) -> None:
+    def write(self, sheets: Mapping[str, Sheet], report: Report, title: str) -> None:
         """Every sheet, and the file when all of them are done."""
         from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415  # an extra
 
         summary = self._book.add_worksheet("Summary")
-        places = {name: self._data(part) for name, part in parts.items()}
-        self._summary(summary, blocks(books, parts, places), books, title)
-        self._notes(notes(books, parts, places))
+        places = {name: self._data(sheet) for name, sheet in sheets.items()}
+        self._summary(summary, summary_tables(report, sheets, places), report, title)
+        self._notes(notes(report, sheets, places))
         try:
             self._book.close()
         except FileCreateError as error:
             raise OSError(f"The workbook could not be written: {error}.") from error
 
-    def _data(self, part: sheets.Sheet) -> list[tuple[str, int]]:
+    def _data(self, sheet: Sheet) -> list[tuple[str, int]]:
         """Write the rows of a sheet; the sheets they are on, each with its number of rows."""
-        pieces = [part.frame.slice(start, MOST_ROWS) for start in range(0, max(part.frame.height, 1), MOST_ROWS)]
+        pieces = [sheet.frame.slice(start, MOST_ROWS) for start in range(0, max(sheet.frame.height, 1), MOST_ROWS)]
         places = []
         for number, piece in enumerate(pieces, start=1):
-            name = part.name if number == 1 else f"{part.name} ({number})"
+            name = sheet.name if number == 1 else f"{sheet.name} ({number})"
             places.append((name, piece.height))
-            self._piece(name, piece, part)
+            self._piece(name, piece, sheet)
         return places
 
-    def _piece(self, name: str, frame: pl.DataFrame, part: sheets.Sheet) -> None:
-        units = frame[part.headers["unit"]].unique(maintain_order=True).to_list()
+    def _piece(self, name: str, frame: pl.DataFrame, of: Sheet) -> None:
+        units = frame[of.headers["unit"]].unique(maintain_order=True).to_list()
         only = units[0] if len(units) == 1 else None
         frame.write_excel(
             self._book,
             name,
             table_style="Table Style Light 1",
             column_formats={
-                **dict.fromkeys(part.amounts, amount_format(only)),
-                **dict.fromkeys(part.raw, f"{_DIGITS};[Red]-{_DIGITS}"),
-                **dict.fromkeys(part.shares, "0.0%"),
+                **dict.fromkeys(of.amounts, amount_format(only)),
+                **dict.fromkeys(of.raw, f"{_DIGITS};[Red]-{_DIGITS}"),
+                **dict.fromkeys(of.shares, "0.0%"),
             },
             dtype_formats={
                 pl.Datetime: _TIME,
@@ -133,41 +115,41 @@ class _Writer:
         sheet.set_landscape()
         sheet.repeat_rows(0)
         if len(units) > 1:
-            self._each_in_its_unit(sheet, frame, part)
+            self._each_in_its_unit(sheet, frame, of)
 
-    def _each_in_its_unit(self, sheet: Any, frame: pl.DataFrame, part: sheets.Sheet) -> None:
+    def _each_in_its_unit(self, sheet: Any, frame: pl.DataFrame, of: Sheet) -> None:
         """A number format belongs to a column; amounts of several currencies in one need it cell by cell."""
-        units = frame[part.headers["unit"]].to_list()
+        units = frame[of.headers["unit"]].to_list()
         formats = {unit: self._format(num_format=amount_format(unit)) for unit in set(units)}
-        for title in part.amounts:
+        for title in of.amounts:
             column = frame.get_column_index(title)
             for row, (value, unit) in enumerate(zip(frame[title].to_list(), units, strict=True), start=1):
                 if value is not None:
                     sheet.write_number(row, column, value, formats[unit])
 
-    def _summary(self, sheet: Any, parts: list[Block], books: Books, title: str) -> None:
+    def _summary(self, sheet: Any, tables: list[SummaryTable], report: Report, title: str) -> None:
         bold, quiet = self._format(bold=True), self._format(font_color="#59636E")
         sheet.write_string(0, 0, title, self._format(bold=True, font_size=14))
         lines = [
-            f"As of {books.as_of:%Y-%m-%d %H:%M} UTC",
-            *(f"{key}: {value}" for key, value in books.filters.items()),
+            f"As of {report.as_of:%Y-%m-%d %H:%M} UTC",
+            *(f"{key}: {value}" for key, value in report.filters.items()),
         ]
-        lines.append(_verdict(books))
+        lines.append(report.headline)
         for row, line in enumerate(lines, start=1):
             sheet.write_string(row, 0, line, quiet)
         row = len(lines) + 2
-        for part in parts:
-            sheet.write_string(row, 0, part.title, bold)
-            sheet.write_string(row + 1, 0, part.note, quiet)
-            for column, text in enumerate(part.headers):
+        for table in tables:
+            sheet.write_string(row, 0, table.title, bold)
+            sheet.write_string(row + 1, 0, table.note, quiet)
+            for column, text in enumerate(table.headers):
                 side = "left" if column < 2 else "right"
                 sheet.write_string(row + 2, column, text, self._format(bold=True, bottom=1, align=side))
             row += 3
-            for cells in part.rows:
+            for cells in table.rows:
                 for column, cell in enumerate(cells):
                     self._cell(sheet, row, column, cell)
                 row += 1
-            if not part.rows:
+            if not table.rows:
                 sheet.write_string(row, 0, "none", quiet)
                 row += 1
             row += 1
@@ -207,15 +189,6 @@ def amount_format(unit: str | None, digits: str = _DIGITS) -> str:
     """How an amount looks: its currency's code before it, every digit that is there, red when negative."""
     code = f"[${unit}] " if unit is not None and _CODE.fullmatch(unit) else ""
     return f"{code}{digits};[Red]-{code}{digits}"
-
-
-def _verdict(books: Books) -> str:
-    if not books.reconciled:
-        return "Not reconciled."
-    counts = books.checks["verdict"].value_counts()
-    told = dict(counts.iter_rows())
-    order = {"pass": "passed", "fail": "failed", "warning": "warnings", "not checked": "not checked"}
-    return "Checks: " + ", ".join(f"{told.get(verdict, 0):,} {words}" for verdict, words in order.items()) + "."
 
 
 def _widths(frame: pl.DataFrame) -> dict[Any, int]:

@@ -12,6 +12,7 @@ from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables import columns as c
 from metronome_analytics.tables.flatten import flatten
 from metronome_analytics.tables.invoices import line_items
+from metronome_analytics.tables.vocabulary import BalanceType, CommitType, InvoiceType, LineType
 
 if TYPE_CHECKING:
     from metronome_analytics.tables.columns import Frame
@@ -93,6 +94,7 @@ _KEYS = ("customer_id", "date", "credit_type_id", "credit_type_name", "product_i
 def daily_costs(breakdowns: Frame, costs: Frame) -> Frame:
     """The columns of `DailyCosts`, from the daily breakdowns of contracts and the costs of Plans.
 
+    A USAGE_CONSOLIDATED invoice repeats the lines of others, so its windows are left out.
     DataFrames give a DataFrame, LazyFrames a LazyFrame, in the order given.
     """
     parts = [_of_contracts(breakdowns.lazy()), _of_plans(costs.lazy())]
@@ -101,17 +103,25 @@ def daily_costs(breakdowns: Frame, costs: Frame) -> Frame:
 
 
 def _of_contracts(breakdowns: pl.LazyFrame) -> pl.LazyFrame:
-    applied = pl.col("type") == "applied_commit_or_credit"
+    applied = pl.col("type") == LineType.APPLIED
     # A postpaid commit's usage is payable, so applying it takes nothing off the cost (fact: OpenAPI, Invoice.total).
-    lowers = applied & (pl.col("applied_commit_or_credit_type") != "POSTPAID").fill_null(value=True)
-    lines = line_items(breakdowns).with_columns(
-        date=pl.col("breakdown_start_timestamp").dt.date(),
-        # The applied line of a product is named after its commit: the product's own name is that of its usage lines.
-        product_name=pl.when(~applied).then("name"),
-        pending=pl.col("invoice_status") == "DRAFT",
-        gross=pl.when(~applied).then("total").otherwise(0),
-        cost=pl.when(~applied | lowers).then("total").otherwise(0),
-        source=pl.lit("breakdowns"),
+    # `applied_commit_or_credit` may be absent; `commit_type` then says which kind of commit it was.
+    named = pl.col("applied_commit_or_credit_type") == BalanceType.POSTPAID
+    postpaid = named.fill_null(pl.col("commit_type") == CommitType.POSTPAID).fill_null(value=False)
+    lowers = applied & ~postpaid
+    once = ~pl.col("invoice_type").eq_missing(pl.lit(InvoiceType.USAGE_CONSOLIDATED))
+    lines = (
+        line_items(breakdowns)
+        .filter(once)
+        .with_columns(
+            date=pl.col("breakdown_start_timestamp").dt.date(),
+            # An applied line is named after its commit: the product's own name is that of its usage lines.
+            product_name=pl.when(~applied).then("name"),
+            pending=pl.col("invoice_status") == "DRAFT",
+            gross=pl.when(~applied).then("total").otherwise(0),
+            cost=pl.when(~applied | lowers).then("total").otherwise(0),
+            source=pl.lit("breakdowns"),
+        )
     )
     # Added up before they are named: naming needs every row at hand, and the lines may be more than fit.
     days = (

@@ -165,12 +165,12 @@ def _prefixes(names: list[str]) -> list[str]:
 
 
 def _unit(names: list[str]) -> pl.Expr:
-    """The name of the credit type of a row: as it says itself, or by the id of US dollars; null where neither tells."""
+    """The name of the credit type of a row: as it says itself, or by the id of US dollars; null where neither does."""
     ids = [name for name in ("credit_type_id", "custom_credit_type_id", "fiat_credit_type_id") if name in names]
-    told = [pl.col(name) for name in ("credit_type_name", "fiat_credit_type_name") if name in names][:1]
+    said = [pl.col(name) for name in ("credit_type_name", "fiat_credit_type_name") if name in names][:1]
     if ids:
-        told.append(pl.when(pl.coalesce(ids) == USD_ID).then(pl.lit(USD_NAME)))
-    return pl.coalesce(told) if told else pl.lit(None, pl.String)
+        said.append(pl.when(pl.coalesce(ids) == USD_ID).then(pl.lit(USD_NAME)))
+    return pl.coalesce(said) if said else pl.lit(None, pl.String)
 
 
 def _amount(name: str, unit: pl.Expr, names: list[str]) -> pl.Expr:

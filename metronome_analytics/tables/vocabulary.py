@@ -1,6 +1,7 @@
 """The words of the API that a rule depends on, each written once: statuses, types, ledger entries, provider states.
 
-A member is its text, so it compares with a column and stands in a filter. Columns stay text: the API may send a word
+A member is its text, so it compares with a column and stands in a filter. Of a list that begins with a member polars
+makes an enum column, though: where other words stand in it, take `.value`. Columns stay text: the API may send a word
 that is not here, and it is kept as it came (see `c.text`). The API reads any case in a request and answers in this one.
 """
 
@@ -20,6 +21,13 @@ class InvoiceStatus(StrEnum):
     DRAFT = "DRAFT"
     FINALIZED = "FINALIZED"
     VOID = "VOID"
+
+
+class InvoiceInclusion(StrEnum):
+    """Which invoices a net balance takes off; drafts too unless asked otherwise."""
+
+    FINALIZED_AND_DRAFT = "FINALIZED_AND_DRAFT"
+    FINALIZED = "FINALIZED"
 
 
 class InvoiceType(StrEnum):

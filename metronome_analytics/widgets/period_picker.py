@@ -7,7 +7,7 @@ from typing import Any
 
 import traitlets
 
-from metronome_analytics.arguments import Instant, instant
+from metronome_analytics.arguments import Instant, instant, whole_number
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.periods import named
 from metronome_analytics.widgets.base import Form, OfPython, choice_of, known
@@ -37,8 +37,7 @@ class PeriodPicker(Form):
         **options: Any,
     ) -> None:
         options = known("PeriodPicker", options)
-        if isinstance(months, bool) or not isinstance(months, int) or months < 1:
-            raise ArgumentError(f"months must be a whole number above zero, not {months!r}.")
+        whole_number("months", months, least=1)
         last = instant("as_of", as_of) or datetime.now(UTC)
         self._months = [_month(last.year * 12 + last.month - 1 - back) for back in range(months)]
         self._kind = ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import polars as pl
 
 from metronome_analytics import charts
-from metronome_analytics.analysis import burn_down
+from metronome_analytics.analysis.burn_down import burn_down
 from metronome_analytics.display import show
 from metronome_analytics.tables import ledger
 

@@ -374,7 +374,7 @@ def invoice_schedule_off(books: Books) -> tuple[Books, str]:
     return replace(books, balances=balances), str(where["customer_id"])
 
 
-@fault("prepaid_purchase", cause="the invoice is void")
+@fault("prepaid_purchase", "billing_provider", cause="the invoice is void")
 def purchase_void(books: Books) -> tuple[Books, str]:
     """The invoice of a purchase is void and the commit is there."""
     where = line(books, pl.col("type") == "commit_purchase")

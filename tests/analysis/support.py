@@ -29,6 +29,7 @@ class Entry(NamedTuple):
     segment: str | None = "s1"
     invoice: str | None = None
     reason: str | None = None
+    contract: str | None = None
 
 
 class Segment(NamedTuple):
@@ -36,7 +37,7 @@ class Segment(NamedTuple):
 
     amount: str
     starting_at: str
-    ending_before: str
+    ending_before: str | None
     id: str = "s1"
 
 
@@ -86,7 +87,7 @@ def balance(
                 "id": segment.id,
                 "amount": Decimal(segment.amount),
                 "starting_at": on(segment.starting_at),
-                "ending_before": on(segment.ending_before),
+                "ending_before": None if segment.ending_before is None else on(segment.ending_before),
             }
             for segment in segments
         ],
@@ -102,7 +103,7 @@ def balance(
                 "amount": Decimal(entry.amount),
                 "segment_id": entry.segment,
                 "invoice_id": entry.invoice,
-                "contract_id": None,
+                "contract_id": entry.contract,
                 "new_contract_id": None,
                 "reason": entry.reason,
             }

@@ -10,7 +10,7 @@ from metronome_analytics.analysis import balance_lint
 from metronome_analytics.analysis.schemas import Lint
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import Balances
-from tests.analysis.support import Segment, amounts, balance, drawn, manual, start
+from tests.analysis.support import Segment, amounts, balance, drawn, expired, manual, on, start
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import Books
@@ -78,3 +78,31 @@ def test_wrong_arguments() -> None:
     with pytest.raises(ArgumentError, match="as_of is needed"):
         balance_lint(Balances.create_empty(), as_of=None)  # type: ignore[arg-type]  # the point of the test
     assert balance_lint(Balances.create_empty(), as_of="2026-01-01").schema == Lint.create_empty().schema
+
+
+def test_archived_commits_share_no_priority() -> None:
+    """An archived balance runs no more: nobody shares a priority with it, and nothing is expected of it."""
+    live = balance(USED, [YEAR], key="a", priority=5.0)
+    dated = balance(USED, [YEAR], key="b", priority=5.0, archived_at=on("2026-06-01"))
+    hidden = balance(None, [YEAR], key="c", priority=5.0, kind="CREDIT", balance="0")
+    assert rules(live, dated, hidden) == []
+    later = balance(USED, [YEAR], key="d", priority=5.0, archived_at=on("2026-06-02"))
+    assert rules(live, later) == [("same priority", "a"), ("same priority", "d")]
+    assert rules(balance([start("2026-01-01", "100")], [YEAR], archived_at=on("2026-06-01"))) == []
+
+
+def test_days_of_access_are_counted() -> None:
+    """Gaps are no access: ten days of it in ninety are no reason to expect burn."""
+    segments = [Segment("5", "2026-03-01", "2026-03-06", "a"), Segment("5", "2026-05-27", "2026-06-11", "b")]
+    entries = [start("2026-03-01", "5", "a"), expired("2026-03-06", "-5", "a"), start("2026-05-27", "5", "b")]
+    assert rules(balance(entries, segments)) == []
+
+
+@pytest.mark.parametrize(("begin", "found"), [("2026-05-02", True), ("2026-05-02T00:01", False)])
+def test_thirty_days_are_idle(begin: str, found: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    """Thirty days of access without a deduction are no burn; a minute less is not."""
+    idle = balance([start(begin, "100")], [Segment("100", begin, "2027-01-01")])
+    told = balance_lint(idle, as_of="2026-06-01")
+    assert (told["rule"].to_list() == ["no burn"]) == found
+    if found:
+        assert told["detail"].to_list() == ["nothing drawn in 30 days of access"]

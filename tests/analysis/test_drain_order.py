@@ -119,3 +119,26 @@ def test_wrong_arguments() -> None:
         drain_order(Balances.create_empty(), as_of=None)  # type: ignore[arg-type]  # the point of the test
     with pytest.raises(ArgumentError, match="contract_first"):
         drain_order(Balances.create_empty(), as_of="2026-01-01", contract_first="never")  # type: ignore[arg-type]  # as above
+
+
+def test_rolled_over_postpaid_has_the_specifier_step() -> None:
+    """Of rolled-over postpaid commits the one with fewer specified values pays first; of others the end decides."""
+
+    def specified(key: str, ending: str, *values: str, source: str | None) -> pl.DataFrame:
+        specifier = {
+            "product_id": None,
+            "product_tags": None,
+            "pricing_group_values": dict.fromkeys(values, "x"),
+            "presentation_group_values": None,
+            "exclude": None,
+        }
+        return grant(
+            key, kind="POSTPAID", priority=1.0, ending=ending, specifiers=[specifier], rolled_over_from_commit_id=source
+        )
+
+    for source, expected in (("old", ["one", "two"]), (None, ["two", "one"])):
+        grants = [
+            specified("two", "2026-12-01", "region", "tier", source=source),
+            specified("one", "2027-01-01", "region", source=source),
+        ]
+        assert order(*grants) == expected

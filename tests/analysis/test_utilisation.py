@@ -148,3 +148,31 @@ def test_wrong_by() -> None:
     """Another grouping is refused."""
     with pytest.raises(ArgumentError, match="by must be one of 'balance'"):
         utilisation(Balances.create_empty(), by="colour")  # type: ignore[arg-type]  # the point of the test
+
+
+def test_segment_to_come_that_the_ledger_does_not_list() -> None:
+    """A coming segment is granted and not started before the ledger lists it, and its end is the end."""
+    segments = [Segment("300", "2026-07-01", "2026-10-01", "q3"), Segment("300", "2026-10-01", "2027-01-01", "q4")]
+    told = utilisation(balance([start("2026-07-01", "300", "q3")], segments), as_of="2026-09-20")
+    assert one(told, "granted", "remaining", "not_started") == ["600", "300", "300"]
+    assert told.select("ending_before", "days_left").row(0) == (on("2027-01-01"), 103)
+    postpaid = balance([Entry("INITIAL_BALANCE", "2026-07-01", "300", None)], segments[1:], kind="POSTPAID")
+    assert one(utilisation(postpaid, as_of="2026-06-20"), "granted", "not_started") == ["300", "300"]
+
+
+def test_rolled_over_from_an_archived_commit() -> None:
+    """What came from an archived commit, whose ledger is hidden, was granted here and rolled over nowhere."""
+    old = balance(None, [Segment("100", "2025-01-01", "2026-01-01")], archived_at=on("2026-01-02"))
+    new = balance([start("2026-01-01", "40")], [YEAR], key="b2", rolled_over_from_commit_id="b1")
+    told = utilisation(pl.concat([old, new]), as_of="2026-02-01", by="customer")
+    assert one(told, "granted", "rolled_over", "remaining") == ["40", "0", "40"]
+
+
+def test_archived_before_it_starts() -> None:
+    """A segment of an archived commit that had not started never starts, whether the ledger lists it or not."""
+    segments = [Segment("30", "2026-01-01", "2026-06-01", "a"), Segment("70", "2026-06-01", "2027-01-01", "b")]
+    listed = [start("2026-01-01", "30", "a"), expired("2026-02-01", "-30", "a"), start("2026-06-01", "70", "b")]
+    for entries in (listed, listed[:2]):
+        gone = balance(entries, segments, archived_at=on("2026-02-01"))
+        told = utilisation(gone, as_of="2026-03-01")
+        assert one(told, "granted", "expired", "remaining", "not_started") == ["30", "30", "0", "0"]

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 import metronome_analytics as ma
 from metronome_analytics.api import client as client_module
-from metronome_analytics.api import retrying
 from metronome_analytics.api.client import Client, Request, Tally
 from metronome_analytics.api.endpoints import ENDPOINTS, Effect, Endpoint
+from metronome_analytics.api.refusals import retry_after
 from tests.fakes import TOKEN, account_of, answer, asked
 
 REFUSALS = [
@@ -134,27 +134,36 @@ def test_a_wrong_type_is_not_fetched_again() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7.0), ("0", 0.0), ("0.5", 0.5), ("-3", 0.0), ("soon", None), ("", None)],
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("soon", None),
+        ("", None),
+        ("nan", None),
+        ("Thu, 01 Jan 99999 00:00:00 GMT", None),
+    ],
 )
 def test_retry_after_in_seconds(header: str, seconds: float | None) -> None:
     """Seconds are taken as they are; nonsense counts as no header."""
-    assert retrying.retry_after(httpx.Response(429, headers={"Retry-After": header})) == seconds
+    assert retry_after(httpx.Response(429, headers={"Retry-After": header})) == seconds
 
 
 def test_retry_after_as_a_date() -> None:
     """An HTTP date means the time until then, and a date that has passed means now."""
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    wait = retrying.retry_after(httpx.Response(429, headers={"Retry-After": later}))
+    wait = retry_after(httpx.Response(429, headers={"Retry-After": later}))
     assert wait is not None
     assert 80 < wait <= 90
-    assert retrying.retry_after(httpx.Response(429, headers={"Retry-After": "Thu, 01 Jan 2026 00:00:00 GMT"})) == 0.0
+    assert retry_after(httpx.Response(429, headers={"Retry-After": "Thu, 01 Jan 2026 00:00:00 GMT"})) == 0.0
 
 
 def test_retry_after_is_the_delay() -> None:
     """The seconds the server asked for are the wait, not a lower bound of a back-off."""
     limited = ma.RateLimitedError("slow")
     limited.retry_after = 42.5
-    assert retrying.retry_delay(limited) == 42.5
+    assert client_module._retry_delay(limited) == 42.5
 
 
 def test_a_wait_that_the_budget_cannot_hold_is_not_begun() -> None:

@@ -91,6 +91,7 @@ def test_amounts_in_any_notation(text: str, amount: str) -> None:
         "3.3333333333333335e-12",
         "1e28",
         "1e999999999",
+        "1e99999999999999999999",
         "1e-999999",
     ],
 )
@@ -143,6 +144,23 @@ def test_true_is_no_number_in_usage_groups(groups: str) -> None:
     page = f'{{"data": [{{"starting_on": "2026-10-01T00:00:00Z", "groups": {groups}}}]}}'.encode()
     with pytest.raises(MalformedResponse, match=r"data\[0\].groups.*: expected a number, got (true|false)"):
         decode(page, ENDPOINTS["usage"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "where"),
+    [
+        ('["a"]', "[0]: expected a list"),
+        ("[5]", "[0]: expected a list"),
+        ('[["a"], null, [], 5]', "[3]: expected a list"),
+        ('[["a", null], [ null , 5 ]]', "[1][1]: expected text"),
+        ('[["a]", "\\"["], ["b", true]]', "[1][1]: expected text"),
+    ],
+)
+def test_a_list_of_lists_is_as_strict(keys: str, where: str) -> None:
+    """What is no list among lists of texts, or no text in one of them, is an error."""
+    with pytest.raises(MalformedResponse) as raised:
+        decode(f'{{"data": [{{"group_keys": {keys}}}]}}'.encode(), ENDPOINTS["billable_metrics"])
+    assert f"data[0].group_keys{where}" in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +257,7 @@ def test_deep_nesting_breaks_nothing_or_is_ours(depth: int) -> None:
         ({"line_items": [{"name": 7}]}, "data[0].line_items[0].name", "text"),
         ({"line_items": [{"product_tags": "a"}]}, "data[0].line_items[0].product_tags", "a list"),
         ({"line_items": [{"product_tags": ['a, "b', 5]}]}, "data[0].line_items[0].product_tags[1]", "text"),
+        ({"line_items": [{"product_tags": [None, 5]}]}, "data[0].line_items[0].product_tags[1]", "text"),
         ({"start_timestamp": "yesterday"}, "data[0].start_timestamp", "an RFC 3339 timestamp"),
         ({"start_timestamp": "2026-10-01T00:00:00"}, "data[0].start_timestamp", "an RFC 3339 timestamp"),
         ({"start_timestamp": 1790000000}, "data[0].start_timestamp", "text"),
@@ -432,7 +451,7 @@ INVOICE_ROWS = st.fixed_dictionaries(
         "custom_fields": st.dictionaries(st.sampled_from(["status", "owner"]), st.text(max_size=3), max_size=2),
         "external_invoice": st.none() | st.fixed_dictionaries({"tax": st.none() | st.just({"total_tax_amount": 1.5})}),
         "line_items": st.lists(LINES, max_size=3),
-        "undeclared": st.integers(),
+        "undeclared": st.integers(-(2**63), 2**63),  # larger ones only `explain` reads
     },
 )
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +10,9 @@ import polars as pl
 import pytest
 
 from metronome_analytics import charts
-from metronome_analytics.analysis import burn_down
+from metronome_analytics.analysis import burn_down, forecast
 from metronome_analytics.analysis.schemas import BurnDown
+from metronome_analytics.charts import burn_points
 from metronome_analytics.errors import ArgumentError, ConfigurationError
 from tests.analysis.support import EUR, Segment, balance, drawn, expired, manual, start
 from tests.charts.conftest import rows, texts
@@ -133,9 +136,9 @@ def test_save(books: Books, tmp_path: Path) -> None:
 def test_save_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another suffix is refused, and a missing vl-convert is named."""
     chart = charts.burn_down(BurnDown.create_empty())
-    with pytest.raises(ArgumentError, match="no suffix"):
+    with pytest.raises(ArgumentError, match="must end in"):
         charts.save(chart, tmp_path / "c.pdf")
-    monkeypatch.setattr("metronome_analytics.charts.files.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(ConfigurationError, match="vl-convert"):
         charts.save(chart, tmp_path / "c.png")
 
@@ -144,3 +147,22 @@ def test_decimal_never_reaches_altair(books: Books) -> None:
     """No data set holds a Decimal: the chart can be shown."""
     chart = charts.burn_down(burn_down(books.balances, as_of=books.as_of))
     assert not any(isinstance(value, Decimal) for row in points(chart) for value in row.values())
+
+
+def test_cone_ends_where_the_forecast_says() -> None:
+    """The cone's upper edge is at nothing when the late run-out is, its lower edge when the early one is."""
+    entries = [
+        start("2026-01-01", "2000"),
+        drawn("2026-04-01", "-900"),
+        drawn("2026-05-01", "-600", "i2"),
+    ]
+    burn = burn_down(balance(entries, [YEAR]), as_of="2026-05-01")
+    outlook = forecast(burn, as_of="2026-05-01")
+    early, late = outlook.select("runs_out_at_earliest", "runs_out_at_latest").row(0)
+    edges = burn_points.cone(burn.with_columns(pl.lit("b").alias("balance")), outlook, datetime(2026, 5, 1, tzinfo=UTC))
+    assert early < late
+    for edge, moment in (("high", early), ("low", late)):
+        empty = edges.filter(pl.col(edge) < 1e-6)["timestamp"].min()
+        assert isinstance(empty, datetime)
+        assert abs((empty - moment).total_seconds()) <= 1
+    assert edges.height == 4

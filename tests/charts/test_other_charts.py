@@ -211,3 +211,14 @@ def test_wrong_frames() -> None:
     with pytest.raises(ArgumentError, match="utilised has no column"):
         charts.utilisation(Invoices.create_empty())
     assert "no data" in texts(charts.costs(cost_lines(Costs.create_empty())))
+
+
+@pytest.mark.parametrize(
+    ("used", "verdict"),
+    [("-3999", "behind time"), ("-4000", "in step"), ("-6000", "in step"), ("-6001", "ahead of time")],
+)
+def test_a_tenth_apart_is_in_step(used: str, verdict: str) -> None:
+    """Half the time gone, from four tenths to six tenths used are in step, and no more."""
+    entries = [start("2026-01-01", "10000"), drawn("2026-01-05", used)]
+    told = utilisation(balance(entries, [Segment("10000", "2026-01-01", "2026-01-21")]), as_of="2026-01-11")
+    assert [row["verdict"] for row in data(charts.utilisation(told)) if "verdict" in row] == [verdict]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -90,5 +91,5 @@ def test_a_user_s_chart_can_show_itself_the_same_way() -> None:
 
 def test_without_vl_convert_the_live_chart_remains(chart: charts.Chart, monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture is what the extra brings."""
-    monkeypatch.setattr("metronome_analytics.charts.showing.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
     assert set(bundle(chart)[0]) == {LIVE, "text/plain"}

@@ -15,7 +15,7 @@ import metronome_analytics as ma
 from metronome_analytics.__main__ import main
 from metronome_analytics.cli.loads import TABLES, Wish, load
 from metronome_analytics.cli.printing import screen
-from metronome_analytics.cli.run import report, running_out
+from metronome_analytics.cli.run import outlook, report
 from tests.cli.support import AS_OF, command
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def test_the_token_is_printed_nowhere(done: subprocess.CompletedProcess[str], fo
 def test_nothing_is_cut_but_names(width: int, loaded: Tables) -> None:
     """At 80 columns no line is longer, and every amount, date and count is there in full."""
     wish = Wish(as_of=AS_OF)
-    open_balances = running_out(loaded, wish)
+    ahead = outlook(loaded, wish)
     receipts = pl.DataFrame({"endpoint": ["invoices"]}).with_columns(
         complete=True,
         **{name: pl.lit(1) for name in ("requests", "pages", "rows", "bytes", "retries", "throttled")},
@@ -124,7 +124,7 @@ def test_nothing_is_cut_but_names(width: int, loaded: Tables) -> None:
     texts = []
     for columns in (width, 300):
         file = StringIO()
-        report(screen(file, width=columns), loaded, open_balances, receipts, wish)
+        report(screen(file, width=columns), loaded, ahead, receipts, wish)
         texts.append(file.getvalue())
     narrow, wide = (re.findall(r"[\d,]+\.\d+|\d{4}-\d\d-\d\d|\d+%", text) for text in texts)
     assert narrow == wide

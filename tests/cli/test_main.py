@@ -1,23 +1,26 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from typing import Literal
 
 import pytest
 
 from metronome_analytics.__main__ import main
+from metronome_analytics.cli.app import app
 
 
 @pytest.mark.parametrize("missing", ["cyclopts", "rich"])
 def test_without_the_extra_one_line_says_what_to_install(missing: str) -> None:
-    """Exit code 1 and no traceback where the command line was not installed."""
+    """Exit code 2 and no traceback where the command line was not installed."""
     code = (
         f"import sys; sys.modules['{missing}'] = None\n"
         "from metronome_analytics.__main__ import main\n"
         "sys.exit(main(['demo']))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert missing in done.stderr
     assert "extra 'cli'" in done.stderr
 
@@ -27,7 +30,7 @@ def test_without_uvicorn_demo_says_which_extra_serves(
 ) -> None:
     """The simulator over HTTP needs the extra of its own."""
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    assert main(["demo"]) == 1
+    assert main(["demo"]) == 2
     assert "extra 'simulator'" in capsys.readouterr().err
 
 
@@ -58,3 +61,18 @@ def test_endpoints_prints_the_catalogue(capsys: pytest.CaptureFixture[str]) -> N
     assert [(line.split()[0], line.split()[1], " ".join(line.split()[-2:])) for line in lines] == [
         (loader or "-", effect, endpoint) for loader, effect, endpoint in rows
     ]
+
+
+def test_without_arguments_a_tour_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """It names three commands to begin with, each of which is one."""
+    assert main([]) == 0
+    shown = re.findall(r"^  metronome-analytics (\w+)", capsys.readouterr().out, re.MULTILINE)
+    assert shown == ["demo", "pull", "reconcile"]
+    assert set(shown) <= set(app)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_completes_the_commands(shell: Literal["bash", "zsh", "fish"]) -> None:
+    """The script that --install-completion writes knows every command."""
+    script = app.generate_completion(prog_name="metronome-analytics", shell=shell)
+    assert all(name in script for name in ("demo", "pull", "reconcile", "sync", "entries"))

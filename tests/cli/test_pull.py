@@ -11,6 +11,7 @@ from metronome_analytics.__main__ import main
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import TABLES
 from metronome_analytics.simulator import Fault, Simulator
+from tests.analysis.support import USD
 from tests.cli.support import command
 
 if TYPE_CHECKING:
@@ -67,19 +68,21 @@ def test_the_window_is_half_open_and_utc(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("environment")
 def test_net_balances_are_in_every_credit_type_a_customer_holds(tmp_path: Path) -> None:
-    """One row per customer and credit type of its balances."""
-    assert main(["pull", "--out", str(tmp_path), "--tables", "net_balances", "balances", *UNPACED]) == 0
+    """One row per customer and credit type of its balances; a customer without any has one in dollars."""
+    assert main(["pull", "--out", str(tmp_path), "--tables", "customers", "net_balances", "balances", *UNPACED]) == 0
     key = ["customer_id", "credit_type_id"]
     held = pl.read_parquet(tmp_path / "balances.parquet").select(key).unique().sort(key)
     net = pl.read_parquet(tmp_path / "net_balances.parquet")
-    assert_frame_equal(net.select(key).sort(key), held)
+    everyone = pl.read_parquet(tmp_path / "customers.parquet").select(customer_id="id")
+    none = everyone.join(held, on="customer_id", how="anti").with_columns(credit_type_id=pl.lit(USD[0]))
+    assert_frame_equal(net.select(key).sort(key), pl.concat([held, none]).sort(key))
     assert net["credit_type_id"].n_unique() > 1
 
 
 def test_without_a_token_one_line_says_what_to_set(tmp_path: Path) -> None:
-    """Exit code 1, no traceback, and no folder is made."""
+    """Exit code 2, no traceback, and no folder is made."""
     done = command("pull", "--out", str(tmp_path / "new"))
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert "METRONOME_BEARER_TOKEN" in done.stderr
     assert not (tmp_path / "new").exists()
@@ -89,9 +92,9 @@ def test_without_a_token_one_line_says_what_to_set(tmp_path: Path) -> None:
 def test_a_wrong_token_is_refused_and_not_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    """Exit code 1, what was not written, a receipt of the attempt, and the token nowhere."""
+    """Exit code 2, what was not written, a receipt of the attempt, and the token nowhere."""
     monkeypatch.setenv("METRONOME_BEARER_TOKEN", "wrong-secret")
-    assert main(["pull", "--out", str(tmp_path)]) == 1
+    assert main(["pull", "--out", str(tmp_path)]) == 2
     printed = capsys.readouterr()
     assert "Metronome refused the token" in printed.err
     assert "Not written: 13 tables." in printed.err
@@ -102,9 +105,7 @@ def test_a_wrong_token_is_refused_and_not_repeated(
 
 def test_a_token_is_not_taken_as_an_argument(tmp_path: Path, capsys: Capture) -> None:
     """There is no option for it, and the one who tries does not see it repeated."""
-    with pytest.raises(SystemExit) as ended:
-        main(["pull", "--out", str(tmp_path), "--token", "my-secret"])
-    assert ended.value.code not in {0, None}
+    assert main(["pull", "--out", str(tmp_path), "--token", "my-secret"]) == 2
     error = capsys.readouterr().err
     assert "--token" in error
     assert "my-secret" not in error
@@ -117,7 +118,7 @@ def test_a_failure_half_way_says_what_stands_and_what_does_not(
     """Tables before the failure are whole, an older file is left as it was and named, nothing is half-written."""
     (tmp_path / "balances.parquet").write_bytes(b"older")
     simulator.faults.add(Fault("status", match="customerBalances/list", times=None, after=2, status=403))
-    assert main(["pull", "--out", str(tmp_path), "--tables", "invoices", "balances", *UNPACED]) == 1
+    assert main(["pull", "--out", str(tmp_path), "--tables", "invoices", "balances", *UNPACED]) == 2
     error = capsys.readouterr().err
     assert "Written to " in error
     assert "invoices (" in error
@@ -144,7 +145,7 @@ def test_a_retry_is_told_in_one_line(tmp_path: Path, simulator: Simulator, capsy
 def test_an_unknown_customer_stops_before_anything_is_loaded(tmp_path: Path, capsys: Capture) -> None:
     """The message names the id; an id that cannot be one is refused by the API itself."""
     unknown = "00000000-0000-4000-8000-000000000000"
-    assert main(["pull", "--out", str(tmp_path), "--customer", unknown, *UNPACED]) == 1
+    assert main(["pull", "--out", str(tmp_path), "--customer", unknown, *UNPACED]) == 2
     assert unknown in capsys.readouterr().err
     assert files(tmp_path) == {"receipts.parquet"}
 
@@ -163,8 +164,8 @@ def test_an_unknown_customer_stops_before_anything_is_loaded(tmp_path: Path, cap
 def test_an_argument_that_cannot_be_used_is_named(
     options: tuple[str, ...], named: str, tmp_path: Path, capsys: Capture
 ) -> None:
-    """One line on stderr, exit code 1, nothing sent and nothing written."""
-    assert main(["pull", "--out", str(tmp_path / "new"), *options]) == 1
+    """One line on stderr, exit code 2, nothing sent and nothing written."""
+    assert main(["pull", "--out", str(tmp_path / "new"), *options]) == 2
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert named in printed.err
@@ -187,7 +188,7 @@ def test_ctrl_c_says_what_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_folder_that_cannot_be_is_one_message(tmp_path: Path, capsys: Capture) -> None:
     """A file where the folder should be: the system's words, no traceback."""
     (tmp_path / "taken").write_text("a file")
-    assert main(["pull", "--out", str(tmp_path / "taken"), "--tables", "customers", *UNPACED]) == 1
+    assert main(["pull", "--out", str(tmp_path / "taken"), "--tables", "customers", *UNPACED]) == 2
     assert "taken" in capsys.readouterr().err
 
 

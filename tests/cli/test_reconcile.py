@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -12,10 +11,9 @@ import pytest
 import metronome_analytics as ma
 from metronome_analytics import reports
 from metronome_analytics.__main__ import main
-from metronome_analytics.cli import findings
-from metronome_analytics.cli.month import By, column_mapping, month_start, of_month, read_external
+from metronome_analytics.cli import exits, findings
+from metronome_analytics.cli.month import By, column_mapping, month_start, of_month
 from metronome_analytics.cli.printing import screen
-from metronome_analytics.cli.reconciling import exit_code
 from metronome_analytics.simulator import Fault, Simulator
 from metronome_analytics.tables import Invoices
 from metronome_analytics.tables.money import currency, major
@@ -85,6 +83,27 @@ def test_another_system_that_agrees_is_matched(
 
 
 @pytest.mark.usefixtures("environment", "without_reports")
+def test_the_other_systems_file_is_read_before_anything_is_loaded(
+    simulator: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What does not fit is told in the words of the command line, with the file's own columns and lines."""
+    file, sent = tmp_path / "export.csv", len(simulator.requests)
+    file.write_text("Number;Amount due\nin_1;1.234\nin_2;5.678\n", encoding="utf-8")
+    given = ("--month", "2026-10", "--out", str(tmp_path), "--external", str(file), "--map", "invoice_id=Number")
+    assert run(*given) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "--external export.csv has no column 'amount'; its columns are 'Number', 'Amount due'." in told
+    assert "--map amount='Amount due'" in told
+    assert run(*given, "amount=Amount due") == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "can be read two ways (line 2: '1.234', line 3: '5.678'). Say what separates decimals: --decimal" in told
+    assert len(simulator.requests) == sent
+    assert run(*given, "amount=Amount due", "--decimal", ",") == 1
+    assert "1,234.00" in capsys.readouterr().out
+    assert run("--month", "2026-10", "--out", str(tmp_path), "--decimal", ",") == 2
+
+
+@pytest.mark.usefixtures("environment", "without_reports")
 def test_a_difference_is_exit_code_one(
     export: pl.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,26 +121,71 @@ def test_a_difference_is_exit_code_one(
 
 
 @pytest.mark.usefixtures("environment", "without_reports")
-def test_what_could_not_be_checked_is_exit_code_two(
+def test_what_could_not_be_checked_is_exit_code_three(
     export: pl.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An amount that is no number, and the reason on the screen."""
     file = tmp_path / "export.csv"
     first = pl.int_range(pl.len()) == 0
     export.with_columns(pl.when(first).then(pl.lit("n/a")).otherwise("Amount due").alias("Amount due")).write_csv(file)
-    assert run("--month", "2026-10", "--external", str(file), *MAP, "--out", str(tmp_path)) == 2
+    assert run("--month", "2026-10", "--external", str(file), *MAP, "--out", str(tmp_path)) == 3
     told = capsys.readouterr().out
     assert "the other system's amount is no number (1 row)" in told
     assert "not everything could be checked" in told
+
+
+@pytest.mark.usefixtures("environment", "without_reports")
+def test_a_mirror_and_the_account_check_the_same_net_balances(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every customer's, those without a balance included: a balance left out shows nowhere else."""
+    told = []
+    assert run("--month", "2026-10", "--out", str(tmp_path)) == 0
+    told.append(capsys.readouterr().out)
+    assert main(["sync", str(tmp_path / "mirror")]) == 0
+    capsys.readouterr()
+    assert run("--month", "2026-10", "--mirror", str(tmp_path / "mirror"), "--out", str(tmp_path)) == 0
+    told.append(capsys.readouterr().out)
+    live, mirrored = (sorted(re.findall(r"^ *net_balance .*$", text, re.MULTILINE)) for text in told)
+    assert live == mirrored != []
+    with ma.connect() as account:
+        everyone = pl.concat([account.customers(), account.customers(only_archived=True)])
+        held = account.balances(everyone["id"], include_archived=True)
+    assert set(held["customer_id"]) < set(everyone["id"])
+    assert sum(int(line.split()[-4]) for line in live) >= everyone.height
+
+
+def test_the_reports_of_a_closed_month_show_its_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The balances at its last instant and the ledger of the month; of the running month, the books as they are."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(ma, "demo", partial(ma.demo, customers=6))
+    for name in ("workbook", "html"):
+        monkeypatch.setattr(reports, name, lambda path, **what: (path.touch(), given.update(what)))
+    assert run("--month", "2026-10", "--demo", "--out", str(tmp_path)) == 0
+    end = datetime(2026, 11, 1, tzinfo=UTC)
+    assert given["as_of"] == end
+    assert given["entries"]["timestamp"].is_between(START, end).all()
+    assert ma.ledger(given["balances"])["timestamp"].max() <= end
+    assert "24:00 UTC" in given["filters"]["Balances and ledger"]
+    with ma.demo(as_of=end) as account:
+        then = account.balances(account.customers()["id"])
+    begun = ma.segments(then).filter(starting_at=end)["balance_id"]  # November's
+    both = (
+        given["balances"].join(then.select("id", api="balance"), on="id").filter(~pl.col("id").is_in(begun.implode()))
+    )
+    assert both.height > 5
+    assert both.filter(pl.col("balance") != pl.col("api")).is_empty()
+    assert run("--month", "2026-11", "--demo", "--out", str(tmp_path)) == 3
+    assert (given["as_of"], given["entries"]) == (AS_OF, None)
 
 
 @pytest.mark.usefixtures("environment")
 def test_a_load_that_fails_writes_nothing(
     simulator: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One message, exit code 1 and no half a report."""
+    """One message, exit code 2 and no half a report."""
     simulator.faults.add(Fault("status", match="/invoices", times=None, status=403))
-    assert run("--month", "2026-10", "--out", str(tmp_path / "none")) == 1
+    assert run("--month", "2026-10", "--out", str(tmp_path / "none")) == 2
     assert "METRONOME_BEARER_TOKEN" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
 
@@ -141,7 +205,7 @@ def test_the_demo_needs_no_token(
 
 def test_without_a_token_it_says_what_to_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """There is no option for one."""
-    assert run("--month", "2026-10", "--out", str(tmp_path)) == 1
+    assert run("--month", "2026-10", "--out", str(tmp_path)) == 2
     assert "METRONOME_BEARER_TOKEN" in capsys.readouterr().err
 
 
@@ -174,36 +238,12 @@ def test_a_mapping_is_ours_and_theirs(pair: str) -> None:
         column_mapping(["amount=a", "amount=b"])
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_a_csv_is_read_as_text(separator: str, tmp_path: Path) -> None:
-    """Amounts keep every digit; commas, semicolons and tabs separate; a byte order mark is no part of a name."""
-    file = tmp_path / "a.csv"
-    file.write_text(f"Number{separator}Amount\nin_1{separator}0.1000000000000000055\n", "utf-8-sig")
-    assert read_external(file).to_dict(as_series=False) == {"Number": ["in_1"], "Amount": ["0.1000000000000000055"]}
-
-
-def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:
-    """Decimals stay decimals."""
-    frame = pl.DataFrame({"amount": [Decimal("1.23")]})
-    frame.write_parquet(tmp_path / "a.parquet")
-    assert read_external(tmp_path / "a.parquet").equals(frame)
-
-
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    """Of an unknown kind, without a row, or in another encoding."""
-    (tmp_path / "empty.csv").write_bytes(b"")
-    (tmp_path / "latin.csv").write_bytes("Betr\xe4ge\n1\n".encode("latin-1"))
-    for name in ("book.xlsx", "empty.csv", "latin.csv"):
-        with pytest.raises(ma.ArgumentError, match="external"):
-            read_external(tmp_path / name)
-
-
 def test_the_screen_takes_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
     """The table of checks is cut nowhere; a long list of failures says how many it leaves out."""
     with ma.demo(customers=6, as_of=AS_OF) as account:
         customers, invoices = account.customers(), account.invoices()
     found = ma.reconcile(invoices.with_columns(pl.col("total") + 1))
-    assert exit_code(found) == 1
+    assert exits.of_verdict(found.verdict) == 1
     findings.show(screen(width=80), found, customers, invoices)
     told = capsys.readouterr().out
     assert f"The first 20 of {found.exceptions.height:,}" in told

@@ -53,17 +53,17 @@ def test_the_seed_makes_the_account() -> None:
 
 
 def test_a_port_that_is_taken_is_one_message() -> None:
-    """Exit code 1, the port in the message, no traceback."""
+    """Exit code 2, the port in the message, no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = command("simulate", "--port", port, "--customers", "1")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert f"port {port}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(("option", "value"), [("--port", "-1"), ("--port", "65536"), ("--customers", "-1")])
 def test_a_number_that_cannot_be_is_named(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """One message, exit code 1."""
-    assert main(["simulate", option, value]) == 1
+    """One message, exit code 2."""
+    assert main(["simulate", option, value]) == 2
     assert option.removeprefix("--") in capsys.readouterr().err

@@ -4,15 +4,24 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
+from polars.testing import assert_frame_equal, assert_series_equal
 
+import metronome_analytics as ma
 from metronome_analytics.cli import summaries
-from metronome_analytics.tables import Balances, BreakdownLineItems, Customers, Invoices, LineItems, Segments
-from tests.cli.support import AS_OF, EUR, TOKENS, USD, day, empty, money, table
+from metronome_analytics.tables import Customers, Invoices
+from tests.analysis.conftest import books
+from tests.analysis.support import Segment, applied, drawn, expired, line, on, start, window
+from tests.analysis.support import balance as of_ledger
+from tests.analysis.support import invoice as bill
+from tests.cli.support import AS_OF, EUR, USD, day, empty, money, table
 
 if TYPE_CHECKING:
-    import polars as pl
+    from tests.analysis.conftest import Books
+    from tests.analysis.support import Entry
+
+__all__ = ["books"]
 
 
 def invoice(id_: str, total: str, **fields: Any) -> dict[str, Any]:
@@ -84,21 +93,18 @@ def test_what_is_left_out_is_said() -> None:
 
 def test_drafts_keep_true_ups_and_overdue_periods_apart() -> None:
     """A true-up is no spend, and a period that is over is not a running one."""
+    names = [field.name for field in empty(Invoices).schema["line_items"].inner.fields]  # type: ignore[attr-defined]  # a list of structs
+    lines = [dict.fromkeys(names) | held for held in ({"postpaid_commit": {"id": "p"}}, {"commit_id": "c"})]
     invoices = table(
         Invoices,
         invoice("1", "10", status="DRAFT", end_timestamp=day(12, 1), issued_at=day(12, 2)),
         invoice("2", "20", status="DRAFT", end_timestamp=day(11, 18), issued_at=day(11, 19)),
-        invoice("3", "500", status="DRAFT", type="SCHEDULED", issued_at=day(5, 2, 2027)),
-        invoice("4", "30", status="DRAFT", type="SCHEDULED", issued_at=day(1, 1, 2027)),
+        invoice("3", "500", status="DRAFT", type="SCHEDULED", issued_at=day(5, 2, 2027), line_items=lines[:1]),
+        invoice("4", "30", status="DRAFT", type="SCHEDULED", issued_at=day(1, 1, 2027), line_items=lines[1:]),
         invoice("5", "40", status="DRAFT", type="USAGE_CONSOLIDATED"),
         invoice("6", "50"),
     )
-    lines = table(
-        LineItems,
-        {"invoice_id": "3", "line_item_index": 0, "postpaid_commit_id": "p"},
-        {"invoice_id": "4", "line_item_index": 0, "commit_id": "c"},
-    )
-    frame = summaries.drafts(invoices, lines, as_of=AS_OF)
+    frame = summaries.drafts(invoices, as_of=AS_OF)
     assert frame.select("kind", "invoices", "total").rows() == [
         ("USAGE_IN_GRACE", 1, Decimal(20)),
         ("USAGE", 1, Decimal(10)),
@@ -126,65 +132,54 @@ def test_the_largest_customers_are_ranked_within_a_currency_and_a_year() -> None
     ]
 
 
-def balance(id_: str, amount: str, **fields: Any) -> dict[str, Any]:
-    """A prepaid commit in cents, but for the fields given."""
-    return {"id": id_, "customer_id": "a", "type": "PREPAID", "name": id_, "balance": money(amount), **USD, **fields}
-
-
-def segment(balance_id: str, amount: str, starting: Any, ending: Any, number: int = 0) -> dict[str, Any]:
-    """One access schedule item."""
-    return {
-        "balance_id": balance_id,
-        "customer_id": "a",
-        "segment_id": f"{balance_id}{number}",
-        "amount": money(amount),
-        "starting_at": starting,
-        "ending_before": ending,
-    }
-
-
-def drawn(balance_id: str, amount: str, at: Any, **fields: Any) -> dict[str, Any]:
-    """What one day of an invoice drew on a balance."""
-    line = {
-        "invoice_id": f"{balance_id}{at:%j}",
-        "line_item_index": 0,
-        "invoice_type": "USAGE",
-        "type": "applied_commit_or_credit",
-        "total": money(amount),
-        "commit_id": balance_id,
-        "applied_commit_or_credit_id": balance_id,
-        "breakdown_start_timestamp": at,
-    }
-    return {**line, **fields}
-
-
 CUSTOMERS = table(Customers, {"id": "a", "name": "Ada"})
+PAST = ("2026-01-01", "2027-06-01")
+
+
+def held(id_: str, granted: str, *drawn: Entry, access: tuple[str, str | None] = PAST, **fields: Any) -> pl.DataFrame:
+    """A prepaid commit in cents of one segment, with what was drawn on it."""
+    remaining = money(granted) + sum(money(entry.amount) for entry in drawn)
+    begin, end = access
+    kind = fields.pop("kind", "PREPAID")
+    made = of_ledger(
+        [start(begin, granted), *drawn],
+        [Segment(granted, begin, end)],
+        kind=kind,
+        key=id_,
+        customer="a",
+        **{"balance": str(remaining), "unit": ("usd", "USD (cents)"), **fields},
+    )
+    return made.with_columns(name=pl.lit(id_))
 
 
 def running_out(
-    balances: list[dict[str, Any]], segments: list[dict[str, Any]], lines: list[dict[str, Any]] | None = None
+    *balances: pl.DataFrame, invoices: pl.DataFrame | None = None, breakdowns: pl.DataFrame | None = None
 ) -> pl.DataFrame:
     """The summary of tiny frames."""
-    return summaries.running_out(
-        table(Balances, *balances),
-        table(Segments, *segments),
-        CUSTOMERS,
-        as_of=AS_OF,
-        breakdown_lines=None if lines is None else table(BreakdownLineItems, *lines),
-    )
+    frame = pl.concat(balances)
+    burned = summaries.burn(frame, as_of=AS_OF, invoices=invoices, breakdowns=breakdowns)
+    return summaries.running_out(frame, burned, CUSTOMERS, as_of=AS_OF)
+
+
+def usage(begin: str, **fields: Any) -> pl.DataFrame:
+    """The draft invoice `i1` of a period that begins at `begin`."""
+    return bill([], "0", customer_id="a", status="DRAFT", start_timestamp=on(begin), **fields)
 
 
 def test_granted_is_what_the_open_segments_granted() -> None:
     """An expired and a future segment are in neither the grant nor the end date."""
-    frame = running_out(
-        [balance("c", "40")],
-        [
-            segment("c", "1000", day(1, 1), day(11, 18), 0),
-            segment("c", "100", day(11, 18), day(12, 18), 1),
-            segment("c", "5000", day(12, 18), day(12, 31), 2),
-        ],
-    )
-    row = frame.row(0, named=True)
+    spans = [
+        Segment("1000", "2026-01-01", "2026-11-18", "s0"),
+        Segment("100", "2026-11-18", "2026-12-18", "s1"),
+        Segment("5000", "2026-12-18", "2026-12-31", "s2"),
+    ]
+    entries = [
+        *(start(each.starting_at, each.amount, each.id) for each in spans),
+        expired("2026-11-18", "-1000", "s0"),
+        drawn("2026-12-18", "-60"),
+    ]
+    balance = of_ledger(entries, spans, customer="a", balance="40")
+    row = running_out(balance).row(0, named=True)
     assert (row["granted"], row["remaining"], row["used_up"]) == (Decimal(100), Decimal(40), pytest.approx(0.6))
     assert (row["ends_at"], row["days_left"]) == (day(12, 18), 29)
 
@@ -192,30 +187,25 @@ def test_granted_is_what_the_open_segments_granted() -> None:
 @pytest.mark.parametrize(
     ("fields", "ending"),
     [
-        ({"type": "POSTPAID"}, day(12, 31)),
-        ({"balance": Decimal(0)}, day(12, 31)),
-        ({"balance": None}, day(12, 31)),
-        ({}, day(11, 18)),
+        ({"kind": "POSTPAID"}, "2026-12-31"),
+        ({"balance": "0"}, "2026-12-31"),
+        ({"balance": None}, "2026-12-31"),
+        ({}, "2026-11-18"),
     ],
 )
-def test_what_cannot_run_out_is_not_in_the_list(fields: dict[str, Any], ending: Any) -> None:
+def test_what_cannot_run_out_is_not_in_the_list(fields: dict[str, Any], ending: str) -> None:
     """A postpaid commit becomes a true-up, an empty balance is out already, a closed one is gone."""
-    assert running_out([balance("c", "40", **fields)], [segment("c", "100", day(1, 1), ending)]).height == 0
+    assert running_out(held("c", "100", access=("2026-01-01", ending), **fields)).height == 0
 
 
 def test_the_next_to_end_comes_first_by_use_or_by_date() -> None:
     """A balance that will be empty in five days comes before one that ends in ten; both before one that lasts."""
     frame = running_out(
-        [balance("lasts", "100"), balance("ends", "100"), balance("empties", "50"), balance("idle", "1")],
-        [
-            segment("lasts", "100", day(1, 1), day(6, 1, 2027)),
-            segment("ends", "100", day(1, 1), day(11, 28)),
-            segment("empties", "900", day(1, 1), day(6, 1, 2027)),
-            segment("idle", "1", day(1, 1), None),
-        ],
-        [drawn("empties", "-10", day(11, number)) for number in range(1, 18)]
-        + [drawn("empties", "-110", day(10, 25))]
-        + [drawn("empties", "-999", day(10, 20)), drawn("empties", "-999", day(11, 18))],
+        held("lasts", "100"),
+        held("ends", "100", access=("2026-01-01", "2026-11-28")),
+        held("empties", "330", drawn("2026-11-21T09:30", "-280")),
+        held("idle", "1", access=("2026-01-01", None)),
+        invoices=usage("2026-10-21T09:30"),
     )
     assert frame["balance_id"].to_list() == ["empties", "ends", "lasts", "idle"]
     first = frame.row(0, named=True)
@@ -225,44 +215,59 @@ def test_the_next_to_end_comes_first_by_use_or_by_date() -> None:
 
 
 def test_a_young_segment_is_judged_by_its_own_days() -> None:
-    """Two days of 10 are 10 a day, not 20 spread over four weeks."""
+    """Ten days of 10 are 10 a day, not 100 spread over four weeks."""
     frame = running_out(
-        [balance("c", "80")],
-        [segment("c", "100", day(11, 16), day(12, 16))],
-        [drawn("c", "-10", day(11, 16)), drawn("c", "-10", day(11, 17))],
+        held("c", "200", drawn("2026-12-08", "-100"), access=("2026-11-08T09:30", "2026-12-08")),
+        invoices=usage("2026-11-08T09:30"),
     )
     assert frame["burn_per_day"].item() == pytest.approx(10)
 
 
-def test_no_pace_without_a_whole_day() -> None:
-    """A segment that began today has no pace, and neither has a list without breakdowns."""
-    segments = [segment("c", "100", day(11, 18), day(12, 18))]
-    for lines in ([drawn("c", "-10", day(11, 18))], None):
-        frame = running_out([balance("c", "80")], segments, lines)
-        assert frame.select("burn_per_day", "empty_at", "expires_unused").row(0) == (None, None, None)
+def test_no_pace_without_history() -> None:
+    """A segment that began today has no pace."""
+    frame = running_out(held("c", "90", drawn("2026-12-18", "-10"), access=("2026-11-18", "2026-12-18")))
+    assert frame.select("burn_per_day", "empty_at", "expires_unused").row(0) == (None, None, None)
 
 
 def test_only_what_was_drawn_counts_as_pace() -> None:
     """The covered usage line, a consolidated twin and another balance's lines are no drawdown of this balance."""
-    frame = running_out(
-        [balance("c", "80")],
-        [segment("c", "100", day(1, 1), day(12, 18))],
+    own = [applied("-28", "c"), line("28", commit_id="c"), applied("-28", "other")]
+    breakdowns = pl.concat(
         [
-            drawn("c", "-28", day(11, 1)),
-            drawn("c", "28", day(11, 1), type="usage", line_item_index=1),
-            drawn("c", "-28", day(11, 2), invoice_type="USAGE_CONSOLIDATED"),
-            drawn("other", "-28", day(11, 2)),
-        ],
+            window("2026-11-01", own, customer_id="a", start_timestamp=on("2026-11-01")),
+            window("2026-11-02", own, id="i2", type="USAGE_CONSOLIDATED", start_timestamp=on("2026-11-01")),
+        ]
+    )
+    frame = running_out(
+        held("c", "108", drawn("2026-12-01", "-28")), invoices=usage("2026-11-01"), breakdowns=breakdowns
     )
     assert frame["burn_per_day"].item() == pytest.approx(1)
 
 
+def test_an_invoice_whose_first_days_are_missing_stays_one_step() -> None:
+    """Only an invoice of which every day was loaded is taken apart by day."""
+    days = [window(at, [applied("-10", "c")], start_timestamp=on("2026-11-05")) for at in ("2026-11-05", "2026-11-06")]
+    commit = held("c", "100", drawn("2026-12-01", "-20"))
+    whole = summaries.burn(commit, as_of=AS_OF, breakdowns=pl.concat(days))
+    part = summaries.burn(commit, as_of=AS_OF, breakdowns=days[1])
+    assert whole["source"].to_list() == ["ledger", "breakdown", "breakdown"]
+    assert part["source"].to_list() == ["ledger", "ledger"]
+
+
+def test_the_pace_is_that_of_the_forecast(books: Books) -> None:
+    """When a balance runs out is what `ma.forecast` says, for every balance of the demo."""
+    burned = summaries.burn(books.balances, as_of=books.as_of, invoices=books.invoices, breakdowns=books.breakdowns)
+    frame = summaries.running_out(books.balances, burned, empty(Customers), as_of=books.as_of)
+    said = ma.forecast(burned, as_of=books.as_of, window="28d")
+    both = frame.join(said, on=["customer_id", "balance_id"], how="left", suffix="_forecast")
+    assert both.height > 20
+    assert_series_equal(both["empty_at"], both["runs_out_at"], check_names=False)
+    assert_series_equal(both["burn_per_day"], both["burn_per_day_forecast"], check_names=False)
+
+
 def test_custom_units_stay_units() -> None:
     """The list names each row's credit type and adds nothing up."""
-    frame = running_out(
-        [balance("c", "80"), balance("t", "80", **TOKENS)],
-        [segment(name, "100", day(1, 1), day(12, 18)) for name in ("c", "t")],
-    )
+    frame = running_out(held("c", "80"), held("t", "80", unit=("tok", "AI Credits")))
     assert frame.select("credit_type_name", "remaining").rows() == [
         ("USD (cents)", Decimal(80)),
         ("AI Credits", Decimal(80)),
@@ -271,11 +276,11 @@ def test_custom_units_stay_units() -> None:
 
 def test_empty_tables_give_empty_summaries_of_the_same_columns() -> None:
     """An account with nothing in it has every column with its dtype."""
-    invoices, lines, customers = empty(Invoices), empty(LineItems), empty(Customers)
+    invoices, customers = empty(Invoices), empty(Customers)
     full = summaries.invoiced_by_month(table(Invoices, invoice("1", "1")))
     assert_frame_equal(summaries.invoiced_by_month(invoices), full.clear())
     assert summaries.left_out(invoices).height == 0
-    assert summaries.drafts(invoices, lines, as_of=AS_OF).height == 0
+    assert summaries.drafts(invoices, as_of=AS_OF).height == 0
     assert summaries.largest_customers(invoices, customers, as_of=AS_OF).height == 0
-    one = running_out([balance("c", "80")], [segment("c", "100", day(1, 1), day(12, 18))], [])
-    assert_frame_equal(running_out([], [], []), one.clear())
+    one = held("c", "80")
+    assert_frame_equal(running_out(one.clear()), running_out(one).clear())

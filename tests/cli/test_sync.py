@@ -58,7 +58,7 @@ def test_a_dry_run_tells_and_writes_nothing(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.usefixtures("environment")
 def test_a_limited_sync_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And the next one goes on."""
-    assert run("sync", str(tmp_path), "--max-requests", "20") == 0
+    assert run("sync", str(tmp_path), "--max-requests", "20") == 3
     assert "of 7" in capsys.readouterr().out.splitlines()[-1]
     assert run("sync", str(tmp_path)) == 0
     assert ma.open_mirror(tmp_path).is_complete
@@ -70,7 +70,7 @@ def test_a_mirror_of_another_account_is_one_line_on_stderr(
     """Nothing of the token in it."""
     run("sync", str(tmp_path), "--environment", "sandbox")
     capsys.readouterr()
-    assert run("sync", str(tmp_path), "--environment", "production") == 1
+    assert run("sync", str(tmp_path), "--environment", "production") == 2
     told = capsys.readouterr().err
     assert "sandbox" in told
     assert simulator.token not in told

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.mirror.store import Fresh, Layout, Store
+from metronome_analytics.mirror.store import Layout, Replacement, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from metronome_analytics.mirror.store import Snapshot, Writer
+    from metronome_analytics.mirror.store import MirrorWriter, Snapshot
 
 INVOICES = Layout(
     "invoices",
@@ -95,16 +95,18 @@ def told(table: str, customers: Iterable[str | None], status: str = "complete") 
     )
 
 
-def put(store: Store, writer: Writer, rows: pl.DataFrame, customers: Iterable[str], keep: pl.Expr | None = None) -> int:
+def put(
+    store: Store, writer: MirrorWriter, rows: pl.DataFrame, customers: Iterable[str], keep: pl.Expr | None = None
+) -> int:
     """Let `rows` be all the invoices of `customers`, besides those to `keep`."""
     customers = list(customers)
-    changes: dict[int, Fresh] = {}
+    changes: dict[int, Replacement] = {}
     for customer in customers:
         where = bucket(store, customer)
         own = rows.filter(pl.col("customer_id") == customer)
         if own.height:
-            writer.part("invoices", where, own)
-        changes.setdefault(where, Fresh([], keep)).customers.append(customer)  # type: ignore[attr-defined]  # our list
+            writer.write("invoices", where, own)
+        changes.setdefault(where, Replacement([], keep)).customers.append(customer)  # type: ignore[attr-defined]  # our list
     return writer.commit({"invoices": changes}, told("invoices", customers))
 
 

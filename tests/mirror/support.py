@@ -25,13 +25,11 @@ def fresh(account: ma.Account) -> dict[str, pl.DataFrame]:
     customers = pl.concat([account.customers(), account.customers(only_archived=True)])
     ids = customers["id"]
     balances = account.balances(ids, include_archived=True)
-    held = every_net_balance(account, balances)
-    none = ids.filter(~ids.is_in(held["customer_id"].implode()))
     return {
         "customers": customers,
         "invoices": account.invoices(ids),
         "balances": balances,
-        "net_balances": pl.concat([held, account.net_balances(none)]),
+        "net_balances": every_net_balance(account, ids, balances),
         "contracts": account.contracts(ids, include_archived=True),
         "products": account.products(archive_filter="ALL"),
         "rate_cards": account.rate_cards(),

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import metronome_analytics as ma
-from metronome_analytics.mirror import delta
+from metronome_analytics.mirror import delta, storage
 from metronome_analytics.session import Clock, open_session
 
 
@@ -33,7 +33,7 @@ def die_at(number: int) -> None:
 
         return touch
 
-    delta.Place.write = counted(delta.Place.write)  # type: ignore[method-assign]  # this process is made to be broken
+    storage.Place.write = counted(storage.Place.write)  # type: ignore[method-assign]  # this process is made to be broken
     delta.Table.commit = counted(delta.Table.commit)  # type: ignore[method-assign]  # as above
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from metronome_analytics.mirror import changes as module
 from metronome_analytics.mirror.changes import CHANGES, changes
-from metronome_analytics.mirror.store import Fresh
+from metronome_analytics.mirror.store import Replacement
 from tests.mirror.shelf import COSTS, LAYOUTS, START, bucket, invoice, invoices, make, put, told
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ def test_a_nested_column_that_is_null_in_every_file(store: Store) -> None:
         for total in ("1", "2"):
             for half in ("i", "j"):
                 rows = [invoice(f"{half}{n:02}", "a", total, line_items=None) for n in range(40)]
-                writer.part("invoices", where, invoices(*rows))
-            writer.commit({"invoices": {where: Fresh("a")}}, told("invoices", "a"))
+                writer.write("invoices", where, invoices(*rows))
+            writer.commit({"invoices": {where: Replacement("a")}}, told("invoices", "a"))
     found = changes(store.snapshot(1), store.snapshot(2), LAYOUTS)
     assert (found.height, found["column"].unique().to_list()) == (80, ["total"])
 
@@ -95,8 +95,8 @@ def test_a_key_of_several_columns(store: Store) -> None:
     with store.writing() as writer:
         for cost in ("1", "2"):
             rows = pl.DataFrame({"customer_id": ["a"], "day": [START], "cost": [Decimal(cost)]}, schema=COSTS.schema)
-            writer.part("costs", bucket(store, "a"), rows)
-            writer.commit({"costs": {bucket(store, "a"): Fresh("a")}}, told("costs", "a"))
+            writer.write("costs", bucket(store, "a"), rows)
+            writer.commit({"costs": {bucket(store, "a"): Replacement("a")}}, told("costs", "a"))
     (line,) = changes(store.snapshot(1), store.snapshot(2), LAYOUTS).rows()
     key = '{"customer_id": "a", "day": "2026-05-01T00:00:00Z"}'
     assert line == ("costs", "a", key, "changed", "cost", "1", "2")
@@ -106,8 +106,8 @@ def test_account_level_tables_have_no_customer(store: Store) -> None:
     """Their lines say null."""
     with store.writing() as writer:
         for name in ("old", "new"):
-            writer.part("products", 0, pl.DataFrame({"id": ["p"], "name": [name]}))
-            writer.commit({"products": {0: Fresh(())}}, told("products", [None]))
+            writer.write("products", 0, pl.DataFrame({"id": ["p"], "name": [name]}))
+            writer.commit({"products": {0: Replacement(())}}, told("products", [None]))
     (line,) = changes(store.snapshot(1), store.snapshot(2), LAYOUTS).rows()
     assert line == ("products", None, "p", "changed", "name", "old", "new")
 

@@ -44,7 +44,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
     simulator = Simulator(customers=12, months=3)
     tables = ["invoices", "invoice_breakdowns", "costs", "balances", "net_balances"]
     with pytest.MonkeyPatch.context() as patch, account_of(simulator) as account:
-        patch.setattr("metronome_analytics.mirror.sync.CUSTOMERS_PER_BUCKET", 2)
+        patch.setattr("metronome_analytics.mirror.syncing.CUSTOMERS_PER_BUCKET", 2)
         mirror = account.sync(tmp_path_factory.mktemp("mirror"), tables=tables)
     assert len(mirror.buckets) > 4
     return mirror

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import metronome_analytics as ma
-from metronome_analytics.mirror.delta import Place, Table
+from metronome_analytics.mirror.delta import Table
+from metronome_analytics.mirror.storage import Place
 from metronome_analytics.simulator import Fault, Simulator
 from tests.mirror.histories import Advance, LateUsage, Move, Void, apply, moves, served
 from tests.mirror.support import account_of, assert_mirrors, fresh

@@ -9,14 +9,15 @@ from polars.testing import assert_frame_equal
 
 import metronome_analytics as ma
 from metronome_analytics.mirror.changes import changes
-from metronome_analytics.mirror.store import Fresh, Store
+from metronome_analytics.mirror.delta import open_table
+from metronome_analytics.mirror.store import Replacement, Store
 from tests.mirror.shelf import LAYOUTS, Clock, bucket, held, invoice, invoices, make, put, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from metronome_analytics.mirror.delta import File
-    from metronome_analytics.mirror.store import Writer
+    from metronome_analytics.mirror.storage import File
+    from metronome_analytics.mirror.store import MirrorWriter
     from tests.mirror.conftest import Lake
 
 
@@ -50,7 +51,7 @@ def test_a_discarded_part_is_deleted(lake: Lake, uri: str) -> None:
     """Nothing pays for it."""
     store = make(uri, options=lake.options)
     with store.writing() as writer:
-        part = writer.part("invoices", bucket(store, "a"), invoices(invoice("i1", "a")))
+        part = writer.write("invoices", bucket(store, "a"), invoices(invoice("i1", "a")))
         assert part.file.path in stored(lake, uri)
         writer.discard(part)
     assert part.file.path not in stored(lake, uri)
@@ -82,9 +83,9 @@ def test_a_storage_that_fails_in_the_middle(lake: Lake, uri: str, answered: int)
     with store.writing() as writer:
         put(store, writer, invoices(invoice("old", "a"), invoice("other", "b")), "ab")
         assert replaced(lake, store, writer, answered) in (["old", "other"], ["new", "other"])
-        writer.part("invoices", 0, invoices(invoice("last", "a")))
+        writer.write("invoices", 0, invoices(invoice("last", "a")))
         try:
-            writer.commit({"invoices": {0: Fresh("a")}}, told("invoices", "a"))
+            writer.commit({"invoices": {0: Replacement("a")}}, told("invoices", "a"))
         except ma.MirrorError as error:
             assert "is there after all" in str(error)  # noqa: PT017  # only where the answer was lost
     with store.writing() as writer:
@@ -92,7 +93,7 @@ def test_a_storage_that_fails_in_the_middle(lake: Lake, uri: str, answered: int)
     assert held(store.snapshot())["id"].to_list() == ["last", "other"]
 
 
-def replaced(lake: Lake, store: Store, writer: Writer, answered: int) -> list[str]:
+def replaced(lake: Lake, store: Store, writer: MirrorWriter, answered: int) -> list[str]:
     """What is seen after a storage that answers only so often was to replace an invoice."""
     lake.fail_after(answered)
     try:
@@ -144,12 +145,12 @@ def test_a_lease_that_ran_out_is_taken_over(two: tuple[Store, Store]) -> None:
     clock = Clock()
     with one.writing(now=clock) as late:
         put(one, late, invoices(invoice("first", "a")), "a")
-        late.part("invoices", 0, invoices(invoice("late", "a")))
+        late.write("invoices", 0, invoices(invoice("late", "a")))
         clock.turn(minutes=11)
         with other.writing(now=clock) as writer:
             put(other, writer, invoices(invoice("second", "a")), "a")
             with pytest.raises(ma.MirrorLocked, match="took over"):
-                late.commit({"invoices": {0: Fresh("a")}}, told("invoices", "a"))
+                late.commit({"invoices": {0: Replacement("a")}}, told("invoices", "a"))
             put(other, writer, invoices(invoice("third", "b")), "b")
     assert held(one.snapshot())["id"].to_list() == ["second", "third"]
 
@@ -181,7 +182,7 @@ def test_a_writer_overtaken_in_its_commit_shows_nothing(two: tuple[Store, Store]
 
 def steal(store: Store) -> None:
     """Empty the lease, as if it had run out."""
-    table = store._place.table("_lock")
+    table = open_table(store._place, "_lock")
     assert table is not None
     table.commit([], table.files())
 

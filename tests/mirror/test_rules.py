@@ -15,11 +15,12 @@ MADE = datetime(2025, 1, 1, tzinfo=UTC)
 ANCHOR = rules.anchor_of(NOW)
 TABLES = ("invoices", "balances", "contracts")
 MONEY = ("invoices", "balances")
+ID = "e"  # whose turn to be read in full is days away
 
 
 def listing(**moved: datetime) -> pl.DataFrame:
     """One active customer."""
-    row = {"id": "a", "created_at": MADE, "updated_at": MADE, "archived_at": None, **moved}
+    row = {"id": ID, "created_at": MADE, "updated_at": MADE, "archived_at": None, **moved}
     instant = pl.Datetime("us", "UTC")
     return pl.DataFrame(
         [row], schema={"id": pl.String, **dict.fromkeys(("created_at", "updated_at", "archived_at"), instant)}
@@ -29,7 +30,7 @@ def listing(**moved: datetime) -> pl.DataFrame:
 def progress(**facts: Any) -> pl.DataFrame:
     """What was read of it an hour ago; `facts` are those of its invoices."""
     common = {
-        "customer_id": "a",
+        "customer_id": ID,
         "status": "complete",
         "read_at": READ,
         "updated_at": MADE,
@@ -43,7 +44,7 @@ def progress(**facts: Any) -> pl.DataFrame:
 
 def usage(digest: str) -> pl.DataFrame:
     """What its usage comes to."""
-    return pl.DataFrame([("a", ANCHOR, digest)], schema=rules.USAGE, orient="row")
+    return pl.DataFrame([(ID, ANCHOR, digest)], schema=rules.USAGE, orient="row")
 
 
 def reasons(signals: rules.Signals | None = None, held: pl.DataFrame | None = None, **how: Any) -> dict[str, str]:
@@ -87,7 +88,7 @@ def test_a_customer_that_moved_in_the_listing_is_read_whole() -> None:
 def test_a_customer_named_in_the_audit_log_since_is_read_whole() -> None:
     """And not for what it was named for long before."""
     for at, expected in ((READ + timedelta(minutes=1), dict.fromkeys(TABLES, "audit")), (READ - rules.SKEW * 2, {})):
-        named = pl.DataFrame([("a", at)], schema=rules.NAMED, orient="row")
+        named = pl.DataFrame([(ID, at)], schema=rules.NAMED, orient="row")
         assert reasons(quiet(named=named)) == expected
 
 
@@ -119,10 +120,10 @@ def test_what_is_open_is_read_every_day(hours: int, due: dict[str, str]) -> None
     assert reasons(held=old) == due
 
 
-@pytest.mark.parametrize("missing", ["usage", "named"])
-def test_without_a_signal_everything_open_is_read_every_time(missing: str) -> None:
-    """An account whose token may not read the audit log is kept up all the same."""
-    assert reasons(quiet(**{missing: None}), progress(open=True)) == dict.fromkeys(MONEY, "open")
+@pytest.mark.parametrize(("missing", "tables"), [("usage", MONEY), ("named", TABLES)])
+def test_without_a_signal_everything_open_is_read_every_time(missing: str, tables: tuple[str, ...]) -> None:
+    """An account whose token may not read the audit log is kept up all the same: contracts too, which only it tells."""
+    assert reasons(quiet(**{missing: None}), progress(open=True)) == dict.fromkeys(tables, "open")
 
 
 def test_everything_is_read_in_full_after_a_week() -> None:
@@ -132,10 +133,49 @@ def test_everything_is_read_in_full_after_a_week() -> None:
 
 
 def test_what_the_log_names_and_nobody_owns_may_be_anybodys() -> None:
-    """Then what is open is read, but only once it is asked for."""
-    signals = quiet(unknown_at=NOW)
-    assert reasons(signals, progress(open=True), with_unknown=True) == dict.fromkeys(TABLES, "unknown")
-    assert reasons(signals, progress(open=True)) == {}
+    """Then one table is looked through, of whoever has nothing open too, but only once it is asked for."""
+    assert reasons(quiet(), progress(), search={"contracts": NOW}) == {"contracts": "unknown"}
+    assert reasons(quiet(unknown={"contracts": NOW}), progress()) == {}
+    assert reasons(quiet(), progress(), search={"contracts": READ - rules.SKEW * 2}) == {}
+
+
+@pytest.mark.parametrize("days", [1, 3, 7])
+def test_full_re_readings_roll(days: int) -> None:
+    """Of many customers as large a share is due as of the week has passed; after a week everyone was."""
+    ids = [f"customer-{number}" for number in range(2_000)]
+    many = pl.concat([listing().with_columns(id=pl.lit(id_)) for id_ in ids])
+    held = pl.concat([progress(read_at=READ).with_columns(customer_id=pl.lit(id_)) for id_ in ids])
+    held = held.with_columns(read_at=pl.lit(NOW - timedelta(days=days)))
+    due = rules.due(
+        quiet(listing=many), held, TABLES, now=NOW, open_every=timedelta(days=1), full_every=timedelta(days=7)
+    )
+    assert set(due["reason"]) == {"full"}
+    assert due["customer_id"].n_unique() / len(ids) == pytest.approx(days / 7, abs=0.03)
+
+
+def test_the_customers_vouched_for_are_sampled() -> None:
+    """Costs of who never had any, and net balances that followed from the balances, at one turn in thirteen."""
+    tables = ("balances", "net_balances", "costs")
+    common = {"status": "complete", "read_at": NOW - timedelta(days=8), "updated_at": MADE, "usage_anchor": ANCHOR}
+    rows = [
+        {**common, "customer_id": f"c{n}", "table": table, "rows": 0, "follows": True, "open": False}
+        for n in range(650)
+        for table in tables
+    ]
+    many = pl.concat([listing().with_columns(id=pl.lit(f"c{n}")) for n in range(650)])
+    due = rules.due(
+        quiet(listing=many),
+        pl.DataFrame(rows, schema=PROGRESS),
+        tables,
+        now=NOW,
+        open_every=timedelta(days=1),
+        full_every=timedelta(days=7),
+    )
+    asked = dict(due.filter(way="whole").group_by("table").len().rows())
+    assert asked["balances"] == 650
+    assert 20 <= asked["costs"] <= 90
+    assert asked["costs"] == asked["net_balances"]
+    assert due.filter(table="net_balances", way="derived").height == 650 - asked["net_balances"]
 
 
 def test_usage_is_compared_over_the_same_window_for_weeks() -> None:

@@ -22,9 +22,9 @@ from polars.testing import assert_frame_equal
 import metronome_analytics as ma
 from metronome_analytics.mirror import store as stores
 from metronome_analytics.mirror import writer as writers
-from metronome_analytics.mirror.delta import reaching
 from metronome_analytics.mirror.layout import PROGRESS, bucket_of
-from metronome_analytics.mirror.store import Fresh, Layout, Store
+from metronome_analytics.mirror.storage import reaching
+from metronome_analytics.mirror.store import Layout, Replacement, Store
 from tests.mirror.shelf import (
     IDENTITY,
     INVOICES,
@@ -145,14 +145,17 @@ def test_a_progress_with_fewer_columns_is_read_and_extended(tmp_path: Path, monk
     assert store.snapshot().progress().sort("customer_id")["next_date"].to_list() == [None, START]
 
 
-def test_tables_with_other_columns_are_refused_by_name(tmp_path: Path) -> None:
-    """What the loaders now give is not what is there: the message names the columns."""
+def test_a_column_of_another_type_is_refused_by_name(tmp_path: Path) -> None:
+    """What the loaders now give is not what is there: the message names the column, on reading and on writing."""
     store = make(tmp_path)
     with store.writing() as writer:
         put(store, writer, invoices(invoice("i1", "c1")), ["c1"])
-    wider = Layout("invoices", dict(INVOICES.schema) | {"memo": pl.String()}, ("id",), "customer_id")
-    with pytest.raises(ma.MirrorMismatch, match=r"another version .*: memo differ"):
-        Store.open(tmp_path, [wider]).snapshot().scan("invoices")
+    other = Layout("invoices", dict(INVOICES.schema) | {"total": pl.Float64()}, ("id",), "customer_id")
+    opened = Store.open(tmp_path, [other])
+    with pytest.raises(ma.MirrorMismatch, match=r"another version.*: total is decimal\(38,10\) there and double here"):
+        opened.snapshot().scan("invoices")
+    with opened.writing() as writer, pytest.raises(ma.MirrorMismatch, match="total is decimal"):
+        writer.make(["invoices"])
 
 
 def test_a_folder_of_something_else_is_no_mirror(tmp_path: Path) -> None:
@@ -183,7 +186,7 @@ def test_without_the_extra(tmp_path: Path) -> None:
         "    print(error)"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, text=True)
-    assert 'pip install "metronome-analytics[lake]"' in done.stdout
+    assert "pip install 'metronome-analytics[lake]'" in done.stdout
 
 
 # --- buckets ---------------------------------------------------------------------------------------------------------
@@ -203,9 +206,9 @@ def test_rows_in_a_foreign_bucket_or_of_foreign_columns_are_refused(tmp_path: Pa
     where = bucket(store, "c1")
     with store.writing() as writer:
         with pytest.raises(ma.ArgumentError, match="bucket"):
-            writer.part("invoices", (where + 1) % 3, invoices(invoice("i1", "c1")))
+            writer.write("invoices", (where + 1) % 3, invoices(invoice("i1", "c1")))
         with pytest.raises(ma.ArgumentError, match="columns"):
-            writer.part("invoices", where, invoices(invoice("i1", "c1")).drop("total"))
+            writer.write("invoices", where, invoices(invoice("i1", "c1")).drop("total"))
 
 
 def test_a_scan_of_a_bucket_reads_only_its_files(tmp_path: Path) -> None:
@@ -253,8 +256,8 @@ def test_an_account_level_table_is_replaced_whole(tmp_path: Path) -> None:
     store = make(tmp_path)
     with store.writing() as writer:
         for name in ("old", "new"):
-            writer.part("products", 0, pl.DataFrame({"id": [name], "name": [name]}))
-            writer.commit({"products": {0: Fresh(())}}, told("products", [None]))
+            writer.write("products", 0, pl.DataFrame({"id": [name], "name": [name]}))
+            writer.commit({"products": {0: Replacement(())}}, told("products", [None]))
     assert store.snapshot().scan("products").collect()["id"].to_list() == ["new"]
 
 
@@ -284,7 +287,7 @@ def test_parts_wait_for_the_commit_that_names_their_bucket(tmp_path: Path) -> No
     ids = [f"c{n}" for n in range(30)]
     with store.writing() as writer:
         threads = [
-            threading.Thread(target=writer.part, args=("invoices", bucket(store, id_), invoices(invoice(id_, id_))))
+            threading.Thread(target=writer.write, args=("invoices", bucket(store, id_), invoices(invoice(id_, id_))))
             for id_ in ids
         ]
         for thread in threads:
@@ -293,7 +296,7 @@ def test_parts_wait_for_the_commit_that_names_their_bucket(tmp_path: Path) -> No
             thread.join()
         for number in range(3):
             own = [id_ for id_ in ids if bucket(store, id_) == number]
-            writer.commit({"invoices": {number: Fresh(own)}}, told("invoices", own))
+            writer.commit({"invoices": {number: Replacement(own)}}, told("invoices", own))
             seen = held(store.snapshot())["id"]
             assert set(seen) == {id_ for id_ in ids if bucket(store, id_) <= number}
 
@@ -302,10 +305,10 @@ def test_a_discarded_part_is_gone(tmp_path: Path) -> None:
     """It is not shown, and not left on the disk; nor is what was never committed."""
     store = make(tmp_path, buckets=1)
     with store.writing() as writer:
-        writer.discard(writer.part("invoices", 0, invoices(invoice("half", "a"))))
-        writer.part("invoices", 0, invoices(invoice("whole", "b")))
-        writer.commit({"invoices": {0: Fresh("ab")}}, told("invoices", "ab"))
-        writer.part("invoices", 0, invoices(invoice("late", "c")))
+        writer.discard(writer.write("invoices", 0, invoices(invoice("half", "a"))))
+        writer.write("invoices", 0, invoices(invoice("whole", "b")))
+        writer.commit({"invoices": {0: Replacement("ab")}}, told("invoices", "ab"))
+        writer.write("invoices", 0, invoices(invoice("late", "c")))
     assert held(store.snapshot())["id"].to_list() == ["whole"]
     assert len(list((tmp_path / "invoices" / "bucket=0").iterdir())) == 1
 
@@ -318,8 +321,8 @@ def test_a_customer_of_many_row_groups_is_carried_over(tmp_path: Path) -> None:
         customer_id=pl.when(pl.int_range(pl.len()) < 5).then(pl.lit("b")).otherwise(pl.lit("a")),
     )
     with store.writing() as writer:
-        writer.part("invoices", 0, many)
-        writer.commit({"invoices": {0: Fresh("ab")}}, told("invoices", "ab"))
+        writer.write("invoices", 0, many)
+        writer.commit({"invoices": {0: Replacement("ab")}}, told("invoices", "ab"))
         put(store, writer, invoices(invoice("new", "b")), "b")
     snapshot = store.snapshot()
     assert snapshot.rows("invoices") == held(snapshot).height == 19_996
@@ -426,7 +429,7 @@ def test_no_room_on_the_disk(tmp_path: Path) -> None:
     with store.writing() as writer:
         put(store, writer, invoices(invoice("old", "a")), "a")
         with files_of_at_most(20_000), pytest.raises(ma.MirrorError, match=r"parquet failed: .*\(os error 27\)"):
-            writer.part("invoices", 0, many)
+            writer.write("invoices", 0, many)
         for size in (100, 1_500):  # the log of the table; then the file of the progress
             with files_of_at_most(size), pytest.raises(ma.MirrorError, match="failed"):
                 put(store, writer, invoices(), "a")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from metronome_analytics.mirror import merge, writer
 from metronome_analytics.mirror.delta import Table
-from metronome_analytics.mirror.store import Fresh, Store
+from metronome_analytics.mirror.store import Replacement, Store
 from tests.mirror.shelf import LAYOUTS, PRODUCTS, bucket, held, invoice, invoices, make, told
 
 if TYPE_CHECKING:
@@ -96,20 +96,20 @@ def take(store: Store, step: Step) -> bool:
     """Do one step in a process of its own; whether it came to its end."""
     try:
         with store.writing() as writer, mock.patch.object(Table, "commit", dying(step.dies)):
-            changes: dict[str, dict[int, Fresh]] = {}
+            changes: dict[str, dict[int, Replacement]] = {}
             for customer, numbers in step.customers.items():
                 where = bucket(store, customer)
-                fresh = changes.setdefault("invoices", {}).setdefault(where, Fresh(set()))
+                fresh = changes.setdefault("invoices", {}).setdefault(where, Replacement(set()))
                 fresh.customers |= {customer}  # type: ignore[operator]  # our set
                 if step.keep_below is not None:
                     fresh.keep = pl.col("id") < f"{step.keep_below}"
                 for number in numbers:  # a part each
                     rows = invoices(invoice(f"{number}{customer}", customer, str(step.total)))
-                    writer.part("invoices", where, rows)
+                    writer.write("invoices", where, rows)
             if step.products is not None:
                 ids = [f"p{n}" for n in range(step.products)]
-                writer.part("products", 0, pl.DataFrame({"id": ids, "name": ids}, schema=PRODUCTS.schema))
-                changes["products"] = {0: Fresh(())}
+                writer.write("products", 0, pl.DataFrame({"id": ids, "name": ids}, schema=PRODUCTS.schema))
+                changes["products"] = {0: Replacement(())}
             writer.commit(changes, told("invoices", step.customers))
     except Killed:
         return False

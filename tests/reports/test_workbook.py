@@ -255,7 +255,7 @@ def test_a_name_is_never_a_formula(account: Account, tmp_path: Path) -> None:
 def test_a_text_too_long_for_a_cell_is_cut_loudly(account: Account) -> None:
     """It ends with an ellipsis, and the notes name its column."""
     long = account.customers.head(1).select("id", pl.lit("x" * 40_000).alias("name"), pl.lit("USD").alias("unit"))
-    made = sheets.sheet("Customers", long, ("unit", "name"))
+    made = sheets.as_sheet("Customers", long, ("unit", "name"))
     (text,) = made.frame["Name"].to_list()
     assert (len(text), text[-1]) == (sheets.LONGEST, "…")
     assert any("Name" in line for line in made.left_out)

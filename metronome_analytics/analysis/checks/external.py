@@ -2,141 +2,160 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import polars as pl
 
-from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, Given, checked
+from metronome_analytics.analysis.frames import MONEY, ZERO
 from metronome_analytics.analysis.invoiced import is_invoiced
-from metronome_analytics.errors import ArgumentError
-from metronome_analytics.tables.money import currency, in_cents
+from metronome_analytics.tables.money import USD_NAME, in_cents
+from metronome_analytics.tables.money import currency as currency_of
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 Units = Literal["major", "api"]
-FIELDS = ("invoice_id", "amount", "currency", "date", "customer_id")
-REQUIRED = ("invoice_id", "amount")
-CUT_OFF = 5
-"""Days around the edge of the other system's period in which a missing invoice is likely booked on the other side."""
 
 MISSING_HERE, MISSING_THERE = "missing here", "missing there"
 AMOUNT, CURRENCY, MATCHED = "amount differs", "currency differs", "matched"
 
+_OURS = ("row", "invoice_id")
 
-def external_rows(external: Given, columns: Mapping[str, str] | None) -> pl.LazyFrame:
-    """The other system's rows under our names, one per invoice; ArgumentError for a mapping that does not fit."""
-    mapping = dict(columns or {})
-    unknown = [name for name in mapping if name not in FIELDS]
-    if unknown:
-        raise ArgumentError(
-            f"external_columns names {', '.join(map(repr, unknown))}.", advice=f"It may name {', '.join(FIELDS)}."
-        )
-    needed = [mapping.get(name, name) for name in FIELDS if name in REQUIRED or name in mapping]
-    rows = checked(external, "external", *needed, source="external, with external_columns={ours: theirs},")
-    schema = rows.collect_schema()
-    picked = [_field(name, mapping.get(name, name), schema) for name in FIELDS]
-    return (
-        rows.select(picked)
-        .group_by("invoice_id", maintain_order=True)
-        .agg(
-            pl.col("amount").sum(),
-            pl.col("currency", "date", "customer_id").first(),
-            pl.len().alias("entries"),
-            pl.col("amount").is_null().any().alias("unreadable"),
-        )
-        .rename({"invoice_id": "external_id", "customer_id": "external_customer_id"})
+
+def external(invoices: pl.LazyFrame, theirs: pl.DataFrame, units: Units) -> pl.LazyFrame:
+    """Final invoices that bill something against the other system's, by invoice id or the billing provider's id.
+
+    Their rows are added up by invoice and currency, never across currencies: what is in another currency than the
+    invoice is a failure of its own, in that currency.
+    """
+    known = invoices.select("credit_type_id", "credit_type_name").drop_nulls().unique()
+    groups = _in_api_units(_grouped(theirs), known, units)
+    ours = _ours(invoices, groups)
+    placed = groups.join(ours.select("external_id", "short").unique("external_id"), on="external_id", how="left")
+    foreign = (pl.col("currency") != pl.col("short")).fill_null(False)
+    elsewhere = placed.filter(foreign).select("external_id", pl.lit(True).alias("elsewhere")).unique()
+    same = placed.filter(~foreign).drop("short")
+    matched = _matched(ours.join(elsewhere, on="external_id", how="left"), same, units)
+    strangers = (
+        placed.filter(foreign)
+        .drop("short")
+        .join(ours.select("external_id", *_OURS, "customer_id"), on="external_id", how="left")
+        .with_columns(ZERO.alias("expected"), pl.lit(CURRENCY).alias("blame"), pl.lit("another currency").alias("hint"))
     )
-
-
-def _field(name: str, column: str, schema: pl.Schema) -> pl.Expr:
-    """One of our fields out of the other system's column."""
-    if column not in schema:
-        return pl.lit(None, INSTANT if name == "date" else pl.String).alias(name)
-    dtype, value = schema[column], pl.col(column)
-    if name == "amount":
-        # By way of text: a cast from Float64 to Decimal is wrong in the last digits of one value in ten.
-        plain = value if dtype.is_decimal() or dtype.is_integer() else _number(value.cast(pl.String))
-        return plain.cast(MONEY).alias(name)
-    if name == "date":
-        return _moment(value, dtype).alias(name)
-    return value.cast(pl.String).str.strip_chars().alias(name)
-
-
-def _number(text: pl.Expr) -> pl.Expr:
-    """An amount from text; `1,234.50` and `$1,234.50` are read, what is no number is null."""
-    return text.str.strip_chars(" $€£\u00a0").str.replace_all(",", "").cast(MONEY, strict=False)
-
-
-def _moment(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """A moment in UTC; dates and naive datetimes are read as UTC, a text by its first ten characters."""
-    if isinstance(dtype, pl.Datetime):
-        naive = dtype.time_zone is None
-        return (value.dt.replace_time_zone("UTC") if naive else value.dt.convert_time_zone("UTC")).cast(INSTANT)
-    if dtype == pl.Date:
-        return value.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    day = value.cast(pl.String).str.head(10).str.to_date("%Y-%m-%d", strict=False)
-    return day.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-
-
-def external(invoices: pl.LazyFrame, theirs: pl.LazyFrame, units: Units) -> pl.LazyFrame:
-    """Final invoices that bill something against the other system's, by invoice id or the billing provider's id."""
-    joined = _ours(invoices, theirs).join(theirs, on="external_id", how="full", coalesce=True)
+    # Ours before theirs: what is concatenated first stays first.
+    rows = pl.concat([matched.sort("currency"), strangers], how="diagonal")
     cents = in_cents(pl.col("credit_type_name"))
-    amount = pl.col("amount") if units == "api" else pl.when(cents).then(pl.col("amount") * 100).otherwise("amount")
-    final = pl.col("status") == InvoiceStatus.FINALIZED
-    billed = is_invoiced() & (pl.col("total") != ZERO)
-    here, there = pl.col("invoice_id").is_not_null(), pl.col("entries").is_not_null()
-    wrong = pl.col("currency").is_not_null() & (
-        pl.col("currency").str.to_uppercase() != currency(pl.col("credit_type_name")).str.to_uppercase()
-    )
-    expected = pl.when(final).then("total").otherwise(ZERO)
-    outcome = (
-        pl.when(~here).then(pl.lit(MISSING_HERE))
-        .when(~there).then(pl.lit(MISSING_THERE))
-        .when(wrong).then(pl.lit(CURRENCY))
-    )  # fmt: skip
-    rows = joined.filter(there | billed).with_columns(
-        expected.alias("expected"), amount.alias("actual"), outcome.alias("blame")
-    )
-    bounds = theirs.select(pl.col("date").min().alias("from"), pl.col("date").max().alias("to"))
-    return rows.join(bounds, how="cross").sort("row", "external_id", nulls_last=True).select(
+    return rows.sort("row", "external_id", nulls_last=True, maintain_order=True).select(
         pl.coalesce("customer_id", "external_customer_id").alias("customer_id"),
         *("invoice_id", "external_id", "credit_type_id", "credit_type_name", "expected"),
-        pl.col("actual").fill_null(ZERO),
-        "blame",
-        pl.when(there & pl.col("unreadable")).then(pl.lit("the other system's amount is no number")).alias("skip"),
+        pl.col("amount").fill_null(ZERO).alias("actual"),
+        *("blame", "hint"),
+        pl.col("trouble").alias("skip"),
         # Their amounts are rounded to the minor unit.
         pl.when(cents).then(pl.lit("0.5000000001")).otherwise(pl.lit("0.0050000001")).cast(MONEY).alias("slack"),
-        _hint(final).alias("hint"),
-        pl.when(pl.col("blame").is_null()).then(_difference()).alias("detail"),
+        pl.when(pl.col("blame").is_null())
+        .then(pl.when(pl.col("amount") == pl.col("expected")).then(pl.lit(MATCHED)).otherwise(pl.lit(AMOUNT)))
+        .alias("detail"),
     )  # fmt: skip
+
+
+def _grouped(theirs: pl.DataFrame) -> pl.LazyFrame:
+    """Their rows by invoice and currency; what one row of them is unfit for, the sum is."""
+    return (
+        theirs.lazy()
+        .group_by("external_id", "currency", maintain_order=True)
+        .agg(
+            pl.col("amount").sum(),
+            pl.col("date", "external_customer_id").first(),
+            pl.len().alias("entries"),
+            pl.col("trouble").drop_nulls().first(),
+        )
+    )
+
+
+def _in_api_units(groups: pl.LazyFrame, known: pl.LazyFrame, units: Units) -> pl.LazyFrame:
+    """Their sums with the credit type of their currency, as our invoices or the API's rule have it."""
+    types = known.select(
+        currency_of(pl.col("credit_type_name")).str.to_uppercase().alias("currency"),
+        "credit_type_id",
+        "credit_type_name",
+    ).unique("currency", keep="none")
+    # The API keeps US dollars in cents and every other currency in whole units (fact sheet 1.8).
+    name = pl.when(pl.col("currency") == "USD").then(pl.lit(USD_NAME)).otherwise("currency")
+    told = groups.join(types, on="currency", how="left").with_columns(
+        pl.coalesce("credit_type_name", name).alias("credit_type_name")
+    )
+    return told.with_columns(_converted(units).alias("amount"))
+
+
+def _converted(units: Units) -> pl.Expr:
+    if units == "api":
+        return pl.col("amount")
+    cents = in_cents(pl.col("credit_type_name"))
+    return pl.when(cents).then(pl.col("amount") * 100).otherwise("amount").cast(MONEY)
+
+
+def _matched(ours: pl.LazyFrame, groups: pl.LazyFrame, units: Units) -> pl.LazyFrame:
+    """Each of our invoices with what they have of it in its currency, and what they have that we do not."""
+    final = pl.col("status") == InvoiceStatus.FINALIZED
+    billed = is_invoiced() & (pl.col("total") != ZERO)
+    joined = ours.join(groups, on="external_id", how="full", coalesce=True, suffix="_theirs")
+    here, there = pl.col("invoice_id").is_not_null(), pl.col("entries").is_not_null()
+    # A row that names no currency cannot be added to one that does: it is expected to be nothing more.
+    place = pl.int_range(pl.len()).over(*_OURS, order_by="currency")
+    name = pl.when(here).then("credit_type_name").otherwise("credit_type_name_theirs")
+    outcome = (
+        pl.when(~here).then(pl.lit(MISSING_HERE))
+        .when(~there & pl.col("elsewhere")).then(pl.lit(CURRENCY))
+        .when(~there).then(pl.lit(MISSING_THERE))
+    )  # fmt: skip
+    return (
+        joined.filter(there | billed)
+        .with_columns(
+            pl.when(final & (place == 0)).then("total").otherwise(ZERO).alias("expected"),
+            # What names no currency is taken to be in the invoice's.
+            pl.when(pl.col("currency").is_null()).then(_converted(units)).otherwise("amount").alias("amount"),
+            outcome.alias("blame"),
+        )
+        .join(_dates(groups, "date", "theirs"), how="cross")
+        .join(_dates(ours.filter(billed), "at", "ours"), how="cross")
+        .with_columns(
+            _hint(final).alias("hint"),
+            name.alias("credit_type_name"),
+            pl.when(here).then("credit_type_id").otherwise("credit_type_id_theirs").alias("credit_type_id"),
+        )
+    )
+
+
+def _dates(rows: pl.LazyFrame, column: str, side: str) -> pl.LazyFrame:
+    """The first and the last day of one side."""
+    day = pl.col(column).dt.truncate("1d")
+    return rows.select(day.min().alias(f"first_{side}"), day.max().alias(f"last_{side}"))
 
 
 def _ours(invoices: pl.LazyFrame, theirs: pl.LazyFrame) -> pl.LazyFrame:
     """Our invoices with the id under which the other system may know them."""
     names = invoices.collect_schema().names()
     provider = "billing_provider_invoice_id" if "billing_provider_invoice_id" in names else "id"
-    known = theirs.select(pl.col("external_id"), pl.lit(True).alias("by_id"))
+    known = theirs.select(pl.col("external_id"), pl.lit(True).alias("by_id")).unique()
     ours = invoices.filter("first").select(
-        pl.col("id").alias("invoice_id"), "customer_id", "row", "status", "type", "total", "issued_at", "end_timestamp",
-        "credit_type_id", "credit_type_name", pl.col(provider).alias("provider_id"),
+        pl.col("id").alias("invoice_id"), "customer_id", "row", "status", "type", "total", "credit_type_id",
+        "credit_type_name", currency_of(pl.col("credit_type_name")).str.to_uppercase().alias("short"),
+        pl.coalesce("issued_at", "end_timestamp").alias("at"), pl.col(provider).alias("provider_id"),
     )  # fmt: skip
     return ours.join(known, left_on="invoice_id", right_on="external_id", how="left").with_columns(
         pl.when("by_id").then("invoice_id").otherwise(pl.coalesce("provider_id", "invoice_id")).alias("external_id")
     )
 
 
-def _difference() -> pl.Expr:
-    return pl.when(pl.col("actual") == pl.col("expected")).then(pl.lit(MATCHED)).otherwise(pl.lit(AMOUNT))
-
-
 def _hint(final: pl.Expr) -> pl.Expr:
-    """The likeliest cause that the amounts alone do not tell."""
-    edge = pl.duration(days=CUT_OFF)
-    at = pl.coalesce("issued_at", "end_timestamp")
-    outside = (at < pl.col("from") + edge) | (at > pl.col("to") - edge)
+    """The likeliest cause that the amounts alone do not tell.
+
+    A cut-off is one where the dates show it: what one side lacks is dated before or after everything it has.
+    """
+    ours = pl.col("at").dt.truncate("1d")
+    cut_there = (ours < pl.col("first_theirs")) | (ours > pl.col("last_theirs"))
+    theirs = pl.col("date").dt.truncate("1d")
+    cut_here = (theirs < pl.col("first_ours")) | (theirs > pl.col("last_ours"))
+    missing_here, missing_there = pl.col("blame") == MISSING_HERE, pl.col("blame") == MISSING_THERE
     return (
         pl.when(pl.col("blame") == CURRENCY)
         .then(pl.lit("another currency"))
@@ -146,6 +165,6 @@ def _hint(final: pl.Expr) -> pl.Expr:
         .then(pl.lit("a draft here, final there"))
         .when(pl.col("entries") > 1)
         .then(pl.lit("more than one entry there"))
-        .when(pl.col("entries").is_null() & outside)
+        .when((missing_there & cut_there) | (missing_here & cut_here))
         .then(pl.lit("period cut-off"))
     )

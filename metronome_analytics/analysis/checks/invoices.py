@@ -10,6 +10,12 @@ from metronome_analytics.tables.vocabulary import TROUBLED, WITHDRAWN, InvoiceSt
 
 _HEAD = ("customer_id", pl.col("id").alias("invoice_id"), "credit_type_id", "credit_type_name")
 _LIVE = pl.col("status") != InvoiceStatus.VOID
+_UNKNOWN = "status unknown"
+_NO_BILL = [*map(str, WITHDRAWN), ProviderStatus.SKIPPED.value, ProviderStatus.INVALID_REQUEST_ERROR.value, _UNKNOWN]
+"""Of a void invoice: nobody holds a bill, as far as the provider tells."""
+
+BILL_WITHOUT_INVOICE = "the customer holds a bill for an invoice that is void"
+"""The gravest cause of all: money is asked for that nobody owes."""
 
 
 def invoice_total(invoices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -128,21 +134,24 @@ def corrections(invoices: pl.LazyFrame) -> pl.LazyFrame:
 def billing_provider(invoices: pl.LazyFrame) -> pl.LazyFrame:
     """Metronome's total against what the billing provider billed, without tax; invoices without a provider have none.
 
-    Providers bill whole minor units, so a difference of half of one is rounding. Voiding here does not void there.
+    Providers bill whole minor units, so a difference of half of one is rounding. Voiding here does not void there: a
+    customer who holds a bill for what is void fails whatever else is known. The provider's status is optional in the
+    API's specification; without it the amounts are compared all the same.
     """
     if "external_invoice" not in invoices.collect_schema().names():
         return invoices.select(*_HEAD).clear()
     outside = pl.col("external_invoice").struct
-    status = outside.field("external_status")
+    status = outside.field("external_status").fill_null(_UNKNOWN)
     tax = outside.field("tax").struct.field("total_tax_amount").fill_null(ZERO)
     billed = pl.coalesce(outside.field("invoiced_sub_total"), outside.field("invoiced_total") - tax)
     void, skipped = pl.col("status") == InvoiceStatus.VOID, status == ProviderStatus.SKIPPED
+    held = void & ~status.is_in(_NO_BILL)
     # Half of a minor unit itself still rounds to the amount billed, and the tolerance itself is a difference.
     half = pl.when(in_cents(pl.col("credit_type_name"))).then(pl.lit("0.5000000001")).otherwise(pl.lit("0.0050000001"))
-    return invoices.filter(pl.col("external_invoice").is_not_null() & status.is_not_null() & "first").select(
+    return invoices.filter(pl.col("external_invoice").is_not_null() & "first").select(
         *_HEAD,
         outside.field("invoice_id").alias("external_id"),
-        pl.when(void).then(billed).otherwise("total").alias("expected"),
+        pl.when(void).then(billed.fill_null(ZERO)).otherwise("total").alias("expected"),
         pl.when(skipped).then(billed.fill_null(ZERO)).otherwise(billed).alias("actual"),
         half.cast(MONEY).alias("slack"),
         pl.when(void & ~status.is_in([*WITHDRAWN, ProviderStatus.SKIPPED]))
@@ -150,6 +159,12 @@ def billing_provider(invoices: pl.LazyFrame) -> pl.LazyFrame:
         .when(status.is_in(TROUBLED))
         .then(pl.format("{} at the billing provider", status))
         .alias("warn"),
-        pl.when(~void & status.is_in(WITHDRAWN)).then(pl.format("{} at the billing provider", status)).alias("blame"),
-        pl.when(billed.is_null() & ~skipped).then(pl.lit("the billing provider tells no amount")).alias("skip"),
+        pl.when(held)
+        .then(pl.format("void here, {} at the billing provider", status))
+        .when(~void & status.is_in(WITHDRAWN))
+        .then(pl.format("{} at the billing provider", status))
+        .alias("blame"),
+        pl.when(billed.is_null() & ~skipped & ~held).then(pl.lit("the billing provider tells no amount")).alias("skip"),
+        pl.when(held).then(pl.lit(BILL_WITHOUT_INVOICE)).alias("hint"),
+        pl.when(status == _UNKNOWN).then(pl.format("{} at the billing provider", status)).alias("detail"),
     )

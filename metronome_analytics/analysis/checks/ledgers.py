@@ -132,7 +132,9 @@ def ledger_balance(
         )
         .join(spans, on=[*BALANCE, "segment_id"], how="left")
     )
-    postpaid_over = (pl.col("balance_type") == BalanceType.POSTPAID) & pl.col("over")
+    # Without as_of nothing in the frames proves that a postpaid commit's access is over: no entry is made of it.
+    may_be_over = pl.col("over") if at is not None else pl.lit(True)
+    postpaid_over = (pl.col("balance_type") == BalanceType.POSTPAID) & may_be_over
     unknown = pl.lit(False) if at is not None else ~pl.col("started") & ~pl.col("touched")
     counts = pl.col("started") | pl.col("touched") | pl.col("segment_starting_at").is_null()
     facts = balances.select("customer_id", pl.col("id").alias("balance_id"), pl.col("type").alias("balance_type"))
@@ -210,7 +212,7 @@ def signs(balances: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
     sums = entries.group_by(BALANCE).agg(
         pl.col("change").filter(wrong).sum().alias("actual"),
         wrong.sum().alias("count"),
-        pl.col("invoice_id").filter(wrong).first(),
+        pl.col("invoice_id").filter(wrong & pl.col("invoice_id").is_not_null()).first(),
     )
     facts = balances.select("customer_id", pl.col("id").alias("balance_id"), *_UNIT)
     return facts.join(sums, on=BALANCE, how="inner", maintain_order="left").select(

@@ -12,9 +12,9 @@ NEEDED = (
     *("start_timestamp", "end_timestamp", "issued_at", "line_items"),
 )
 
-_TOLD = (
+_READ = (
     *("invoice_adjustments", "plan_id", "corrected_invoice_id", "constituent_invoices", "external_invoice"),
-    "billing_provider_invoice_id",
+    *("billing_provider_invoice_id", "regenerated_from_invoice_id"),
 )
 """What the checks read of an invoice where the frame has it."""
 
@@ -29,8 +29,8 @@ def numbered(invoices: pl.LazyFrame) -> pl.LazyFrame:
 def heads(invoices: pl.LazyFrame) -> pl.LazyFrame:
     """Numbered invoices without their lines and without what no check reads."""
     given = invoices.collect_schema().names()
-    told = [name for name in (*NEEDED, *_TOLD) if name in given and name != "line_items"]
-    return invoices.select("row", "key", "first", *told)
+    read = [name for name in (*NEEDED, *_READ) if name in given and name != "line_items"]
+    return invoices.select("row", "key", "first", *read)
 
 
 def lines(invoices: pl.LazyFrame) -> pl.LazyFrame:
@@ -72,11 +72,11 @@ def added_up(lines: pl.LazyFrame) -> pl.LazyFrame:
     Which product a line is for, and what usage names as its commit beside the line that draws, no check asks.
     """
     draws, bought = pl.col("draws"), (pl.col("line_type") == LineType.PURCHASE).fill_null(False)
-    told = lines.with_columns(
+    plain = lines.with_columns(
         pl.when(bought).then(pl.col("line_type", "credit_type_id")),
         pl.when(draws | bought).then(pl.col("commit_id", "applied_id")),
     )
-    return told.group_by(pl.exclude("total")).agg(pl.col("total").sum())
+    return plain.group_by(pl.exclude("total")).agg(pl.col("total").sum())
 
 
 def _counted() -> pl.Expr:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 PASS, FAIL, WARNING, NOT_CHECKED = "pass", "fail", "warning", "not checked"
+WORDS = {PASS: "passed", FAIL: "failed", WARNING: "warnings", NOT_CHECKED: "not checked"}
+"""Every verdict, in the order in which they are counted, and how a count of it reads."""
 
 _TEXTS = ("customer_id", "invoice_id", "balance_id", "segment_id", "external_id", "credit_type_id", "credit_type_name")
 _OPTIONAL = {
@@ -23,6 +25,17 @@ _OPTIONAL = {
 """What a check may say of a row. `skip`: why it could not be checked. `warn`: why somebody should look though it ties
 out. `blame`: why it fails whatever the amounts. `hint`: the likeliest cause of a difference. `slack`: extra tolerance.
 """
+
+
+def counts(checks: pl.DataFrame) -> dict[str, int]:
+    """How many of `checks` there are of every verdict, 0 where there is none."""
+    found = dict(checks["verdict"].value_counts().iter_rows())
+    return {verdict: found.get(verdict, 0) for verdict in WORDS}
+
+
+def in_words(checks: pl.DataFrame) -> str:
+    """`1,203 passed, 2 failed, 0 warnings, 5 not checked`."""
+    return ", ".join(f"{number:,} {WORDS[verdict]}" for verdict, number in counts(checks).items())
 
 
 def judged(name: str, rows: pl.LazyFrame, tolerance: Decimal) -> pl.LazyFrame:
@@ -46,9 +59,9 @@ def judged(name: str, rows: pl.LazyFrame, tolerance: Decimal) -> pl.LazyFrame:
         .then(pl.lit(WARNING))
         .otherwise(pl.lit(PASS))
     )
-    told = rows.with_columns(pl.lit(name).alias("check"), verdict.alias("verdict"))
+    rows = rows.with_columns(pl.lit(name).alias("check"), verdict.alias("verdict"))
     causes = pl.when(pl.col("verdict") == FAIL).then(_causes())
-    return told.with_columns(
+    return rows.with_columns(
         causes.alias("causes"), pl.coalesce("skip", "blame", "warn", "detail").alias("detail")
     ).select(Checks.column_names())
 

@@ -35,8 +35,8 @@ def held_text(value: float) -> str | None:
     no last decimal, so it is rounded half to even at the tenth, unless that takes more than a millionth of it. Whoever
     writes 3.15e-12 means it: that is refused rather than rounded to nothing.
     """
-    exact = Decimal(value.text if isinstance(value, JsonNumber) else value)
     try:
+        exact = Decimal(value.text if isinstance(value, JsonNumber) else value)
         held = exact.quantize(_TENTH, context=_HOLDS)
     except InvalidOperation:
         return None

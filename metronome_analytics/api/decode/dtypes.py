@@ -57,11 +57,6 @@ def walk(dtype: pl.DataType) -> Iterator[tuple[str, pl.DataType]]:
             return
 
 
-def keys_of(dtype: pl.DataType) -> set[str]:
-    """The names of every field below `dtype`."""
-    return {name for name, _ in walk(dtype)}
-
-
 def kind(dtype: pl.DataType) -> str:
     """The kind of JSON value that `dtype` is written as."""
     match dtype:

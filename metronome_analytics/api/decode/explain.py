@@ -79,14 +79,14 @@ def explain(body: bytes, endpoint: Endpoint) -> Page:
 
 
 class _Object(dict[str, Any]):
-    """A JSON object; a key that stands in it more than once has its first value, as in the fast reading."""
+    """A JSON object. Of a key that comes more than once it has the last value, and `first` the first."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        self.repeated: set[str] = set()
+        self.first: dict[str, Any] = {}
         if len(self) < len(pairs):
-            self.update(reversed(pairs))
-            self.repeated = {name for name, times in Counter(name for name, _ in pairs).items() if times > 1}
+            times = Counter(name for name, _ in pairs)
+            self.first = {name: value for name, value in reversed(pairs) if times[name] > 1}
 
 
 def _parsed(body: bytes) -> Any:
@@ -125,8 +125,8 @@ def _checked_envelope(answer: Any, schema: Schema) -> dict[str, object]:
 
 def _check_not_repeated(holder: Any, names: set[str]) -> None:
     """Of two cursors, or two lists of rows, nobody can say which one counts."""
-    for name in holder.repeated & names if isinstance(holder, _Object) else ():
-        raise _Mismatch(name, "one value", f"several, the first {_describe(holder[name])}")
+    for name in holder.first.keys() & names if isinstance(holder, _Object) else ():
+        raise _Mismatch(name, "one value", f"several, the first {_describe(holder.first[name])}")
 
 
 _PYTHON_KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
@@ -148,8 +148,11 @@ def _checked(value: Any, dtype: pl.DataType, path: str) -> object:
         raise _Mismatch(path, expected, value)
     match dtype:
         case pl.Struct():
-            here = [(name, inner) for name, inner in fields_of(dtype) if name in value]
-            return {name: _checked(value[name], inner, f"{path}.{name}") for name, inner in here}
+            # The fast reading takes the first of several fields, and the last of several keys of a free-form object.
+            here = [
+                (name, inner, value.first.get(name, value[name])) for name, inner in fields_of(dtype) if name in value
+            ]
+            return {name: _checked(item, inner, f"{path}.{name}") for name, inner, item in here}
         case pl.List():
             inner = instance(dtype.inner)
             return [_checked(item, inner, f"{path}[{index}]") for index, item in enumerate(value)]

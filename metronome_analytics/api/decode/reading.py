@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.api.decode.dtypes import convert, fields_of, held, keys_of, only, physical
+from metronome_analytics.api.decode.dtypes import convert, fields_of, held, only, physical, walk
 from metronome_analytics.api.decode.surprises import free_form, is_unclear, keys_in, surprise
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Schema:
         self.is_list = endpoint.is_list
         self.cursor = endpoint.cursor.answered
         self.cursor_field = _cursor_field(self.cursor)
-        self.known_keys = frozenset({"data", *self.cursor, *keys_of(self.wire)})
+        self.fields = list(walk(self.wire))
+        self.known_keys = frozenset({"data", *self.cursor, *(name for name, _ in self.fields)})
         self.full = Reading(self, self.known_keys)
         self.exact = Reading(self, self.known_keys, amount=pl.String())
         self._met = Reading(self, frozenset())
@@ -95,7 +96,7 @@ class Reading:
             name: _whole(name, here[name], dtype) if name in here else pl.lit(None, dtype=held(dtype)).alias(name)
             for name, dtype in fields_of(schema.wire)
         }
-        self._surprise = pl.col("answer").str.contains(surprise(schema.wire, schema.cursor_field, keys))
+        self._surprise = pl.col("answer").str.contains(surprise(schema.fields, schema.cursor_field, keys))
 
     def whole(self, met: pl.DataFrame) -> pl.DataFrame:
         """`met`, and what was left out as nulls; columns the wire does not have stay behind it."""

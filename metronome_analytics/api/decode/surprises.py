@@ -9,15 +9,14 @@ only slow: `explain` decides.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from metronome_analytics.api.decode.dtypes import instance, keys_of, kind, walk
+from metronome_analytics.api.decode.dtypes import instance, kind, walk
 from metronome_analytics.api.wire.kinds import JsonText
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+Fields = Sequence[tuple[str, pl.DataType]]
 
 # What may come between a key and its value.
 _SPACE = r"[ \t\r\n]*"
@@ -41,18 +40,19 @@ _CONVERTED = {
 }
 
 
-def surprise(row: pl.Struct, cursor: pl.Struct, keys: frozenset[str]) -> str:
-    """Matches a body with a key of `row` that is not among `keys`, or a value that polars would convert."""
+def surprise(fields: Fields, cursor: pl.Struct, keys: frozenset[str]) -> str:
+    """Matches a body with a key of `fields` that is not among `keys`, or a value that polars would convert."""
     # A key that is not met surprises whatever its value, so the rest need only know those that are. All share
     # their first quote: one automaton that looks for it once reads twice as fast as alternatives that each do.
-    unmet = keys_of(row) - keys
+    unmet = {name for name, _ in fields} - keys
+    met = [(name, dtype) for name, dtype in fields if name in keys]
     rest = [
-        *_mistyped(row, cursor, keys),
-        *_mistyped_texts(row, keys),
-        *_mistyped_entries(row, keys),
-        *_json_values(row, keys),
-        *_long_amounts(row, keys),
-        *_odd_years(row, keys),
+        *_mistyped([*walk(cursor), *met]),
+        *_mistyped_texts(met),
+        *_mistyped_entries(met),
+        *_json_values(met),
+        *_long_amounts(met),
+        *_odd_years(met),
     ]
     if unmet:
         rest.append(rf'(?:{_any_of(unmet)})"{_SPACE}:')
@@ -61,13 +61,20 @@ def surprise(row: pl.Struct, cursor: pl.Struct, keys: frozenset[str]) -> str:
 
 def is_unclear(body: bytes, envelope: Iterable[str]) -> bool:
     """Whether a key of the `envelope` may stand in `body` twice, or an escape hides a key or half a character."""
-    if any(body.count(f'"{name}"'.encode()) > 1 for name in envelope):
+    if any(_is_twice(f'"{name}'.encode(), body) for name in envelope):
         return True
-    if b"\\u" not in body:
+    if b"\\" not in body:
         return False
     text = pl.Series([body]).cast(pl.String)
+    if not text.str.contains(f"{_ESCAPED_WORD}|{_SURROGATE}").item():
+        return False
     halves, pairs = (text.str.count_matches(pattern).item() for pattern in (_SURROGATE, _PAIR))
     return halves != 2 * pairs or bool(text.str.contains(_ESCAPED_WORD).item())
+
+
+def _is_twice(start: bytes, body: bytes) -> bool:
+    """Whether a key that begins with `start` may stand in `body` twice. Without its second quote it is found faster."""
+    return body.find(start) != body.rfind(start) and body.count(start + b'"') > 1
 
 
 def keys_in(text: pl.Series, but_in: str | None = None) -> set[str]:
@@ -91,53 +98,55 @@ def free_form(row: pl.Struct) -> str:
 # The rest continue after the opening quote of a key; see `surprise`.
 
 
-def _mistyped(row: pl.Struct, cursor: pl.Struct, keys: frozenset[str]) -> list[str]:
+def _mistyped(fields: Fields) -> list[str]:
     """Match a value that polars would convert for every kind that its key has in the schema."""
     starts: dict[str, set[str]] = {}
-    for name, dtype in [*walk(cursor), *walk(row)]:
+    for name, dtype in fields:
         converted = set(_CONVERTED[kind(dtype)])
         starts[name] = starts.get(name, converted) & converted
-    read = keys | keys_of(cursor)
     groups: dict[str, set[str]] = {}
     for name, converted in starts.items():
-        if converted and name in read:
+        if converted:
             groups.setdefault("".join(sorted(converted)), set()).add(name)
     return [rf'(?:{_any_of(names)})"{_COLON}[{re.escape(converted)}]' for converted, names in sorted(groups.items())]
 
 
-def _mistyped_texts(row: pl.Struct, keys: frozenset[str]) -> list[str]:
-    """Match a list of texts with something else in it, which polars would take for a text."""
-    lists = pl.List(pl.String())
-    names = {name for name, dtype in walk(row) if dtype == lists} & keys
-    text = rf"{_SPACE}{_TEXT}{_SPACE},"
-    return [rf'(?:{_any_of(names)})"{_COLON}\[(?:{text})*{_SPACE}[-0-9tf]'] if names else []
+def _mistyped_texts(fields: Fields) -> list[str]:
+    """Match a list of texts, or of lists of them, with something else in it, which polars would take for one."""
+    item = rf"{_SPACE}(?:{_TEXT}|null){_SPACE}"
+    wrong = rf"\[(?:{item},)*{_SPACE}[-0-9tf]"
+    right = rf"{_SPACE}(?:null|\[(?:{item}(?:,{item})*|{_SPACE})\]){_SPACE}"
+    patterns = (
+        (pl.List(pl.String()), wrong),
+        (pl.List(pl.List(pl.String())), rf'\[(?:{right},)*{_SPACE}(?:{wrong}|[-0-9tf"])'),
+    )
+    found = ((_any_of({name for name, dtype in fields if dtype == lists}), wrong) for lists, wrong in patterns)
+    return [rf'(?:{names})"{_COLON}{wrong}' for names, wrong in found if names]
 
 
-def _mistyped_entries(row: pl.Struct, keys: frozenset[str]) -> list[str]:
+def _mistyped_entries(fields: Fields) -> list[str]:
     """Match a free-form object of numbers with true or false in it, which polars would take for 1 and 0."""
-    names = {
-        name for name, dtype in walk(row) if isinstance(dtype, pl.Map) and kind(instance(dtype.value)) == "number"
-    } & keys
+    names = {name for name, dtype in fields if isinstance(dtype, pl.Map) and kind(instance(dtype.value)) == "number"}
     key = rf"{_SPACE}{_TEXT}{_COLON}"
     return [rf'(?:{_any_of(names)})"{_COLON}\{{(?:{key}[-+.0-9eEnul]+{_SPACE},)*{key}[tf]'] if names else []
 
 
-def _long_amounts(row: pl.Struct, keys: frozenset[str]) -> list[str]:
+def _long_amounts(fields: Fields) -> list[str]:
     """Match an amount that a float, or ten decimals, may not hold: 16 digits, 11 decimals, or an exponent."""
-    names = {name for name, dtype in walk(row) if isinstance(dtype, pl.Decimal)} & keys
+    names = {name for name, dtype in fields if isinstance(dtype, pl.Decimal)}
     long = r"[0-9]{16}|[0-9.]{17}|[0-9]+\.[0-9]{11}|[0-9.]+[eE]"
     return [rf'(?:{_any_of(names)})"{_COLON}-?(?:{long})'] if names else []
 
 
-def _odd_years(row: pl.Struct, keys: frozenset[str]) -> list[str]:
+def _odd_years(fields: Fields) -> list[str]:
     """Match a timestamp that polars reads and nobody means: before 1900, or with a sign as from the year 10000 on."""
-    names = {name for name, dtype in walk(row) if isinstance(dtype, pl.Datetime)} & keys
+    names = {name for name, dtype in fields if isinstance(dtype, pl.Datetime)}
     return [rf'(?:{_any_of(names)})"{_COLON}"(?:[-+ ]|0[0-9]{{3}}-|1[0-8][0-9]{{2}}-)'] if names else []
 
 
-def _json_values(row: pl.Struct, keys: frozenset[str]) -> list[str]:
+def _json_values(fields: Fields) -> list[str]:
     """Match a field kept as JSON text that is not null: its text is made by `explain`, whatever it holds."""
-    names = {name for name, dtype in walk(row) if isinstance(dtype, JsonText)} & keys
+    names = {name for name, dtype in fields if isinstance(dtype, JsonText)}
     return [rf'(?:{_any_of(names)})"{_COLON}[^ \t\r\nn]'] if names else []
 
 

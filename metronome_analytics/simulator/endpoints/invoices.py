@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.answers import Page, Reply
+from metronome_analytics.simulator.endpoints.answers import Page, Reply, data
 from metronome_analytics.simulator.endpoints.lookups import PAGE_MAXIMUM, find, find_invoice
-from metronome_analytics.simulator.endpoints.pages import page_of_texts
+from metronome_analytics.simulator.endpoints.pages import page
 from metronome_analytics.simulator.endpoints.parameters import canonical_uuid
 from metronome_analytics.simulator.rendering import invoices as render
 from metronome_analytics.simulator.rendering.invoice_pdf import invoice_pdf
-from metronome_analytics.simulator.rendering.scalars import dump
 from metronome_analytics.simulator.world.days import instant
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from metronome_analytics.simulator.endpoints.request import Request
+    from metronome_analytics.simulator.rendering.scalars import Json
     from metronome_analytics.simulator.world.account import Account
-    from metronome_analytics.simulator.world.books import Books, Invoice
+    from metronome_analytics.simulator.world.books import Invoice
     from metronome_analytics.simulator.world.switches import Switches
 
 
@@ -49,7 +49,12 @@ def list_invoices(account: Account, request: Request) -> Page:
     ]
     if descending:
         chosen.reverse()
-    return page_of_texts(request, chosen, limit, lambda item: _text(account, books, index, item, skip_zero=skip_zero))
+    who = account.customer(index)
+
+    def write(item: Invoice) -> Json:
+        return render.invoice(books, item, who, account.switches, skip_zero=skip_zero)
+
+    return page(request, chosen, limit, write)
 
 
 def _in_period(item: Invoice, starting_on: datetime | None, ending_before: datetime | None, switches: Switches) -> bool:
@@ -61,16 +66,6 @@ def _in_period(item: Invoice, starting_on: datetime | None, ending_before: datet
     return ending_before is None or instant(item.end) < ending_before
 
 
-def _text(account: Account, books: Books, index: int, item: Invoice, *, skip_zero: bool) -> str:
-    """An invoice as JSON text, kept with the books."""
-    key = (item.id, skip_zero)
-    text = books.rendered.get(key)
-    if text is None:
-        payload = render.invoice(books, item, account.customer(index), account.switches, skip_zero=skip_zero)
-        text = books.rendered[key] = dump(payload)
-    return text
-
-
 def get_invoice(account: Account, request: Request) -> Reply:
     """GET /v1/customers/{customer_id}/invoices/{invoice_id}."""
     index = find(account, request)
@@ -79,7 +74,7 @@ def get_invoice(account: Account, request: Request) -> Reply:
     request.parameters.finish()
     books = account.books(index)
     item = find_invoice(books, invoice_id)
-    return Reply(f'{{"data":{_text(account, books, index, item, skip_zero=skip_zero)}}}')
+    return data(render.invoice(books, item, account.customer(index), account.switches, skip_zero=skip_zero))
 
 
 def get_pdf(account: Account, request: Request) -> Reply:

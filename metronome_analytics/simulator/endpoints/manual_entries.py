@@ -12,6 +12,8 @@ from metronome_analytics.simulator.world.amounts import scaled
 from metronome_analytics.simulator.world.days import instant
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from metronome_analytics.simulator.endpoints.parameters import Parameters
     from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.world.account import Account
@@ -27,7 +29,7 @@ def add_entry(account: Account, request: Request) -> Reply:
     contract_id = asked.uuid("contract_id")
     amount = _amount(asked.raw("amount"), "amount")
     reason = asked.required("reason")
-    timestamp = asked.instant("timestamp")
+    timestamp = on_the_hour(account, "timestamp", asked.instant("timestamp"))
     by_seat = _by_seat(asked, amount)
     uniqueness_key = _uniqueness_key(account, asked)
     asked.finish()
@@ -48,6 +50,14 @@ def add_entry(account: Account, request: Request) -> Reply:
         account.uniqueness_keys.add(uniqueness_key)
     account.post(index, balance_id, entry)
     return Reply()
+
+
+def on_the_hour(account: Account, name: str, when: datetime | None) -> datetime | None:
+    """`when`, unless the account refuses it for not being on the hour."""
+    off = when is not None and (when.minute or when.second or when.microsecond)
+    if off and account.switches.off_hour_times_refused:
+        raise ApiError(400, f"{name} is required to be on an hour boundary")
+    return when
 
 
 def _balance(account: Account, index: int, balance_id: str) -> BalanceBook:

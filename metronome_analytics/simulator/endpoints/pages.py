@@ -19,14 +19,7 @@ def page(
     request: Request, rows: Sequence[Row], limit: int, write: Callable[[Row], object], cursor_key: str = "next_page"
 ) -> Page:
     """The page of a list that a request asks for, each row written as JSON."""
-    return page_of_texts(request, rows, limit, lambda row: dump(write(row)), cursor_key)
-
-
-def page_of_texts(
-    request: Request, rows: Sequence[Row], limit: int, text: Callable[[Row], str], cursor_key: str = "next_page"
-) -> Page:
-    """The page of a list that a request asks for, each row as the JSON text it is given as."""
     start = (request.position or (0,))[0]
     end = start + limit
-    items = [text(row) for row in rows[start:end]]
+    items = [dump(write(row)) for row in rows[start:end]]
     return Page(items, (end,) if end < len(rows) else None, cursor_key)

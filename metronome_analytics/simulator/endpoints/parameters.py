@@ -55,21 +55,12 @@ class Parameters:
 
     def required_instant(self, name: str) -> datetime:
         """A timestamp that must be there."""
-        self.required(name)
-        value = self.instant(name)
-        if value is None:
-            raise ApiError(400, f"{name} is required")
-        return value
+        return _instant(self.required(name), name)
 
     def instant(self, name: str) -> datetime | None:
         """A timestamp."""
         value = self.text(name)
-        if value is None:
-            return None
-        try:
-            return parse_instant(value)
-        except ValueError:
-            raise ApiError(400, f"{name} must be an RFC 3339 timestamp") from None
+        return None if value is None else _instant(value, name)
 
     def flag(self, name: str) -> bool:
         """A boolean; absent means false."""
@@ -157,3 +148,10 @@ def canonical_uuid(value: str, name: str) -> str:
         return str(UUID(value))
     except ValueError:
         raise ApiError(400, f"{name} must be a UUID") from None
+
+
+def _instant(value: str, name: str) -> datetime:
+    try:
+        return parse_instant(value)
+    except ValueError:
+        raise ApiError(400, f"{name} must be an RFC 3339 timestamp") from None

@@ -39,7 +39,7 @@ def get_rates(account: Account, request: Request) -> Page:
     limit = asked.limit(PAGE_MAXIMUM, account.switches.default_page_size)
     card_id = asked.required_uuid("rate_card_id")
     at = asked.required_instant("at")
-    return _card_page(account, request, card_id, limit, in_force=at >= OPENED)
+    return _card_page(request, card_id, limit, in_force=at >= OPENED)
 
 
 def get_rate_schedule(account: Account, request: Request) -> Page:
@@ -49,10 +49,10 @@ def get_rate_schedule(account: Account, request: Request) -> Page:
     card_id = asked.required_uuid("rate_card_id")
     asked.required_instant("starting_at")
     ending_before = asked.instant("ending_before")
-    return _card_page(account, request, card_id, limit, in_force=ending_before is None or ending_before > OPENED)
+    return _card_page(request, card_id, limit, in_force=ending_before is None or ending_before > OPENED)
 
 
-def _card_page(_: Account, request: Request, card_id: str, limit: int, *, in_force: bool) -> Page:
+def _card_page(request: Request, card_id: str, limit: int, *, in_force: bool) -> Page:
     """Rates of a card; each has been the same since the card was written."""
     selected = _Selectors(request.parameters)
     request.parameters.finish()

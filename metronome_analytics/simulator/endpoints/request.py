@@ -60,6 +60,18 @@ class Request:
         return Parameters(self._values, cursor_name=self.cursor_name, reject_unknown=self.reject_unknown)
 
     @cached_property
+    def identity(self) -> str:
+        """A digest of everything asked for, the cursor too. Raises ApiError 400 when the body cannot be read."""
+        asked = (self.method, self.path, sorted(self._values.items(), key=lambda item: item[0]))
+        return hashlib.blake2b(repr(asked).encode(), digest_size=16).hexdigest()
+
+    @property
+    def customer_id(self) -> str | None:
+        """The one customer the request is about, if it names one as most do; looking it up counts for nothing."""
+        named = self.path_parameters.get("customer_id") or self._values.get("customer_id")
+        return named if isinstance(named, str) else None
+
+    @cached_property
     def fingerprint(self) -> str:
         """A digest of everything asked for, except the cursor and what it carries."""
         left_out = {self.cursor_name, *self.in_cursor}

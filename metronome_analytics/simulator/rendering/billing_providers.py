@@ -78,6 +78,9 @@ def external_invoice(item: Invoice, now: datetime) -> Json | None:
     chance = digest(item.id, "external")
     if item.total == 0:
         status = "SKIPPED"
+    elif item.status == "VOID":
+        # Voiding here does not void there: the simulated clerk voided it in both places.
+        status = "VOID"
     elif chance % 23 == 0:
         status = "PAYMENT_FAILED"
     else:

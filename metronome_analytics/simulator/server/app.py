@@ -13,6 +13,7 @@ from metronome_analytics.simulator.endpoints import routes
 from metronome_analytics.simulator.endpoints.answers import Answer, ApiError, Page, Reply, error
 from metronome_analytics.simulator.endpoints.request import Request
 from metronome_analytics.simulator.rendering.scalars import Json, dump
+from metronome_analytics.simulator.server.answer_cache import AnswerCache
 from metronome_analytics.simulator.server.idempotency import Idempotency
 from metronome_analytics.simulator.server.request_log import Received, RequestLog
 
@@ -43,6 +44,7 @@ class Application:
         self.token = token
         self.latency = latency
         self.idempotency = Idempotency()
+        self.answers = AnswerCache(account)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -109,13 +111,21 @@ class Application:
             stored = self.idempotency.recall(key, request)
             if stored is not None:
                 return stored
-        reply = _written(route.handler(self.account, request), request, fault)
+        reply = _written(self._ask(route, request), request, fault)
         if fault is not None and fault.kind == "status_after_effect":
             reply = error(fault.status, fault.message)
         if remembers and key is not None:
             # Validation errors never get here: only what began to execute is remembered, errors included.
             self.idempotency.store(key, request, reply)
         return reply
+
+    def _ask(self, route: routes.Route, request: Request) -> Answer:
+        """Ask the endpoint, or give the answer it gave before."""
+        if route.writes:
+            return route.handler(self.account, request)
+        if self.answers.account is not self.account:
+            self.answers = AnswerCache(self.account)
+        return self.answers.answer(request, route.handler)
 
 
 def _written(answer: Answer, request: Request, fault: Fault | None) -> Reply:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from metronome_analytics.simulator.world.clock import Clock
     from metronome_analytics.simulator.world.switches import Switches
 
-_BOOKS_KEPT = 64
+_PARTS_KEPT = 500_000
+"""How many parts of lines the kept books may have together: about 80 MB, some 250 customers of 14 months."""
+
+
+_Moment = tuple["datetime", int, "Switches"]
 
 
 class Account(Register):
@@ -31,21 +35,29 @@ class Account(Register):
         self.switches = switches
         self.trail = AuditTrail(self)
         self.uniqueness_keys: set[str] = set()
-        self._books: OrderedDict[int, tuple[tuple[datetime, int], Books]] = OrderedDict()
+        self._books: OrderedDict[int, tuple[_Moment, Books]] = OrderedDict()
+        self._parts = 0
 
     def books(self, index: int) -> Books:
-        """The books of a customer as of the clock."""
-        moment = self.moment(index)
+        """The books of a customer as of the clock and the switches."""
+        moment = (*self.moment(index), self.switches)
         kept = self._books.get(index)
         if kept is not None and kept[0] == moment:
             self._books.move_to_end(index)
             return kept[1]
         agreements, now = self.agreed_until(index)
         books = run(agreements, now, self.history(index), switches=self.switches)
+        self._forget(index)
         self._books[index] = (moment, books)
-        if len(self._books) > _BOOKS_KEPT:
-            self._books.popitem(last=False)
+        self._parts += books.parts()
+        while self._parts > _PARTS_KEPT and len(self._books) > 1:
+            self._forget(next(iter(self._books)))
         return books
+
+    def _forget(self, index: int) -> None:
+        kept = self._books.pop(index, None)
+        if kept is not None:
+            self._parts -= kept[1].parts()
 
     def agreements(self, index: int) -> Agreements:
         """What a customer has agreed to and would do if nothing happened to it."""

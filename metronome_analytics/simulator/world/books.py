@@ -153,7 +153,7 @@ class SegmentBook:
     balance: Balance
     amount: int
     left: int
-    """What usage may still draw, while the engine runs."""
+    """What usage may still draw, while the bookkeeping runs."""
     draws: list[tuple[Invoice, int]] = field(default_factory=list)
     manual: list[ManualEntry] = field(default_factory=list)
     rolled: int = 0
@@ -252,8 +252,10 @@ class Books:
     balances: list[BalanceBook]
     metered_today: dict[tuple[str, int], int]
     """What today will amount to, by contract and stream: only the hours gone by are billed."""
-    rendered: dict[object, str] = field(default_factory=dict)
-    """JSON text of invoices and balances that were asked for before."""
+
+    def parts(self) -> int:
+        """How many parts the lines of usage have: what the size of the books is measured in."""
+        return sum(len(line.days) for item in self.invoices for line in (*item.lines.values(), *item.late.values()))
 
     def contracts(self) -> list[Contract]:
         """The contracts there are by now; what a customer on Plans has is none."""

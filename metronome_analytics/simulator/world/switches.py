@@ -37,6 +37,9 @@ class Switches:
     uniqueness_key_honoured: bool = True
     """Manual entries know `uniqueness_key`. Newer than the OpenAPI file: older servers ignore it."""
 
+    off_hour_times_refused: bool = True
+    """400 for a time of access, of a manual entry too, that is not on the hour. Seen live, and not in the file."""
+
     idempotency_key_honoured: bool = True
     """The `Idempotency-Key` header of a write is honoured. Docs."""
 

@@ -1,0 +1,246 @@
+"""What the site does not say by hand: the tables, the reference, the command line and the gallery, from the code."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+import metronome_analytics as ma
+from metronome_analytics import tables
+from metronome_analytics.api.endpoints import ENDPOINTS
+from metronome_analytics.cli.app import app
+from metronome_analytics.tables.columns import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_FIGURE = """## {title}
+
+```{{image}} {file}.svg
+:alt: {title}
+:class: only-light
+```
+```{{image}} {file}_dark.svg
+:alt: {title}
+:class: only-dark
+```
+
+`{call}`
+
+"""
+
+_MADE = "% Made by docs/generate.py when the site is built.\n\n"
+
+
+def everything(docs: Path) -> None:
+    """Write every generated page below `docs`; git ignores them."""
+    (docs / "reference").mkdir(exist_ok=True)
+    (docs / "gallery").mkdir(exist_ok=True)
+    _write(docs / "reference" / "tables.md", _tables())
+    _write(docs / "reference" / "functions.md", _functions())
+    _write(docs / "reference" / "account.md", _account())
+    _write(docs / "reference" / "errors.md", _errors())
+    _write(docs / "reference" / "command_line.md", _command_line())
+    _write(docs / "reference" / "endpoints.md", _endpoints())
+    _write(docs / "gallery.md", _gallery(docs / "gallery"))
+
+
+def _write(path: Path, text: str) -> None:
+    """`text`, unless it is there already: what did not change is not built again."""
+    text = _MADE + text
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def _cells(*texts: object) -> str:
+    return "| " + " | ".join(str(text).replace("|", "\\|") for text in texts) + " |\n"
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def _schemas() -> dict[str, Any]:
+    return {name: value for name, value in vars(tables).items() if inspect.isclass(value) and hasattr(value, "columns")}
+
+
+def _tables() -> str:
+    page = (
+        "# Tables\n\nEvery table, its columns and dtypes, and the API field each column comes from where its name is "
+        "another. Amounts are `Decimal(38, 10)` in the unit of the row's credit type; times are UTC.\n\n"
+    )
+    loaders = {}
+    for endpoint in ENDPOINTS.values():
+        if endpoint.table is not None:
+            loaders.setdefault(endpoint.table, set()).add(f"`account.{endpoint.loader}()`")
+    for name, schema in sorted(_schemas().items()):
+        page += f"## {name}\n\n{inspect.getdoc(schema)}\n\n"
+        if name in loaders:
+            page += f"From {', '.join(sorted(loaders[name]))}. "
+        page += f"Key: {', '.join(f'`{column}`' for column in key_of(schema)) or 'none'}.\n\n"
+        page += "| column | dtype | API field |\n|---|---|---|\n"
+        for column, declared in schema.columns().items():
+            path = (declared.metadata or {}).get("path", column)
+            field = " or ".join(f"`{one}`" for one in ([path] if isinstance(path, str) else path)) if path else "none"
+            page += _cells(f"`{column}`", f"`{_short(declared.dtype)}`", field.replace("item.", ""))
+        page += "\n"
+    return page
+
+
+def _short(dtype: pl.DataType) -> str:
+    match dtype:
+        case pl.List():
+            return "List"
+        case pl.Struct():
+            return "Struct"
+        case pl.Datetime():
+            return "Datetime UTC"
+        case _:
+            return str(dtype)
+
+
+# --- reference -------------------------------------------------------------------------------------------------------
+
+
+def _public() -> dict[str, Any]:
+    return {name: getattr(ma, name) for name in dir(ma)}
+
+
+def _functions() -> str:
+    page = "# Functions and classes\n\nWhat `ma.<Tab>` offers, beside the errors.\n\n"
+    for name, value in _public().items():
+        if inspect.isfunction(value):
+            page += f"```{{eval-rst}}\n.. autofunction:: metronome_analytics.{name}\n```\n\n"
+        elif inspect.isclass(value) and not issubclass(value, Exception) and name != "Account":
+            page += f"```{{eval-rst}}\n.. autoclass:: metronome_analytics.{name}\n   :members:\n```\n\n"
+    for room in ("charts", "reports", "widgets"):
+        module = getattr(ma, room)
+        page += f"## ma.{room}\n\n{inspect.getdoc(module)}\n\n"
+        for name in sorted(module.__all__):
+            value = getattr(module, name)
+            kind = "autoclass" if inspect.isclass(value) else "autofunction" if callable(value) else "autodata"
+            page += f"```{{eval-rst}}\n.. {kind}:: metronome_analytics.{room}.{name}\n```\n\n"
+    return page
+
+
+def _account() -> str:
+    rst = (
+        ".. autoclass:: metronome_analytics.Account\n   :members:\n   :inherited-members:\n   :exclude-members: session"
+    )
+    return f"# Account\n\n```{{eval-rst}}\n{rst}\n```\n"
+
+
+def _errors() -> str:
+    page = f"# Errors\n\n```text\n{inspect.getdoc(ma.errors)}\n```\n\n"
+    for name in ma.errors.__all__:
+        page += f"```{{eval-rst}}\n.. autoclass:: metronome_analytics.errors.{name}\n```\n\n"
+    return page
+
+
+def _endpoints() -> str:
+    page = "# Endpoints\n\nEvery endpoint we can speak to: what `account.catalogue()` gives.\n\n"
+    catalogue = ma.Account.catalogue()
+    page += _cells(*catalogue.columns) + "|---" * catalogue.width + "|\n"
+    for row in catalogue.iter_rows():
+        page += _cells(
+            *("" if value is None else ", ".join(value) if isinstance(value, list) else value for value in row)
+        )
+    return page
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+def _command_line() -> str:
+    page = "# Command line\n\n"
+    for words in _commands(app, ()):
+        title = " ".join(["metronome-analytics", *words])
+        page += f"## {title}\n\n```text\n{_help(words)}\n```\n\n"
+    return page
+
+
+def _commands(group: Any, before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    yield before
+    for name in group:
+        if not name.startswith("-"):
+            yield from _commands(group[name], (*before, name))
+
+
+def _help(words: tuple[str, ...]) -> str:
+    from rich.console import Console  # noqa: PLC0415  # only this needs it
+
+    written = io.StringIO()
+    console = Console(file=written, width=100, force_terminal=False, color_system=None)
+    with contextlib.suppress(SystemExit):
+        app([*words, "--help"], console=console, result_action="return_none")
+    return written.getvalue().strip()
+
+
+# --- the gallery -----------------------------------------------------------------------------------------------------
+
+
+def _gallery(folder: Path) -> str:
+    with ma.demo() as account:
+        page = "# Gallery\n\nEvery chart, drawn from `ma.demo()` when this site is built, light and dark.\n\n"
+        for title, file, call, chart in _charts(account):
+            for theme, suffix in (("light", ""), ("dark", "_dark")):
+                ma.charts.save(chart(theme), folder / f"{file}{suffix}.svg")
+            page += _FIGURE.format(title=title, file=f"gallery/{file}", call=call)
+    return page
+
+
+def _charts(account: ma.Account) -> Iterator[tuple[str, str, str, Any]]:
+    """Each chart: its title, its file, the call that draws it, and how to draw it in a theme."""
+    now, customers = account.now, account.customers()
+    balances, invoices = account.balances(), account.invoices()
+    breakdowns = account.invoice_breakdowns(starting_on=now.replace(day=1), ending_before=now)
+    burn = ma.burn_down(balances, as_of=now)
+    outlook = ma.forecast(burn, as_of=now)
+    used = ma.utilisation(balances, as_of=now)
+    draw = ma.charts
+    yield (
+        "What is left of each balance, and when it runs out",
+        "burn_down",
+        "ma.charts.burn_down(burn, as_of=account.now, forecast=outlook, customers=customers)",
+        lambda theme: draw.burn_down(burn, as_of=now, forecast=outlook, customers=customers, top=4, theme=theme),
+    )
+    yield (
+        "Who uses too much, and who too little",
+        "utilisation",
+        "ma.charts.utilisation(used, customers=customers)",
+        lambda theme: draw.utilisation(used, customers=customers, theme=theme),
+    )
+    yield (
+        "What expired unused",
+        "breakage",
+        "ma.charts.breakage(used)",
+        lambda theme: draw.breakage(used, theme=theme),
+    )
+    yield (
+        "Invoices by month",
+        "invoices",
+        "ma.charts.invoices(invoices)",
+        lambda theme: draw.invoices(invoices, theme=theme),
+    )
+    yield (
+        "Unpaid invoices by age",
+        "aging",
+        "ma.charts.aging(invoices, as_of=account.now)",
+        lambda theme: draw.aging(invoices, as_of=now, theme=theme),
+    )
+    yield (
+        "Cost by day and product",
+        "costs",
+        "ma.charts.costs(breakdowns)",
+        lambda theme: draw.costs(breakdowns, theme=theme),
+    )
+    yield (
+        "Who drew how much, month by month",
+        "portfolio",
+        "ma.charts.portfolio(burn, customers=customers)",
+        lambda theme: draw.portfolio(burn, customers=customers, theme=theme),
+    )

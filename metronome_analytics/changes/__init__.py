@@ -1,0 +1,13 @@
+"""Guarded writes: plan, confirm, apply, prove, journal, settle. The only holder of a client that can write.
+
+Looking is kept apart from doing: a plan reads, checks everything and changes nothing; `apply` sends one change at a
+time, each written to the journal before it is sent and read back from the account after. Each operation is a row of
+one table, which `catalogue()` shows; a change is an object of one of the classes here.
+"""
+
+from metronome_analytics.changes.balance_entries import BalanceEntry
+from metronome_analytics.changes.balance_plan import BalancePlan
+from metronome_analytics.changes.operations import catalogue
+from metronome_analytics.changes.plan import Plan
+
+__all__ = ["BalanceEntry", "BalancePlan", "Plan", "catalogue"]

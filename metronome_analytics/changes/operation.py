@@ -1,0 +1,257 @@
+"""What an operation is: what a user gives, what is read, checked and sent, what proves it and what undoes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any
+
+from metronome_analytics.changes.fields import Change, Problem
+from metronome_analytics.tables.money import currency_of, display, major_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from metronome_analytics.changes.records import Facts, Json
+    from metronome_analytics.changes.view import Look, View
+
+MAX_ENTRY = Decimal(10_000)
+MAX_TOTAL = Decimal(50_000)
+
+# One limit for every currency, in its major unit, or a limit by currency.
+Limit = Decimal | int | Mapping[str, Decimal | int]
+
+
+class OnceBy(StrEnum):
+    """What keeps an operation from taking effect twice, beside our reading."""
+
+    KEY = "key"
+    """The API refuses a second one with the same `uniqueness_key`, for ever."""
+    HEADER = "header"
+    """The API answers a second one with the same Idempotency-Key as the first, for a day."""
+    ABSOLUTE = "absolute"
+    """It sets a value: twice is the same as once."""
+
+
+class Proof(StrEnum):
+    """How a read shows that it took effect."""
+
+    MARK = "mark"
+    """A token of ours comes back."""
+    KEY = "key"
+    """Our `uniqueness_key` comes back."""
+    VALUE = "value"
+    """The wanted value is there. Where it is there before, nothing is sent."""
+    NONE = "none"
+    """No read shows it: the outcome is `sent`, never `applied`."""
+
+
+class Weight(StrEnum):
+    """What is at stake."""
+
+    LIGHT = "light"
+    BILLING = "billing"
+    FOR_EVER = "for ever"
+    """It cannot be undone: one to a plan, and its phrase says what is lost."""
+
+
+class Seen(Enum):
+    """What a look at the account showed."""
+
+    UNREADABLE = "unreadable"
+    ABSENT = "absent"
+    THERE = "there"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a look showed of one change; `differs` says in what it is not what was sent, `twins` counts others'."""
+
+    seen: Seen
+    differs: str = ""
+    twins: int = 0
+
+
+UNREADABLE = Sighting(Seen.UNREADABLE)
+ABSENT = Sighting(Seen.ABSENT)
+THERE = Sighting(Seen.THERE)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One write, as it is sent."""
+
+    endpoint: str
+    customer_id: str
+    body: Mapping[str, Json]
+    path: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedChange:
+    """One change, complete: all that is sent, and what was seen when it was planned."""
+
+    change: Change
+    customer_name: str
+    subject_id: str
+    subject_name: str | None
+    what: str
+    """What it does, in one line."""
+    same: str
+    """A digest of what makes another change the same."""
+    period: str = ""
+    """The day that the user named: the same change of another day is another change."""
+    nonce: str = ""
+    """Tells apart what the user asked for twice on purpose."""
+    credit_type_name: str | None = None
+    amount: Decimal | None = None
+    """What it adds, for the limits and the phrase."""
+    balance_before: Decimal | None = None
+    balance_after: Decimal | None = None
+    before: str | None = None
+    after: str | None = None
+    fingerprint: str = ""
+    """A digest of what it was checked against."""
+    loss: str = ""
+    """What is lost for ever."""
+    opposite: Change | None = None
+    no_undo: str = ""
+    """Why there is no opposite."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def customer_id(self) -> str:
+        """Whose account changes."""
+        return self.change.customer_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leeway:
+    """How far a plan may go; the plan keeps it, and its phrase names what was let through."""
+
+    max_entry: Limit = MAX_ENTRY
+    max_total: Limit = MAX_TOTAL
+    allow_overdraw: bool = False
+    allow_duplicate: bool = False
+
+
+@dataclass
+class Review:
+    """The changes of a plan, checked one after the other against what was read; remembers what earlier ones take."""
+
+    view: View
+    now: datetime
+    leeway: Leeway
+    known: Callable[[str], bool]
+    """Whether the journal says that the same change was made, or may have been."""
+    problems: list[Problem] = field(default_factory=list)
+    planned: list[PlannedChange] = field(default_factory=list)
+    row: int = 0
+    taken: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    """What the plan so far adds, by balance and segment."""
+    after: dict[str, Decimal] = field(default_factory=dict)
+    """What the plan so far makes of each balance."""
+    _totals: dict[str, Decimal] = field(default_factory=dict)
+    _seen: dict[str, int] = field(default_factory=dict)
+    _subjects: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def check(self, row: int, change: Change, operation: Operation) -> PlannedChange | None:
+        """Add `change` to the plan and return it complete, or add to the problems whatever is wrong with it."""
+        self.row = row
+        unread = {problem.field for problem in self.problems if problem.row == row}
+        before = len(self.problems)
+        planned = operation.prepare(change, self)
+        # A field that could not even be read has been reported, and nothing that follows from it is worth saying.
+        found = [problem for problem in self.problems[before:] if problem.field not in unread]
+        self.problems[before:] = found
+        if planned is None or found or unread:
+            return None
+        planned = replace(planned, fingerprint=operation.fingerprint(planned.change, self.view))
+        self.planned.append(planned)
+        # What a row that is refused would have taken is not held against the rows after it.
+        if planned.amount is not None:
+            code = currency_of(planned.credit_type_name)
+            size = abs(major_of(planned.amount, planned.credit_type_name))
+            self._totals[code] = self._totals.get(code, Decimal(0)) + size
+        return planned
+
+    def wrong(self, field_: str, problem: str) -> None:
+        """Report a problem of the row at hand."""
+        self.problems.append(Problem(self.row, field_, problem))
+
+    def customer(self, customer_id: str) -> str | None:
+        """The customer's name; a problem where there is none."""
+        found = self.view.customers.get(customer_id)
+        if found is None:
+            self.wrong("customer_id", f"unknown customer {customer_id}, or an archived one")
+        return None if found is None else found.name
+
+    def within_limits(self, amount: Decimal, unit: str | None) -> None:
+        """A problem where `amount` alone, or with the plan so far, is more than the plan may move."""
+        code, size = currency_of(unit), abs(major_of(amount, unit))
+        if size > (limit := limit_of(self.leeway.max_entry, code, MAX_ENTRY)):
+            self.wrong("amount", f"{display(amount, unit)} is over max_entry, {limit:,} {code}")
+        total = self._totals.get(code, Decimal(0)) + size
+        if total > (limit := limit_of(self.leeway.max_total, code, MAX_TOTAL)):
+            self.wrong("amount", f"with it the plan moves {total:,} {code}, over max_total, {limit:,} {code}")
+
+    def repeats(self, same: str, noun: str, *, there: bool, where: str = "account") -> bool:
+        """Whether the row is the same as one of the plan, the account (`there`), or the journal."""
+        first = self._seen.setdefault(same, self.row)
+        if first != self.row:
+            found = f"the same {noun} as row {first}"
+        elif there or self.known(same):
+            found = f"the {where if there else 'journal'} has this {noun} already"
+        else:
+            return False
+        if not self.leeway.allow_duplicate:
+            self.wrong("", f"{found}; allow_duplicate=True lets it through")
+        return True
+
+    def once_only(self, operation: str, subject_id: str) -> None:
+        """A problem where the plan sets the same thing twice: the order of their proofs would be anybody's guess."""
+        first = self._subjects.setdefault((operation, subject_id), self.row)
+        if first != self.row:
+            self.wrong("", f"row {first} changes the same thing; one plan changes it once")
+
+
+def limit_of(limit: Limit, code: str, default: Decimal) -> Decimal:
+    """The limit for one currency; where a mapping does not name it, the default."""
+    return Decimal(limit.get(code, default)) if isinstance(limit, Mapping) else Decimal(limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One write: a row of the table of operations."""
+
+    name: str
+    endpoint: str
+    """Its row in `api.endpoints`, a WRITE."""
+    change: type[Change]
+    verb: str
+    noun: tuple[str, str]
+    """One of them, several of them: the phrase counts them."""
+    looks: frozenset[Look]
+    """What is read to check it."""
+    proof_looks: frozenset[Look]
+    """What is read to prove it."""
+    prepare: Callable[[Any, Review], PlannedChange | None]
+    """Checks a change and completes it."""
+    fingerprint: Callable[[Any, View], str]
+    """A digest of what it depends on: where it is another one, the plan is stale."""
+    call: Callable[[Any, str, str], Call]
+    """What is sent: of a complete change, its uniqueness_key and its token."""
+    sighting: Callable[[Facts, View], Sighting]
+    """What a view shows of it, by what the journal keeps."""
+    once: OnceBy
+    proof: Proof
+    undo: str
+    """What undoes it, or why nothing does."""
+    weight: Weight
+    status: str = "current"
+
+    def counted(self, number: int) -> str:
+        """`2 entries`."""
+        return f"{number} {self.noun[number != 1]}"

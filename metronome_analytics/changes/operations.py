@@ -1,0 +1,68 @@
+"""The table of operations: one row for each write that can be planned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metronome_analytics.api.endpoints import ENDPOINTS
+from metronome_analytics.changes.balance_entries import ENTER
+from metronome_analytics.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from metronome_analytics.changes.operation import Operation
+
+OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in (ENTER,)}
+
+EVERYTHING = "all"
+_CATALOGUE = pl.Schema(
+    dict.fromkeys(
+        ("operation", "change", "endpoint", "status", "once_by", "proof", "undo", "weight"),
+        pl.String,
+    )
+)
+
+
+def operation_of(name: str) -> Operation:
+    """The row of that name; ArgumentError where there is none."""
+    found = OPERATIONS.get(name)
+    if found is None:
+        raise ArgumentError(f"{name!r} is no operation.", advice="ma.changes.catalogue() lists them.")
+    return found
+
+
+def operations_allowed(allow_writes: bool | str | Iterable[str]) -> frozenset[str]:  # noqa: FBT001  # connect()'s own
+    """The operations that `connect(allow_writes=)` names: True is manual balance entries, "all" is every one."""
+    match allow_writes:
+        case bool():
+            return frozenset({ENTER.name}) if allow_writes else frozenset()
+        case str():
+            names = {allow_writes}
+        case _:
+            try:
+                names = set(allow_writes)
+            except TypeError:
+                raise ArgumentError(
+                    f"allow_writes cannot be {type(allow_writes).__name__}.",
+                    advice='Pass True, a set of operations, or "all".',
+                ) from None
+    if EVERYTHING in names:
+        return frozenset(OPERATIONS)
+    return frozenset(operation_of(name).name for name in names)
+
+
+def catalogue() -> pl.DataFrame:
+    """One row per operation: what may be planned, and how it is kept from happening twice.
+
+    `operation` (its name in `allow_writes`), `change` (its class here), `endpoint`, `status` (for whom it answers),
+    `once_by` (key, header, absolute), `proof` (mark, key, value, none: what a read shows of it), `undo`, `weight`
+    (light, billing, for ever).
+    """
+    rows = [
+        (o.name, o.change.__name__, str(ENDPOINTS[o.endpoint]), o.status, o.once, o.proof, o.undo, o.weight)
+        for o in OPERATIONS.values()
+    ]
+    return pl.DataFrame([[str(cell) for cell in row] for row in rows], schema=_CATALOGUE, orient="row")

@@ -1,0 +1,87 @@
+"""What a day cost: each invoice once, and postpaid usage payable whoever says that it is."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metronome_analytics.tables import Costs
+from metronome_analytics.tables.costs import daily_costs
+from tests.analysis.support import line, window
+
+POSTPAID: dict[str, Any] = {"commit_id": "b1", "commit_type": "PostpaidCommit", "product_id": "p1"}
+PREPAID = POSTPAID | {"commit_type": "PrepaidCommit"}
+
+
+def costs(*windows: pl.DataFrame) -> list[tuple[Decimal, Decimal]]:
+    """Cost and gross of each day and product."""
+    return daily_costs(pl.concat(windows), Costs.create_empty()).select("cost", "gross").rows()
+
+
+def test_postpaid_by_commit_type() -> None:
+    """Postpaid usage is payable where only commit_type says that it is postpaid; prepaid usage is not."""
+    for fields, cost in ((POSTPAID, 80), (PREPAID, 0), ({"product_id": "p1"}, 0)):
+        lines = [line("80", product_id="p1"), line("-80", type="applied_commit_or_credit", **fields)]
+        assert costs(window("2026-01-02", lines)) == [(Decimal(cost), Decimal(80))]
+
+
+def test_what_was_applied_beats_commit_type() -> None:
+    """Where both are given, what was applied decides: a credit shows as a prepaid commit."""
+    credit = {"id": "b1", "type": "CREDIT", "access_type": None}
+    lines = [line("-80", type="applied_commit_or_credit", applied_commit_or_credit=credit, **POSTPAID)]
+    assert costs(window("2026-01-02", lines)) == [(Decimal(-80), Decimal(0))]
+
+
+def test_consolidated_twin_counts_once() -> None:
+    """The consolidated invoice repeats its constituents' lines and adds nothing."""
+    lines = [line("80", product_id="p1")]
+    twin = window("2026-01-02", lines, id="twin", type="USAGE_CONSOLIDATED")
+    assert costs(window("2026-01-02", lines), twin) == [(Decimal(80), Decimal(80))]
+    assert costs(window("2026-01-02", lines, type=None)) == [(Decimal(80), Decimal(80))]
+
+
+KINDS = st.sampled_from([None, "PREPAID", "POSTPAID", "CREDIT"])
+LINES = st.lists(
+    st.tuples(
+        st.sampled_from(["2026-01-02", "2026-01-03"]),
+        st.sampled_from(["USAGE", "USAGE_CONSOLIDATED", "SCHEDULED"]),
+        st.sampled_from(["DRAFT", "FINALIZED"]),
+        st.sampled_from(["p1", "p2"]),
+        st.decimals(1, 1000, places=2),
+        st.booleans(),
+        KINDS,
+        st.sampled_from([None, "PrepaidCommit", "PostpaidCommit"]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=40)
+@given(LINES)
+def test_daily_costs_by_definition(lines: list[tuple[Any, ...]]) -> None:
+    """Gross is what usage lines say, cost is that less what prepaid commits and credits paid; twins count nothing."""
+    windows: list[pl.DataFrame] = []
+    expected: dict[tuple[Any, ...], tuple[Decimal, Decimal]] = {}
+    for number, (day, kind, status, product, amount, applies, balance, commit) in enumerate(lines):
+        fields: dict[str, Any] = {"product_id": product, "commit_type": commit}
+        if balance is not None and applies:
+            fields["applied_commit_or_credit"] = {"id": "b1", "type": balance, "access_type": None}
+        told = line(
+            str(-amount if applies else amount), type="applied_commit_or_credit" if applies else "usage", **fields
+        )
+        windows.append(window(day, [told], id=f"i{number}", type=kind, status=status))
+        if kind == "USAGE_CONSOLIDATED":
+            continue
+        postpaid = balance == "POSTPAID" or (balance is None and commit == "PostpaidCommit")
+        cost, gross = expected.get((day, product, status == "DRAFT"), (Decimal(0), Decimal(0)))
+        paid = (Decimal(0) if postpaid else -amount) if applies else amount
+        expected[day, product, status == "DRAFT"] = (cost + paid, gross + (0 if applies else amount))
+    if windows:
+        frame = daily_costs(pl.concat(windows), Costs.create_empty())
+        rows = frame.select(pl.col("date").cast(pl.String), "product_id", "pending", "cost", "gross").rows()
+        assert {row[:3]: row[3:] for row in rows} == expected
+        assert len(rows) == len(expected)
