@@ -81,6 +81,22 @@ def test_quantities_of_every_subscription(account: ma.Account) -> None:
         account.subscription_quantities(of[0], of[1])
 
 
+def test_recurring_balances(account: ma.Account, sdk: Any, customers: list[str]) -> None:
+    """Recurring commits and credits of every contract, by the client's own reading."""
+    frame = ma.recurring_balances(account.contracts())
+    tables.RecurringBalances.validate(frame)
+    contracts = [c for id_ in customers for c in sdk.v2.contracts.list(customer_id=id_)]
+    for kind, theirs in (
+        ("COMMIT", [(c.id, r) for c in contracts for r in c.recurring_commits or []]),
+        ("CREDIT", [(c.id, r) for c in contracts for r in c.recurring_credits or []]),
+    ):
+        ours = frame.filter(pl.col("type") == kind)
+        assert ours.select("contract_id", "id", "access_unit_price").rows() == [
+            (contract, r.id, exact(r.access_amount.unit_price)) for contract, r in theirs
+        ]
+    assert frame.height
+
+
 def test_contracts_on_a_package(account: ma.Account, sdk: Any) -> None:
     """Every contract made from a package, of every customer."""
     for package in account.packages()["id"]:
