@@ -10,7 +10,7 @@ import polars as pl
 from metronome_analytics.api.wire import balances as wire
 from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables import columns as c
-from metronome_analytics.tables.flatten import flatten
+from metronome_analytics.tables.flatten import embedded, flatten
 
 if TYPE_CHECKING:
     from metronome_analytics.tables.columns import Frame
