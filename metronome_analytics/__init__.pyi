@@ -56,6 +56,7 @@ from .tables import ledger as ledger
 from .tables import line_items as line_items
 from .tables import major_units as major_units
 from .tables import overrides as overrides
+from .tables import recurring_balances as recurring_balances
 from .tables import scheduled_charges as scheduled_charges
 from .tables import segments as segments
 from .tables import subscriptions as subscriptions

@@ -59,7 +59,7 @@ def connect(
     `token` is the argument, else METRONOME_BEARER_TOKEN; `base_url` the argument, else METRONOME_BASE_URL, else
     https://api.metronome.com (sandbox and production share it: the token decides). `environment` is a label of yours,
     shown in reprs, plans and receipts. `max_requests_per_second=None` means unpaced; the vendor documents no limit for
-    reads, 7.5 is what has been seen to go through. `page_size` is how many rows a page is asked for at most, where an
+    reads, and 7.5 is this package's own guess. `page_size` is how many rows a page is asked for at most, where an
     endpoint takes a limit; it halves by itself where pages do not arrive. `transport` replaces the network.
     `allow_writes` names the operations of `changes.catalogue()` that `apply` may send, and no others: True is manual
     balance entries, {"credits.create", "commits.end"} those, "all" every one.

@@ -56,9 +56,9 @@ class Connection:
     max_concurrency: int
     timeout: float
     transport: httpx.AsyncBaseTransport | None = None
+    page_size: int | None = None
     max_seconds_per_request: float = MAX_SECONDS
     max_bytes_per_answer: int = MAX_BYTES
-    page_size: int | None = None
 
     def client(self, *, writes: bool = False) -> Client:
         """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint."""
@@ -70,9 +70,9 @@ class Connection:
             timeout=self.timeout,
             transport=self.transport,
             proxy=proxy_of(self.base_url) if self.transport is None else None,
+            page_size=self.page_size,
             max_seconds_per_request=self.max_seconds_per_request,
             max_bytes_per_answer=self.max_bytes_per_answer,
-            page_size=self.page_size,
             writes=writes,
         )
 
@@ -159,9 +159,9 @@ def open_session(
             max_concurrency=args.whole_number("max_concurrency", max_concurrency, least=1),
             timeout=_positive("timeout", timeout),
             transport=transport,
+            page_size=None if page_size is None else args.whole_number("page_size", page_size, least=1),
             max_seconds_per_request=_positive("max_seconds_per_request", max_seconds_per_request),
             max_bytes_per_answer=args.whole_number("max_bytes_per_answer", max_bytes_per_answer, least=1),
-            page_size=None if page_size is None else args.whole_number("page_size", page_size, least=1),
         ),
         environment=args.text("environment", environment),
         allow_writes=allow_writes,

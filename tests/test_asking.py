@@ -164,9 +164,9 @@ def test_a_word_that_may_be_newer_is_sent_with_a_warning() -> None:
         seen.append(asked(request))
         return answer([])
 
-    with account_of(handler) as account, pytest.warns(UserWarning, match="PLAN_ARREARS"):
-        account.invoices("c", type="PLAN_ARREARS")
-    assert seen[0]["type"] == "PLAN_ARREARS"
+    with account_of(handler) as account, pytest.warns(UserWarning, match="SEAT_PURCHASE"):
+        account.invoices("c", type="SEAT_PURCHASE")
+    assert seen[0]["type"] == "SEAT_PURCHASE"
 
 
 @pytest.mark.parametrize("loader", ["alerts", "billing_configurations", "contract_edits", "spend_breakdowns"])

@@ -17,16 +17,18 @@ import httpx
 import stamina
 
 from metronome_analytics.api.body import ACCEPTED_ENCODING, read_body
+from metronome_analytics.api.decode import Undecodable
 from metronome_analytics.api.endpoints import Effect, Endpoint
 from metronome_analytics.api.network import Connection, Connections, certificates
 from metronome_analytics.api.pace import Pace
 from metronome_analytics.api.page_sizes import PageSizes
 from metronome_analytics.api.refusals import refusal
-from metronome_analytics.api.retrying import retry_delay
 from metronome_analytics.errors import (
     ArgumentError,
     MetronomeError,
     RateLimitedError,
+    RequestRejected,
+    ServerError,
     TransportError,
     WritesDisabled,
     printable,
@@ -180,7 +182,7 @@ class Client:
             # A write is sent again only where the API said that it did not even look at it.
             if request.endpoint.effect is Effect.WRITE and not isinstance(error, RateLimitedError):
                 return False
-            delay = retry_delay(error)
+            delay = _retry_delay(error)
             # A wait that the budget cannot hold is not begun: the caller learns now, not after it.
             if isinstance(delay, float) and time.monotonic() + delay > deadline:
                 return False
@@ -277,3 +279,13 @@ def _query_text(value: object) -> str:
             return ",".join(map(str, value))
         case _:
             return str(value)
+
+
+def _retry_delay(error: Exception) -> bool | float:
+    """Whether to try again: False, True (back off), or the seconds the server asked for."""
+    if isinstance(error, RateLimitedError | ServerError):
+        return True if error.retry_after is None else error.retry_after
+    # A redirect is a TransportError with a status: it will be the same next time.
+    if isinstance(error, TransportError):
+        return error.status is None
+    return isinstance(error, Undecodable) or (isinstance(error, RequestRejected) and error.status == 408)

@@ -61,7 +61,11 @@ class Loaders:
     @staticmethod
     async def _ids(load: Load, ids: list[str] | None) -> list[str]:
         """`ids`, or those of every customer that the API lists."""
-        return ids if ids is not None else [id_ for (id_,) in await load.look_up([request_for("customers")], "id")]
+        return (
+            ids
+            if ids is not None
+            else (await load.look_up("customers", [request_for("customers")], "id"))["id"].to_list()
+        )
 
     def _each(
         self,
@@ -111,17 +115,23 @@ class Loaders:
         *,
         body: Mapping[str, object] | None = None,
         on_error: OnError,
+        **parts: pl.Expr,
     ) -> pl.DataFrame:
-        """A load of one request for each contract of each customer, archived ones too; lists them first."""
+        """A load of one request for each contract of each customer, archived ones too; lists them first.
+
+        With one of `parts` (by its label, a list of ids in each contract), of one request for each of those.
+        """
         ids = self._meant(customers)
 
         async def plan(load: Load) -> Sequence[Request]:
             found = await self._ids(load, ids)
             lists = [request_for("contracts", {"customer_id": id_}, body={"include_archived": True}) for id_ in found]
-            contracts = await load.look_up(lists, "customer_id", "id")
-            return [
-                request_for(name, {"customer_id": owner, "contract_id": id_}, body=body) for owner, id_ in contracts
-            ]
+            contracts = await load.look_up(
+                "contracts", lists, "customer_id", pl.col("id").alias("contract_id"), **parts
+            )
+            for part in parts:
+                contracts = contracts.explode(part, empty_as_null=False, keep_nulls=False)
+            return [request_for(name, labels, body=body) for labels in contracts.iter_rows(named=True)]
 
         return self._load(name, plan, on_error=on_error, filters=body or {})
 

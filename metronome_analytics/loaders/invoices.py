@@ -12,7 +12,7 @@ import polars as pl
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import MalformedResponse
 from metronome_analytics.loaders.base import Loaders, bounds, request_for, within_window
-from metronome_analytics.tables.vocabulary import InvoiceStatus
+from metronome_analytics.tables.vocabulary import InvoiceStatus, InvoiceType
 
 if TYPE_CHECKING:
     import os
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # What one response of invoices/breakdowns may cover; the API would answer the rest behind a cursor.
 BREAKDOWN_SPAN = {"DAY": timedelta(days=35), "HOUR": timedelta(hours=24)}
-_STATUSES = ("DRAFT", "FINALIZED", "VOID")
 _SORTS = ("date_asc", "date_desc")
 
 
@@ -63,8 +62,8 @@ class InvoiceLoaders(Loaders):
         """
         start, end = args.asked_window(starting_on, ending_before, month, period)
         query = {
-            "status": args.choice("status", args.text("status", status), *_STATUSES),
-            "type": args.growing("type", type, "USAGE", "SCHEDULED", "USAGE_CONSOLIDATED"),
+            "status": args.choice("status", args.text("status", status), *InvoiceStatus),
+            "type": args.growing("type", type, *InvoiceType),
             "contract_id": args.text("contract_id", contract_id),
             "credit_type_id": args.text("credit_type_id", credit_type_id),
             "skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items),

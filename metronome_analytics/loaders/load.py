@@ -13,6 +13,7 @@ import polars as pl
 
 from metronome_analytics.api.client import Request, Tally
 from metronome_analytics.api.decode import Page, Reading, decode, undeclared_fields
+from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.api.pages import pages
 from metronome_analytics.errors import MetronomeError
 from metronome_analytics.tables import Failures
@@ -132,14 +133,13 @@ class Load:
             for _ in range(min(self.concurrency, len(requests))):
                 group.start_soon(worker)
 
-    async def look_up(self, requests: Sequence[Request], *names: str) -> list[tuple[str, ...]]:
-        """Text columns of every row of `requests`, for the requests that follow from them."""
-        if not requests:
-            return []
+    async def look_up(
+        self, name: str, requests: Sequence[Request], *columns: str | pl.Expr, **named: pl.Expr
+    ) -> pl.DataFrame:
+        """Columns of every row that `requests` of the endpoint `name` bring, for the requests that follow from them."""
         await self.gather(requests)
-        if self.failures and not self.collect:
-            return []
-        return self.frame(requests[0].endpoint).select(names).rows()
+        found = self.frame(ENDPOINTS[name]).select(*columns, **named)
+        return found.clear() if self.failures and not self.collect else found
 
     async def chunks(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """The rows of `request`, page by page."""

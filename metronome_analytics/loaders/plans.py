@@ -43,7 +43,7 @@ class PlanLoaders(Loaders):
             lists = [request_for("plans", {"customer_id": id_}) for id_ in found]
             return [
                 request_for(name, {"customer_id": owner, "customer_plan_id": id_})
-                for owner, id_ in await load.look_up(lists, "customer_id", "id")
+                for owner, id_ in (await load.look_up("plans", lists, "customer_id", "id")).rows()
             ]
 
         return self._load(name, plan, on_error=on_error, filters={})

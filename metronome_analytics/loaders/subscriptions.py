@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.loaders.base import Loaders, given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import polars as pl
 
     from metronome_analytics.arguments import Customers, Instant, OnError
 
@@ -20,9 +20,27 @@ class SubscriptionLoaders(Loaders):
     """The loaders of subscriptions."""
 
     def subscription_quantities(
-        self, customer: Customers, contract_id: str, subscription_id: str, *, on_error: OnError = "raise"
+        self,
+        customer: Customers | None = None,
+        contract_id: str | None = None,
+        subscription_id: str | None = None,
+        *,
+        on_error: OnError = "raise",
     ) -> pl.DataFrame:
-        """One row per past quantity and price of a subscription: the columns of `tables.SubscriptionQuantities`."""
+        """One row per past quantity and price of a subscription: the columns of `tables.SubscriptionQuantities`.
+
+        Without `contract_id` and `subscription_id`, of every subscription on every contract of the customers, archived
+        ones too (one more request a customer to list them).
+        """
+        if (contract_id is None) != (subscription_id is None):
+            raise ArgumentError("contract_id and subscription_id go together.")
+        if contract_id is None or subscription_id is None:
+            return self._of_contracts(
+                "subscription_quantities",
+                customer,
+                subscription_id=pl.col("subscriptions").list.eval(pl.element().struct.field("id")),
+                on_error=on_error,
+            )
         labels = self._subscription(customer, contract_id, subscription_id)
         return self._one("subscription_quantities", labels, on_error=on_error)
 

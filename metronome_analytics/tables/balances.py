@@ -10,7 +10,7 @@ import polars as pl
 from metronome_analytics.api.wire import balances as wire
 from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables import columns as c
-from metronome_analytics.tables.flatten import flatten
+from metronome_analytics.tables.flatten import embedded, flatten
 
 if TYPE_CHECKING:
     from metronome_analytics.tables.columns import Frame
@@ -19,8 +19,10 @@ __all__ = [
     "Balances",
     "Ledger",
     "NetBalances",
+    "RecurringBalances",
     "Segments",
     "ledger",
+    "recurring_balances",
     "segments",
 ]
 
@@ -141,3 +143,52 @@ def segments(balances: Frame) -> Frame:
     """
     frame_with(balances, "balances", "access_schedule")
     return flatten(balances, Segments, pl.col("access_schedule").struct.field("schedule_items"))
+
+
+class RecurringBalances(dy.Schema):
+    """One row per recurring commit or credit of a contract. Key: `contract_id`, `id`. `type` is COMMIT or CREDIT.
+
+    Each period grants `access_unit_price` times `access_quantity`, in the unit of `access_credit_type_id`, and bills
+    the `invoice_*` ones. The balances it has granted are in `balances`, by `recurring_commit_id`.
+    """
+
+    contract_id = c.key()
+    id = c.key("item.id")
+    customer_id = c.text()
+    type = c.text()
+    name = c.text("item.name")
+    description = c.text("item.description")
+    product_id = c.text("item.product.id")
+    product_name = c.text("item.product.name")
+    priority = c.number("item.priority")
+    rate_type = c.text("item.rate_type")
+    starting_at = c.instant("item.starting_at")
+    ending_before = c.instant("item.ending_before")
+    anchor_date = c.instant("item.anchor_date")
+    access_unit_price = c.amount("item.access_amount.unit_price")
+    access_quantity = c.number("item.access_amount.quantity")
+    access_credit_type_id = c.text("item.access_amount.credit_type_id")
+    access_type = c.text("item.access_amount.access_type")
+    invoice_unit_price = c.amount("item.invoice_amount.unit_price")
+    invoice_quantity = c.number("item.invoice_amount.quantity")
+    invoice_credit_type_id = c.text("item.invoice_amount.credit_type_id")
+    commit_duration = c.number("item.commit_duration.value")
+    commit_duration_unit = c.text("item.commit_duration.unit")
+    recurrence_frequency = c.text("item.recurrence_frequency")
+    proration = c.text("item.proration")
+    proration_rounding = c.text("item.proration_rounding")
+    rollover_fraction = c.number("item.rollover_fraction")
+    subscription_config = c.text("item.subscription_config")
+
+
+def recurring_balances(contracts: Frame) -> Frame:
+    """One row per recurring commit and credit of `account.contracts()`: `RecurringBalances`, commits first.
+
+    Raises ArgumentError when there are no `recurring_commits` or `recurring_credits`.
+    """
+    parts = [
+        embedded(contracts.with_columns(type=pl.lit(kind)), RecurringBalances, name).lazy()
+        for kind, name in (("COMMIT", "recurring_commits"), ("CREDIT", "recurring_credits"))
+    ]
+    found = pl.concat(parts)
+    return found.collect() if isinstance(contracts, pl.DataFrame) else found

@@ -13,7 +13,6 @@ from pydantic import SecretStr
 
 import metronome_analytics as ma
 from metronome_analytics.api import client as client_module
-from metronome_analytics.api import retrying
 from metronome_analytics.api.client import Client, Request, Tally
 from metronome_analytics.api.endpoints import ENDPOINTS, Effect, Endpoint
 from metronome_analytics.api.refusals import retry_after
@@ -164,7 +163,7 @@ def test_retry_after_is_the_delay() -> None:
     """The seconds the server asked for are the wait, not a lower bound of a back-off."""
     limited = ma.RateLimitedError("slow")
     limited.retry_after = 42.5
-    assert retrying.retry_delay(limited) == 42.5
+    assert client_module._retry_delay(limited) == 42.5
 
 
 def test_a_wait_that_the_budget_cannot_hold_is_not_begun() -> None:

@@ -68,6 +68,35 @@ def test_rates_of_every_contract(account: ma.Account) -> None:
     assert every.filter(pl.col("contract_id") == id_).equals(account.rate_schedule(owner, id_))
 
 
+def test_quantities_of_every_subscription(account: ma.Account) -> None:
+    """Without a subscription the quantities of all of them come, on archived contracts too."""
+    subscriptions = ma.subscriptions(account.contracts(include_archived=True))
+    every = account.subscription_quantities()
+    tables.SubscriptionQuantities.validate(every)
+    assert set(every["subscription_id"]) == set(subscriptions["id"])
+    of = every.select("customer_id", "contract_id", "subscription_id").row(0)
+    assert every.filter(pl.col("subscription_id") == of[2]).equals(account.subscription_quantities(*of))
+    assert account.subscription_quantities([]).schema == every.schema
+    with pytest.raises(ma.ArgumentError, match="go together"):
+        account.subscription_quantities(of[0], of[1])
+
+
+def test_recurring_balances(account: ma.Account, sdk: Any, customers: list[str]) -> None:
+    """Recurring commits and credits of every contract, by the client's own reading."""
+    frame = ma.recurring_balances(account.contracts())
+    tables.RecurringBalances.validate(frame)
+    contracts = [c for id_ in customers for c in sdk.v2.contracts.list(customer_id=id_)]
+    for kind, theirs in (
+        ("COMMIT", [(c.id, r) for c in contracts for r in c.recurring_commits or []]),
+        ("CREDIT", [(c.id, r) for c in contracts for r in c.recurring_credits or []]),
+    ):
+        ours = frame.filter(pl.col("type") == kind)
+        assert ours.select("contract_id", "id", "access_unit_price").rows() == [
+            (contract, r.id, exact(r.access_amount.unit_price)) for contract, r in theirs
+        ]
+    assert frame.height
+
+
 def test_contracts_on_a_package(account: ma.Account, sdk: Any) -> None:
     """Every contract made from a package, of every customer."""
     for package in account.packages()["id"]:
