@@ -11,7 +11,7 @@ from metronome_analytics.arguments import frame_with, whole_number
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.extras import need
 from metronome_analytics.tables.money import amount_text, digits
-from metronome_analytics.wording import time_text
+from metronome_analytics.wording import drawable, drawable_column, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,13 +54,13 @@ def show(
 
     head, count = pl.collect_all([frame.lazy().head(rows), frame.lazy().select(pl.len())])
     unit = "credit_type_name" if schema.get("credit_type_name") == pl.String else None
-    texts = head.select(_text(name, schema[name], unit).alias(name) for name in names)
+    texts = head.select(drawable_column(_text(name, schema[name], unit)).alias(name) for name in names)
     right = [name for name in names if schema[name].is_numeric()]
     shown = f"showing {head.height:,} of {int(count.item()):,}"
     id_ = f"ma{token_hex(5)}"
     table = (
         GT(texts, id=id_)
-        .tab_header(title=title or shown, subtitle=shown if title else None)
+        .tab_header(title=drawable(title or shown), subtitle=shown if title else None)
         .cols_align("left")
         .sub_missing(missing_text="")
         .tab_options(table_font_size="13px", data_row_padding="4px", heading_align="left")

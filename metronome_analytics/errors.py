@@ -26,6 +26,7 @@ MetronomeError
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -58,10 +59,13 @@ __all__ = [
     "WritesDisabled",
 ]
 
+# What moves a cursor, starts an escape sequence, turns a line around or is half a character (as JSON may write it).
+_NOT_SHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 def printable(text: str) -> str:
-    """`text` with half characters (lone surrogates, as JSON may write them) escaped, so that it can be shown."""
-    return text.encode(errors="backslashreplace").decode()
+    """`text` that can be shown, in a terminal too: control characters and half characters are written as escapes."""
+    return _NOT_SHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class MetronomeError(Exception):
@@ -102,7 +106,8 @@ class MetronomeError(Exception):
             )
             if text
         )
-        return " ".join(part for part in (self.message, f"[{where}]" if where else "", self.advice) if part)
+        # An id and an advice can hold what others wrote, too.
+        return printable(" ".join(part for part in (self.message, f"[{where}]" if where else "", self.advice) if part))
 
 
 class ConfigurationError(MetronomeError):

@@ -1,7 +1,8 @@
-"""Words and figures for people, whoever writes them: counted nouns, one line of a name, moments, thousands."""
+"""Words and figures for people: counted nouns, moments, thousands; and texts of others, safe to print and to draw."""
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+# All that XML, and so an SVG or a workbook, can hold; Python and polars read it alike.
+_NO_XML = r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]"
 
 
 def count(number: int, noun: str) -> str:
@@ -18,7 +22,22 @@ def count(number: int, noun: str) -> str:
 
 def one_line(text: str) -> str:
     """`text` without line breaks and control characters: a name must not move the cursor, nor change what is typed."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return " ".join(printed(text).split())
+
+
+def printed(text: str) -> str:
+    """`text` as it may go to a terminal: line breaks stay, every other character that is not seen is a blank."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
+
+
+def drawable(text: str) -> str:
+    """`text` as it may go into a picture, a page or a workbook: a blank for what XML forbids, and half characters."""
+    return re.sub(_NO_XML, " ", text)
+
+
+def drawable_column(text: pl.Expr) -> pl.Expr:
+    """A column of text as `drawable` makes it."""
+    return text.str.replace_all(_NO_XML, " ")
 
 
 def grouped(number: pl.Expr) -> pl.Expr:

@@ -100,7 +100,7 @@ class BalancePlan(Plan):
         number = len(self.changes)
         lines = [f"BalancePlan of {self.operation(0).counted(number)} for {self._where}"]
         for at, (each, entry) in enumerate(zip(self.changes, self.entries, strict=True)):
-            unit = each.credit_type_name
+            unit = None if each.credit_type_name is None else one_line(each.credit_type_name)
             before, after = (
                 "unknown" if value is None else display(value, unit)
                 for value in (each.balance_before, each.balance_after)
@@ -108,7 +108,7 @@ class BalancePlan(Plan):
             lines += [
                 f"  {at}  {display(entry.amount, unit)}  {one_line(each.customer_name)}, {one_line(_title(each))}",
                 f"     balance {before}, then {after}; {entry.reason!r} at {entry.timestamp:%Y-%m-%d %H:%M} UTC",
-                *(f"     ! {warning}" for warning in each.warnings),
+                *(f"     ! {one_line(warning)}" for warning in each.warnings),
             ]
         return "\n".join([*lines, f"To apply it, confirm with: {self.confirmation}"])
 

@@ -248,7 +248,7 @@ class Plan:
 def as_table(head: Iterable[str], rows: Iterable[Iterable[str]], confirmation: str) -> str:
     """A plan as HTML, escaped."""
     header = "".join(f"<th>{name}</th>" for name in head)
-    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(one_line(cell))}</td>' for cell in row)}</tr>" for row in rows)
     return (
         f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
         f"<p>To apply it, confirm with: <code>{html.escape(confirmation)}</code></p>"

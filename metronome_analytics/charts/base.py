@@ -26,6 +26,8 @@ Theme = Literal["page", "light", "dark"]
 MAX_ROWS = 4_000
 """Rows of one layer's data, below altair's own limit of 5,000."""
 WIDTH = 640
+LONGEST_TITLE = 1_500
+"""Pixels of a line of a title: a name of ten thousand characters must not make a picture of its width."""
 INK = "ink"
 """The style of marks in the colour of text."""
 
@@ -68,7 +70,7 @@ def themed(chart: Chart, theme: Theme) -> Chart:
     configured: Chart = (
         chart.configure(background=background, padding=12, style={INK: {"color": ink}})
         .configure_view(stroke=None)
-        .configure_axis(**axis, labelFontSize=11, titleFontSize=12, titleFontWeight="normal")
+        .configure_axis(**axis, labelFontSize=11, titleFontSize=12, titleFontWeight="normal", titleLimit=LONGEST_TITLE)
         .configure_legend(
             **words,
             labelLimit=340,
@@ -79,7 +81,15 @@ def themed(chart: Chart, theme: Theme) -> Chart:
             layout=alt.ExprRef("{direction: 'vertical', anchor: 'start', offset: 18, margin: 8}"),
         )
         .configure_header(**words)
-        .configure_title(color=ink, subtitleColor=faint, anchor="start", fontSize=15, subtitleFontSize=11, offset=10)
+        .configure_title(
+            color=ink,
+            subtitleColor=faint,
+            anchor="start",
+            fontSize=15,
+            subtitleFontSize=11,
+            offset=10,
+            limit=LONGEST_TITLE,
+        )
     )
     return offline(configured)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import polars as pl
 
 from metronome_analytics.analysis.frames import checked
+from metronome_analytics.wording import drawable_column
 
 LONGEST = 44
 """Characters of a name on a legend or axis; the tooltip has the whole of it."""
 
 
 def shortened(name: pl.Expr, longest: int = LONGEST) -> pl.Expr:
-    """`name`, cut with an ellipsis when it is too long."""
+    """`name` as it can be drawn, cut with an ellipsis when it is too long."""
+    name = drawable_column(name)
     return pl.when(name.str.len_chars() > longest).then(name.str.head(longest - 1) + "…").otherwise(name)
 
 
@@ -22,7 +24,7 @@ def customer_names(frame: pl.DataFrame, customers: pl.DataFrame | pl.LazyFrame |
         return frame.with_columns(short.alias("customer"))
     names = (
         checked(customers, "customers", "id", "name")
-        .select(pl.col("id").alias("customer_id"), pl.col("name").alias("customer"))
+        .select(pl.col("id").alias("customer_id"), drawable_column(pl.col("name")).alias("customer"))
         .unique("customer_id")
         .collect()
     )

@@ -6,12 +6,13 @@ import base64
 import json
 import struct
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import altair as alt
 
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.extras import has
+from metronome_analytics.wording import drawable, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +31,33 @@ PAGE = {"transparent": "#FFFFFF", "currentColor": "#1F2328"}
 AnyChart = TypeVar("AnyChart", bound=alt.TopLevelMixin)
 
 
+class _InScript(json.JSONEncoder):
+    """JSON as it may stand in a page's script: altair's writer escapes nothing, and `</script>` would end it."""
+
+    def encode(self, o: Any) -> str:
+        return super().encode(o).replace("<", "\\u003c")
+
+
 class _Offline:
-    """The part of a chart that shows it; altair's own way for the chart's kind asks a CDN for its script."""
+    """The part of a chart that shows it; altair's own way for the chart's kind asks a CDN for its script.
+
+    Whatever writes or shows the chart asks `to_dict`: what aborts the process that draws it ends there.
+    """
+
+    def to_dict(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """The chart as altair writes it, its texts as they may be drawn."""
+        parent: Any = super()
+        return cast("dict[str, Any]", _drawable(parent.to_dict(*args, **options)))
+
+    def to_html(self, *args: Any, json_kwds: Mapping[str, Any] | None = None, **options: Any) -> str:
+        """The chart as altair's page, in which no name can end the script."""
+        parent: Any = super()
+        return str(parent.to_html(*args, json_kwds={"cls": _InScript, **(json_kwds or {})}, **options))
+
+    def save(self, *args: Any, json_kwds: Mapping[str, Any] | None = None, **options: Any) -> None:
+        """The chart as a file, as altair writes it; in a page no name can end the script."""
+        parent: Any = super()
+        parent.save(*args, json_kwds={"cls": _InScript, **(json_kwds or {})}, **options)
 
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return bundle(self)
@@ -39,7 +65,10 @@ class _Offline:
 
 _KINDS: dict[type, Any] = {
     kind: type(kind.__name__, (_Offline, kind), {"__doc__": kind.__doc__})
-    for kind in (alt.Chart, alt.LayerChart, alt.VConcatChart, alt.HConcatChart, alt.ConcatChart, alt.FacetChart)
+    for kind in (
+        *(alt.Chart, alt.LayerChart, alt.FacetChart, alt.RepeatChart),
+        *(alt.VConcatChart, alt.HConcatChart, alt.ConcatChart),
+    )
 }
 
 
@@ -88,4 +117,17 @@ def still(chart: Any) -> Any:
 
 def _title(spec: Mapping[str, Any]) -> str:
     title = spec.get("title", "untitled")
-    return str(title["text"] if isinstance(title, dict) else title)
+    return one_line(str(title["text"] if isinstance(title, dict) else title))
+
+
+def _drawable(part: Any) -> Any:
+    """A part of a chart's JSON with each of its texts as it may be drawn."""
+    match part:
+        case str():
+            return drawable(part)
+        case dict():
+            return {_drawable(name): _drawable(each) for name, each in part.items()}
+        case list():
+            return [_drawable(each) for each in part]
+        case _:
+            return part

@@ -22,7 +22,7 @@ from metronome_analytics.cli.loads import TABLES, LoadOptions, TableName
 from metronome_analytics.cli.log import readable_log
 from metronome_analytics.cli.mirroring import sync, write_demo_mirror
 from metronome_analytics.cli.options import Many
-from metronome_analytics.cli.printing import endpoint_lines, say, screen
+from metronome_analytics.cli.printing import complain, endpoint_lines, say, screen
 from metronome_analytics.cli.reconciling import reconcile, write_demo_report
 from metronome_analytics.cli.run import fill, outlook, report, unfinished
 from metronome_analytics.errors import ArgumentError, ConfigurationError, LoadError, MetronomeError
@@ -59,7 +59,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except CycloptsError:  # it has said what is wrong with the arguments
         return exits.CANNOT
     except (MetronomeError, OSError) as error:
-        say(screen(stderr=True), f"metronome-analytics: {_message(error)}")
+        complain(_message(error))
         return exits.CANNOT
     except KeyboardInterrupt:
         return exits.INTERRUPTED

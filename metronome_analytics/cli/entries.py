@@ -17,7 +17,7 @@ from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL
 from metronome_analytics.changes.records import Status
 from metronome_analytics.cli import exits
 from metronome_analytics.cli.folder import writable
-from metronome_analytics.cli.printing import plain, say, screen
+from metronome_analytics.cli.printing import complain, plain, say, screen
 from metronome_analytics.errors import ArgumentError, JournalError, OutcomeUnknown
 from metronome_analytics.settings import journal_path
 from metronome_analytics.tables.money import display
@@ -155,7 +155,7 @@ def verify(*, witness: Path | None = None) -> int:
     try:
         count, last = Journal(path).verify() if witness is None else Journal(path).witness(witness)
     except JournalError as error:
-        say(screen(stderr=True), f"metronome-analytics: {error}")
+        complain(error)
         return exits.DIFFERENCE
     say(screen(), f"{path}: {count:,} records, each follows from the one before it. The last hash is {last}.")
     return exits.DONE
@@ -202,7 +202,7 @@ def apply_saved(plan: Plan, confirm: str | None, base_url: str | None) -> int:
         try:
             outcome = account.apply(plan, phrase, watch=lambda row: say(screen(), _line(row)))
         except OutcomeUnknown as error:
-            say(screen(stderr=True), f"metronome-analytics: {error}")
+            complain(error)
             return exits.UNDECIDED
     return exits.of_entries(outcome.table["status"])
 

@@ -6,6 +6,8 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from metronome_analytics.wording import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,9 +18,9 @@ class Readable(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line without a level or a time."""
         if record.name != "stamina":
-            return record.getMessage()
+            return one_line(record.getMessage())
         cause, wait = (record.__dict__.get(f"stamina.{name}") for name in ("caused_by", "wait_for"))
-        return f"Trying again in {wait} s: {cause}"
+        return one_line(f"Trying again in {wait} s: {cause}")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from rich.text import Text
 from metronome_analytics.cli.amounts import aligned, exact, in_major_units
 from metronome_analytics.cli.summaries import IN_GRACE, TRUE_UP
 from metronome_analytics.tables.vocabulary import BalanceType, InvoiceType
-from metronome_analytics.wording import count, one_line
+from metronome_analytics.wording import count, one_line, printed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +47,19 @@ def screen(file: TextIO | None = None, *, stderr: bool = False, width: int | Non
 
 
 def say(console: Console, *lines: RenderableType) -> None:
-    """Print `lines` as they are."""
+    """Print `lines` as they are, but for what would move the cursor or start an escape sequence."""
     for line in lines:
-        console.print(Text(line) if isinstance(line, str) else line, soft_wrap=isinstance(line, str | Text))
+        if isinstance(line, str | Text):
+            shown = Text(line) if isinstance(line, str) else line
+            shown.plain = printed(shown.plain)
+            console.print(shown, soft_wrap=True)
+        else:
+            console.print(line)
+
+
+def complain(error: object) -> None:
+    """Say on stderr, in one line, what went wrong."""
+    say(screen(stderr=True), one_line(f"metronome-analytics: {error}"))
 
 
 def heading(console: Console, title: str, note: str = "") -> None:

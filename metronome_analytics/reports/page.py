@@ -11,6 +11,7 @@ from metronome_analytics.arguments import file_to_write
 from metronome_analytics.extras import need
 from metronome_analytics.reports.notes import COUNTED, ROUNDING, UNITS, made_by, receipt_lines
 from metronome_analytics.reports.report import Report
+from metronome_analytics.wording import drawable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +76,8 @@ def html(
         drawn = pictures.pictures(report, contents.get("customers"), report.invoices if history is None else history)
         body += ["<h2>Charts</h2>", *drawn]
     body += _notes(report)
-    file.write_text(_PAGE.format(policy=_POLICY, title=escape(title), style=_STYLE, body="\n".join(body)), "utf-8")
+    page = _PAGE.format(policy=_POLICY, title=escape(title), style=_STYLE, body="\n".join(body))
+    file.write_text(drawable(page), "utf-8")
     return file
 
 

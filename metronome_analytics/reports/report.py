@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Required, TypedDict
 
 import polars as pl
+import polars.selectors as cs
 
 from metronome_analytics.analysis.checks.verdicts import FAIL
 from metronome_analytics.analysis.frames import Given, checked, optional, required_instant
@@ -14,6 +15,7 @@ from metronome_analytics.analysis.schemas import Checks, CheckSummary
 from metronome_analytics.analysis.utilisation import utilisation
 from metronome_analytics.tables import ledger, line_items
 from metronome_analytics.tables.money import currency, currency_told_apart
+from metronome_analytics.wording import drawable, drawable_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +51,10 @@ class Contents(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Report:
-    """Every frame of a report. `unit` is a currency's code or a custom unit's name, one per credit type."""
+    """Every frame of a report. `unit` is a currency's code or a custom unit's name, one per credit type.
+
+    Texts are as they may stand in a page and a workbook, the same in every frame: totals are looked up by them.
+    """
 
     as_of: datetime
     invoices: pl.DataFrame
@@ -61,7 +66,7 @@ class Report:
     receipts: pl.DataFrame | None = None
     verdict: str | None = None
     headline: str = "Not reconciled."
-    filters: Mapping[str, object] = field(default_factory=dict)
+    filters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def exceptions(self) -> pl.DataFrame:
@@ -113,7 +118,7 @@ class Report:
             summary=_unit(summary, units),
             receipts=None if receipts is None else receipts.lazy().collect(),
             **({} if reconciliation is None else _found(reconciliation)),
-            filters=dict(filters or {}),
+            filters={drawable(str(name)): drawable(str(value)) for name, value in (filters or {}).items()},
         )
 
 
@@ -124,7 +129,9 @@ def _found(reconciliation: Reconciliation) -> dict[str, str]:
 def _names(customers: Given | None) -> pl.DataFrame:
     if customers is None:
         return pl.DataFrame(schema={"customer_id": pl.String, "customer_name": pl.String})
-    given = checked(customers, "customers", "id", "name").select(customer_id="id", customer_name="name")
+    given = checked(customers, "customers", "id", "name").select(
+        customer_id="id", customer_name=drawable_column(pl.col("name"))
+    )
     return given.unique("customer_id", keep="first").collect()
 
 
@@ -140,9 +147,8 @@ def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     known = units.rename({"credit_type_name": "known_name"})
     joined = frame.join(known, on="credit_type_id", how="left", maintain_order="left")
     name = pl.coalesce("credit_type_name", "known_name")
-    return joined.with_columns(name.alias("credit_type_name"), pl.coalesce("unit", currency(name)).alias("unit")).drop(
-        "known_name"
-    )
+    named = joined.with_columns(name.alias("credit_type_name"), pl.coalesce("unit", currency(name)).alias("unit"))
+    return named.drop("known_name").with_columns(drawable_column(cs.string()))
 
 
 def _named(frame: pl.DataFrame, names: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:

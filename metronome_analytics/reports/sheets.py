@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import polars as pl
+import polars.selectors as cs
 
 from metronome_analytics.tables.money import as_float, digits, major
+from metronome_analytics.wording import drawable_column
 
 DIGITS = 15
 """Significant digits that Excel keeps of a number."""
@@ -66,7 +68,7 @@ def as_sheet(name: str, frame: pl.DataFrame, first: tuple[str, ...]) -> Sheet:
     shown = [*lead, *(column for column in rest if column not in nested and column not in empty)]
     columns = list(chain.from_iterable(_columns(frame, column) for column in shown))
     flat = frame.select(expression.alias(header) for _, header, expression in columns)
-    flat, cut = _cut(flat)
+    flat, cut = _cut(flat.with_columns(drawable_column(cs.string())))
     left_out = [
         *([f"nested columns: {', '.join(nested)}"] if nested else []),
         *([f"columns without any value: {', '.join(empty)}"] if empty and frame.height else []),

@@ -13,6 +13,7 @@ from metronome_analytics.reports.notes import notes
 from metronome_analytics.reports.report import Report
 from metronome_analytics.reports.sheets import BALANCES, CHECKS, INVOICES, LEDGER, LINES, Sheet, as_sheet
 from metronome_analytics.reports.totals import SummaryTable, summary_tables
+from metronome_analytics.wording import drawable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,7 @@ def workbook(path: str | Path, *, title: str = "Metronome report", **contents: U
         as_sheet("Checks", report.checks, CHECKS),
         as_sheet("Exceptions", report.exceptions, CHECKS),
     ]
-    _WorkbookWriter(file).write({sheet.name: sheet for sheet in sheets}, report, title)
+    _WorkbookWriter(file).write({sheet.name: sheet for sheet in sheets}, report, drawable(title))
     return file
 
 

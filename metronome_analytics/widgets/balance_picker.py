@@ -14,7 +14,7 @@ from metronome_analytics.tables import ledger, segments
 from metronome_analytics.tables.money import amount_text
 from metronome_analytics.widgets.base import Form, OfPython, choice_of, kept, known, static_list
 from metronome_analytics.widgets.customer_picker import CustomerPicker
-from metronome_analytics.wording import time_text
+from metronome_analytics.wording import one_line, time_text
 
 _NEEDED = ("id", "customer_id", "type", "name", "balance", "credit_type_id", "credit_type_name", "access_schedule")
 
@@ -182,7 +182,7 @@ def _balance_options(balances: pl.DataFrame) -> list[tuple[str, str]]:
     joined = balances.select("id", "name", "type", "balance", "credit_type_name").join(
         spans, on="id", how="left", maintain_order="left"
     )
-    return [(str(id_), str(text)) for id_, text in joined.select("id", words).iter_rows()]
+    return [(str(id_), one_line(text)) for id_, text in joined.select("id", words).iter_rows()]
 
 
 def _segment_options(balance: pl.DataFrame) -> list[tuple[str, str]]:
@@ -203,4 +203,4 @@ def _segment_options(balance: pl.DataFrame) -> list[tuple[str, str]]:
         separator=" · ",
         ignore_nulls=True,
     )
-    return [(str(id_), str(text)) for id_, text in parts.select("segment_id", words).iter_rows()]
+    return [(str(id_), one_line(text)) for id_, text in parts.select("segment_id", words).iter_rows()]

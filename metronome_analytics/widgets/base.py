@@ -11,6 +11,7 @@ import anywidget
 import traitlets
 
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,6 +58,11 @@ def known(widget: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return dict(options)
 
 
+def said(error: Exception) -> str:
+    """What went wrong, on one line, as a browser can be told: a callback may raise with any text."""
+    return one_line(f"{type(error).__name__}: {error}")
+
+
 def kept(bundle: Any, html: str) -> Any:
     """A widget's mimebundle with what shows where no kernel is."""
     if isinstance(bundle, tuple):
@@ -66,9 +72,9 @@ def kept(bundle: Any, html: str) -> Any:
 
 def static_list(title: str, items: Iterable[str], more: int = 0) -> str:
     """A title and a list as HTML, escaped; `more` counts what the list leaves out."""
-    entries = [escape(item) for item in items] + ([f"and {more:,} more"] if more else [])
+    entries = [escape(one_line(item)) for item in items] + ([f"and {more:,} more"] if more else [])
     listed = "".join(f"<li>{entry}</li>" for entry in entries)
-    return f'<div style="{CALM}"><strong>{escape(title)}</strong><ul style="margin:2px 0">{listed}</ul></div>'
+    return f'<div style="{CALM}"><strong>{escape(one_line(title))}</strong><ul style="margin:2px 0">{listed}</ul></div>'
 
 
 class Widget(anywidget.AnyWidget):
@@ -90,7 +96,7 @@ class Widget(anywidget.AnyWidget):
         try:
             answer(content)
         except Exception as error:  # noqa: BLE001  # a user's callback may raise anything
-            self.send({"type": "error", "text": f"{type(error).__name__}: {error}"})
+            self.send({"type": "error", "text": said(error)})
 
     def _static(self) -> str:
         """What is left in a page without a kernel, as HTML."""

@@ -11,6 +11,7 @@ from metronome_analytics.arguments import customer_ids, flag
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.search import CustomerIndex, folded_text
 from metronome_analytics.widgets.base import OfPython, Widget, asset, known, static_list
+from metronome_analytics.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +136,7 @@ class CustomerPicker(Widget):
 
 
 def _named(row: Mapping[str, Any]) -> dict[str, object]:
-    return {"id": row["id"], "name": row["name"] or row["id"], "archived": row["archived"]}
+    return {"id": row["id"], "name": one_line(row["name"]) or row["id"], "archived": row["archived"]}
 
 
 def _note(row: Mapping[str, Any], words: list[str]) -> str:
@@ -144,7 +145,7 @@ def _note(row: Mapping[str, Any], words: list[str]) -> str:
     name = _folded(row["name"])
     missing = [word for word in words if word not in name and word not in row["id"]]
     hits = [part for part in others if any(word in _folded(part) for word in missing)] if missing else []
-    return " · ".join(dict.fromkeys([*hits[:2], row["id"]]))
+    return " · ".join(dict.fromkeys([*map(one_line, hits[:2]), row["id"]]))
 
 
 def _folded(text: str) -> str:

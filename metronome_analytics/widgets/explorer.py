@@ -14,7 +14,7 @@ from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.background import StoppedError, stoppable
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.progress import Progress, watched
-from metronome_analytics.widgets.base import Widget, asset, kept, known, static_list
+from metronome_analytics.widgets.base import Widget, asset, kept, known, said, static_list
 from metronome_analytics.widgets.customer_picker import CustomerPicker
 from metronome_analytics.widgets.period_picker import PeriodPicker
 from metronome_analytics.widgets.views import VIEWS, Account, Wanted
@@ -144,7 +144,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not type
             return
         except Exception as error:  # noqa: BLE001  # whatever goes wrong is shown where it was asked for
             if not stop.is_set():
-                self._tabs.tell("", error=f"{type(error).__name__}: {error}")
+                self._tabs.tell("", error=said(error))
             return
         self._seen[key] = shown
         if not stop.is_set():

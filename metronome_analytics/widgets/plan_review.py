@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import traitlets
 
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.widgets.base import Widget, asset
+from metronome_analytics.widgets.base import Widget, asset, said
+from metronome_analytics.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,14 +75,14 @@ class PlanReview(Widget):
             self.outcome = self._apply(self._plan, confirm=typed, **self._watching())
         except Exception as error:  # noqa: BLE001  # shown where the button is, and kept in .error
             self.error = error
-            self._end("failed", f"{type(error).__name__}: {error}", getattr(error, "outcome", None))
+            self._end("failed", said(error), getattr(error, "outcome", None))
         except BaseException:
             self._end("failed", "Interrupted. account.settle() says what became of the change on its way.", None)
             raise
         else:
             statuses = self.outcome.table["status"].value_counts(sort=True).rows()
-            said = ", ".join(f"{count} {status}" for status, count in statuses)
-            self._end("done", f"{said}.", self.outcome)
+            counts = ", ".join(f"{count} {status}" for status, count in statuses)
+            self._end("done", f"{counts}.", self.outcome)
 
     def _watching(self) -> dict[str, Any]:
         """Progress by entry, where `apply` can tell of it."""
@@ -102,12 +103,12 @@ class PlanReview(Widget):
 
     def _static(self) -> str:
         items = "".join(f"<li>{html.escape(_line(row))}</li>" for row in self.rows)
-        said = f"<p>{html.escape(self.message)}</p>" if self.message else ""
-        return f'{self.plan_html}{said}<ol start="0">{items}</ol>' if items else f"{self.plan_html}{said}"
+        message = f"<p>{html.escape(self.message)}</p>" if self.message else ""
+        return f'{self.plan_html}{message}<ol start="0">{items}</ol>' if items else f"{self.plan_html}{message}"
 
 
 def _shown(row: dict[str, Any]) -> dict[str, str]:
-    return {"status": str(row["status"]), "message": str(row["message"])}
+    return {"status": str(row["status"]), "message": one_line(str(row["message"]))}
 
 
 def _line(row: dict[str, str]) -> str:

@@ -128,7 +128,7 @@ def flux(
 
 def _two(months: Sequence[str]) -> tuple[str, str]:
     given = list(months) if not isinstance(months, str) else [months]
-    if len(given) != 2 or len(month_names(given)) != 2:  # noqa: PLR2004  # a flux is between two months
+    if len(given) != 2 or len(month_names(given)) != 2:  # a flux is between two months
         raise ArgumentError(
             f"months must be two different months, not {given!r}.", advice='Write ("2026-09", "2026-10").'
         )
