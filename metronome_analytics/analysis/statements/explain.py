@@ -111,7 +111,7 @@ def explain_invoice(invoices: Frame, invoice_id: str) -> Frame:
 
 def _lines(one: pl.DataFrame) -> pl.DataFrame:
     """The lines of an invoice and its adjustments, with the step of each and what they come to at list."""
-    lines = unpacked(one.lazy(), 1).with_row_index("line").with_columns(pl.col("line").cast(pl.Int64))
+    lines = unpacked(one.lazy()).with_row_index("line").with_columns(pl.col("line").cast(pl.Int64))
     parts = [lines]
     if "invoice_adjustments" in one.columns:
         parts.append(adjustments(one.lazy()).with_columns(pl.lit("adjustment").alias("line_type")))

@@ -14,9 +14,9 @@ from metronome_analytics.analysis.statements.billed import (
     UNIT,
     By,
     Part,
-    billed_lines,
-    by_part,
+    billed,
     key_columns,
+    only,
     presented,
 )
 from metronome_analytics.analysis.statements.periods import month_names
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from metronome_analytics.analysis.frames import Given
     from metronome_analytics.tables.columns import Frame
 
+_WHERE_IT_STAYS = ("volume", "price", "coverage", "fixed", "one_off")
 FLUX_PARTS = ("volume", "price", "new", "gone", "coverage", "fixed", "one_off")
 """What adds up to a change, in the order of a bridge."""
 
-_PRICED = ("customer_id", "product_id", "line_type", "tier_level", "pricing_group_values")
-"""What has one price: a customer's product, within a tier and a group. A renewal keeps it, so no contract is here."""
+_PRICED = ("product_id", "line_type", "tier_level", "pricing_group_values")
+"""What of one customer has one price: a product, within a tier and a group. A renewal keeps it: no contract is here."""
 
 
 class Flux(dy.Schema):
@@ -95,28 +96,24 @@ def flux(
     """
     before, after = _two(months)
     keys = key_columns(by)
-    lines = billed_lines(
+    gross = pl.col("part") == Part.GROSS.value
+    # Sums of floats depend on their order; those of decimals do not.
+    counted = pl.col("quantity").cast(pl.String).cast(MONEY, strict=False)
+    signed = pl.when(pl.col("sign") < 0).then(-counted).otherwise(counted)
+    rows = billed(
         invoices,
         breakdowns=breakdowns,
         months=[before, after],
         at=instant("as_of", as_of),
+        keys=[*keys, "customer_id"],
         drafts=drafts,
-    )
-    priced = pl.col("part") == Part.GROSS.value
-    items = [pl.when(priced).then(name).alias(f"item_{name}") for name in _PRICED]
-    # Sums of floats depend on their order; those of decimals do not.
-    quantity = pl.col("quantity").cast(pl.String).cast(MONEY, strict=False)
-    signed = pl.when(pl.col("sign") < 0).then(-quantity).otherwise(quantity)
-    rows = by_part(
-        lines.with_columns(*items, pl.when(priced).then(signed).alias("quantity")),
-        keys,
-        *(f"item_{name}" for name in _PRICED),
+        more=[pl.when(gross).then(pl.struct(_PRICED).hash()).alias("item")],
         sums=[
-            pl.col("quantity").sum(),
+            signed.sum().alias("quantity"),
             pl.col("quantity").is_null().any().alias("uncounted"),
             pl.col("unit_price").min().alias("least_price"),
             pl.col("unit_price").max().alias("most_price"),
-            (pl.col("unit_price").is_null().any()).alias("unpriced"),
+            pl.col("unit_price").is_null().any().alias("unpriced"),
         ],
     )
     rows = rows.with_columns((pl.col("month") == after).alias("later"))
@@ -137,24 +134,30 @@ def _two(months: Sequence[str]) -> tuple[str, str]:
 
 def _volumes(rows: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
     """One row per item of one price and per part: what it came to in both months, and the volume in its change."""
-    later, amount, counts = pl.col("later"), pl.col("total"), pl.col("quantity")
-    groups = dict.fromkeys([*keys, *UNIT, "part", *(f"item_{name}" for name in _PRICED)])
-    least, most = pl.col("least_price"), pl.col("most_price")
-    items = rows.group_by(*groups).agg(
-        amount.filter(~later).sum().alias("was"),
-        amount.filter(later).sum().alias("is"),
-        counts.filter(~later).sum().alias("was_counted"),
-        counts.filter(later).sum().alias("is_counted"),
-        (pl.col("stands") & ~later).any().alias("stood"),
-        (pl.col("stands") & later).any().alias("stands"),
-        (pl.col("uncounted").any()).alias("uncounted"),
-        ((least.min() == most.max()) & ~pl.col("unpriced").any()).fill_null(value=False).alias("one_price"),
+    later = pl.col("later")
+    groups = list(dict.fromkeys([*keys, *UNIT, "part", "customer_id", "item"]))
+    sides = {"was": ~later, "is": later}
+    items = (
+        rows.with_columns(
+            *(pl.when(side).then("total").alias(name) for name, side in sides.items()),
+            *(pl.when(side).then("quantity").alias(f"{name}_counted") for name, side in sides.items()),
+            (pl.col("stands") & ~later).alias("stood"),
+            (pl.col("stands") & later).alias("stands"),
+        )
+        .group_by(groups)
+        .agg(
+            pl.col("was", "is", "was_counted", "is_counted").sum(),
+            pl.col("stood", "stands", "uncounted", "unpriced").any(),
+            pl.col("least_price").min(),
+            pl.col("most_price").max(),
+        )
     )
     change = pl.col("is") - pl.col("was")
     were, are = pl.col("was_counted"), pl.col("is_counted")
     one_sided = ~(pl.col("stood") & pl.col("stands"))
+    one_price = ((pl.col("least_price") == pl.col("most_price")) & ~pl.col("unpriced")).fill_null(value=False)
     volume = (
-        pl.when(pl.col("one_price") | one_sided | pl.col("uncounted") | (were == ZERO))
+        pl.when(one_price | one_sided | pl.col("uncounted") | (were == ZERO))
         .then(change)
         .when(were == are)
         .then(ZERO)
@@ -166,20 +169,19 @@ def _volumes(rows: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
 def _by_key(items: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
     """The change of each key and its parts."""
     change = pl.col("is") - pl.col("was")
-
-    def of(*parts: Part) -> pl.Expr:
-        return change.filter(pl.col("part").is_in([part.value for part in parts])).sum()
-
-    in_net = pl.col("part").is_in([part.value for part in NET])
-    whole = items.group_by(*keys, *UNIT).agg(
-        pl.col("was").filter(in_net).sum().alias("before"),
-        pl.col("is").filter(in_net).sum().alias("after"),
-        pl.col("stood", "stands").any(),
-        pl.col("volume").filter(pl.col("part") == Part.GROSS.value).sum(),
-        of(Part.GROSS).alias("gross"),
-        of(*COVERED).alias("coverage"),
-        of(Part.FIXED).alias("fixed"),
-        of(Part.PURCHASES).alias("one_off"),
+    columns = {
+        "before": only(pl.col("was"), *NET),
+        "after": only(pl.col("is"), *NET),
+        "volume": only(pl.col("volume"), Part.GROSS),
+        "gross": only(change, Part.GROSS),
+        "coverage": only(change, *COVERED),
+        "fixed": only(change, Part.FIXED),
+        "one_off": only(change, Part.PURCHASES),
+    }
+    whole = (
+        items.with_columns(amount.alias(name) for name, amount in columns.items())
+        .group_by(*keys, *UNIT)
+        .agg(pl.col(*columns).sum(), pl.col("stood", "stands").any())
     )
     stays = pl.col("stood") & pl.col("stands")
     moved = pl.col("after") - pl.col("before")
@@ -190,6 +192,3 @@ def _by_key(items: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
         (pl.col("gross") - pl.col("volume")).alias("price"),
         pl.col("one_off").alias("purchases"),
     ).with_columns(pl.when(stays).then(name).otherwise(ZERO).alias(name) for name in _WHERE_IT_STAYS)
-
-
-_WHERE_IT_STAYS = ("volume", "price", "coverage", "fixed", "one_off")

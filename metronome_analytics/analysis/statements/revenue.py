@@ -14,10 +14,9 @@ from metronome_analytics.analysis.statements.billed import (
     By,
     Part,
     added,
-    billed_lines,
-    by_part,
+    billed,
     key_columns,
-    part_sums,
+    only,
     presented,
 )
 from metronome_analytics.analysis.statements.periods import Months, month_names
@@ -97,20 +96,27 @@ def revenue(
     >>> ma.revenue(account.invoices(), months=["2026-09", "2026-10"], by="customer_id")
     """
     wanted, keys = month_names(months), key_columns(by)
-    lines = billed_lines(
+    rows = billed(
         invoices,
         breakdowns=breakdowns,
         months=wanted,
         at=instant("as_of", as_of),
+        keys=keys,
         drafts=drafts,
         pricing_units=pricing_units,
     )
-    drafted = pl.col("total").filter(pl.col("status") == InvoiceStatus.DRAFT, pl.col("part") != Part.POSTPAID.value)
-    trued_up = pl.col("total").filter(pl.col("status") == InvoiceStatus.DRAFT, pl.col("trues_up"))
+    total, draft = pl.col("total"), pl.col("status") == InvoiceStatus.DRAFT
     whole = (
-        by_part(lines, keys)
+        rows.select(
+            "month",
+            *keys,
+            *UNIT,
+            *(only(total, part).alias(part) for part in Part),
+            pl.when(draft).then(only(total, *NET)).alias("draft"),
+            pl.when(draft & pl.col("trues_up")).then(only(total, *NET)).alias("draft_true_up"),
+        )
         .group_by("month", *keys, *UNIT)
-        .agg(*part_sums(), drafted.sum().alias("draft"), trued_up.sum().alias("draft_true_up"))
+        .sum()
         .with_columns(added(*NET).alias("net"), added(*EARNED).alias("earned"))
     )
     return presented(whole, invoices, Revenue, "month", *keys)
