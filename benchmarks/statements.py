@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import metronome_analytics as ma
 import polars as pl
-from benchmarks.reconcile import AS_OF, books, scan
-from benchmarks.result import Options, Result, best_of
+
+import metronome_analytics as ma
+from benchmarks.reconcile import AS_OF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -90,7 +90,7 @@ def proxy_of(base_url: str) -> str | None:
     if scheme.startswith("socks") and find_spec("socksio") is None:
         raise ConfigurationError(
             "The environment names a SOCKS proxy, which needs a package that is not installed.",
-            advice="Install it with `pip install 'httpx[socks]'`, or except the host with NO_PROXY.",
+            advice="Install socksio (httpx's extra 'socks'), or except the host with NO_PROXY.",
         )
     return proxy
 

@@ -108,6 +108,6 @@ class SubscriptionLoaders(Loaders):
         )
         return self._one("seat_balances", self._contract(customer, contract_id), body=body, on_error=on_error)
 
-    def _subscription(self, customer: Customers, contract_id: str, subscription_id: str) -> dict[str, str]:
+    def _subscription(self, customer: Customers | None, contract_id: str, subscription_id: str) -> dict[str, str]:
         subscription = args.identifier("subscription_id", subscription_id)
         return {**self._contract(customer, contract_id), "subscription_id": subscription}
