@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 import metronome_analytics as ma
 from benchmarks.reconcile import AS_OF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import polars as pl
 
 _BAR = 3.0
 _MONTHS = tuple(f"{year}-{month:02}" for year in (2024, 2025) for month in range(1, 13))

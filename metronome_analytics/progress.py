@@ -63,17 +63,23 @@ class ProgressBar:
             return
         if not self._wanted or time.monotonic() - self._began < _PATIENCE:
             return
+        total = max(foreseen, requests)
         if self._bar is None:
             from tqdm.auto import tqdm  # noqa: PLC0415  # it loads ipywidgets in a notebook
 
-            self._bar = tqdm(desc=self._title, unit="request", leave=False, dynamic_ncols=True)
+            # In a notebook a bar made without its total is drawn full, whatever is done of it.
+            self._bar = tqdm(desc=self._title, unit="request", total=total, leave=False, dynamic_ncols=True)
             # The pace and the time left count from the start of the load, not of the bar.
             self._bar.start_t -= time.monotonic() - self._began
-        self._bar.total = max(foreseen, requests)
+        self._bar.total = total
+        if hasattr(self._bar, "container"):  # the notebook's bar has a widget that keeps a total of its own
+            self._bar.container.children[1].max = total
         self._bar.n = requests
         self._bar.set_postfix_str(f"{rows:,} rows")
 
     def close(self) -> None:
         """Take the bar away."""
         if self._bar is not None:
+            # A bar that is closed short of its total stays in a notebook, red, above a result that is whole.
+            self._bar.total = self._bar.n
             self._bar.close()

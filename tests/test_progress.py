@@ -3,9 +3,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tqdm.notebook import tqdm as tqdm_notebook
 
 from metronome_analytics import progress
 from metronome_analytics.progress import ProgressBar
@@ -27,6 +28,27 @@ def test_a_bar_tells_requests_rows_and_what_is_foreseen(
     assert "invoices" in shown
     assert "3/40" in shown
     assert "1,200 rows" in shown
+
+
+def test_a_notebooks_bar_grows_with_its_total_and_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as full as the load is, also when more is foreseen later, and leaves nothing red behind."""
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    made: list[Any] = []
+
+    def quiet(**how: object) -> object:
+        made.append(tqdm_notebook(display=False, **how))
+        return made[-1]
+
+    monkeypatch.setattr("tqdm.auto.tqdm", quiet)
+    bar = ProgressBar("invoices", mode=True)
+    bar.show(requests=3, foreseen=40, rows=1200)
+    drawn = made[0].container.children[1]
+    assert (drawn.value, drawn.max) == (3, 40)
+    bar.show(requests=50, foreseen=100, rows=9000)
+    assert (drawn.value, drawn.max) == (50, 100)
+    bar.close()
+    assert drawn.bar_style != "danger"
+    assert made[0].container.layout.visibility == "hidden"
 
 
 def test_nobody_looking_means_no_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
