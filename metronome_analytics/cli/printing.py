@@ -58,8 +58,9 @@ def say(console: Console, *lines: RenderableType) -> None:
 
 
 def complain(error: object) -> None:
-    """Say on stderr, in one line, what went wrong."""
-    say(screen(stderr=True), one_line(f"metronome-analytics: {error}"))
+    """Say on stderr what went wrong. Further lines are set in: no message can look like another of ours."""
+    first, *more = [one_line(line) for line in printed(str(error)).split("\n")]
+    say(screen(stderr=True), f"metronome-analytics: {first}", *(f"  {line}" for line in more if line))
 
 
 def heading(console: Console, title: str, note: str = "") -> None:
