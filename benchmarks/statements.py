@@ -34,7 +34,7 @@ def run(options: Options) -> list[Result]:
         Result(name, f"<= {_BAR:g} x", f"{time / least:.2f} x", time / least <= _BAR, f"{time:.2f} s; {base}")
         for name, time in zip(known, ours, strict=True)
     ]
-    return [*results, *(Result(name, "", "missing", None, "not in the package") for name in works.keys() - known)]
+    return [*results, *(Result(name, "", "missing", None, "not in the package") for name in works if name not in known)]
 
 
 def _works(invoices: pl.DataFrame, balances: pl.DataFrame) -> dict[str, Callable[[], Any]]:

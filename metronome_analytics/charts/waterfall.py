@@ -10,7 +10,7 @@ import polars as pl
 from metronome_analytics.analysis.statements.flux import FLUX_PARTS
 from metronome_analytics.charts import base
 from metronome_analytics.charts.labels import LONGEST, shortened
-from metronome_analytics.tables.money import amount_text, as_float, major
+from metronome_analytics.tables.money import amount_text, as_float, major, major_of
 from metronome_analytics.tables.vocabulary import BalanceType
 from metronome_analytics.wording import count
 
@@ -63,7 +63,7 @@ def explain_invoice(steps: Given, *, title: str = "Invoice explained", theme: ba
 
 def _bridge(frame: pl.DataFrame, unit: str) -> base.Chart:
     first, second = frame.select("before_month", "after_month").row(0)
-    sums = frame.select(pl.col("before", "after", *FLUX_PARTS).sum()).row(0, named=True)
+    sums: dict[str, Decimal] = frame.select(pl.col("before", "after", *FLUX_PARTS).sum()).row(0, named=True)
     changes = [_Bar(part.replace("_", "-"), sums[part], total=False) for part in FLUX_PARTS if sums[part]]
     bars = [_Bar(first, sums["before"], total=True), *changes, _Bar(second, sums["after"], total=True)]
     return _drawn(bars, frame, base.heading(f"Net billed, {first} to {second}, in {unit}", []), unit)
@@ -82,7 +82,7 @@ def _explained(frame: pl.DataFrame, unit: str) -> base.Chart:
     label = pl.concat_str("step", "name", separator=": ", ignore_nulls=True)
     told = steps.select(shortened(label, LONGEST), "amount").rows()
     bars = [_Bar(words, amount, total=False) for words, amount in told]
-    total = frame["amount"].sum()
+    total: Decimal = frame.select(pl.col("amount").sum()).item()
     return _drawn([*bars, _Bar("total", total, total=True)], frame, base.heading(f"In {unit}", notes), unit)
 
 
@@ -117,26 +117,30 @@ def _placed(bars: Sequence[_Bar], credit_type_name: str | None) -> pl.DataFrame:
             "label": _told_apart([bar.label for bar in bars]),
             "amount": pl.Series([bar.amount for bar in bars], dtype=pl.Decimal(38, 10)),
             "total": [bar.total for bar in bars],
+            "text": [_figure(bar, credit_type_name) for bar in bars],
         }
     ).with_row_index("place")
     # A total says where the steps have come to; the first may be where they begin.
     steps = pl.when(total & (pl.col("place") > 0)).then(None).otherwise(amount).cum_sum()
     after = pl.when(total).then(amount).otherwise(steps)
     before = pl.when(total).then(amount - amount).otherwise(after - amount)
-    value = as_float(major(amount, name))
-    plain = value.abs().map_elements(lambda each: f"{each:,.2f}", return_dtype=pl.String)
-    sign = pl.when(value < 0).then(pl.lit("-")).when(~total).then(pl.lit("+")).otherwise(pl.lit(""))
     return rows.select(
         "place",
         "label",
         as_float(major(before, name)).alias("from"),
         as_float(major(after, name)).alias("to"),
         as_float(major(pl.max_horizontal(before, after), name)).alias("end"),
-        (sign + plain).alias("text"),
+        "text",
         amount_text(amount, name).alias("exact"),
         amount_text(after, name).alias("sum"),
         pl.when(total).then(pl.lit(_TOTAL)).when(amount < 0).then(pl.lit(_DOWN)).otherwise(pl.lit(_UP)).alias("kind"),
     )
+
+
+def _figure(bar: _Bar, credit_type_name: str | None) -> str:
+    """The amount in major units to two decimals, half to even; a change has its sign."""
+    amount = major_of(bar.amount, credit_type_name)
+    return f"{amount:,.2f}" if bar.total else f"{amount:+,.2f}"
 
 
 def _told_apart(labels: Sequence[str]) -> list[str]:

@@ -131,5 +131,5 @@ def test_an_invoice_must_be_there_once(books: Books) -> None:
     """The message names the id, and what was found."""
     with pytest.raises(ma.ArgumentError, match="has no invoice 'nowhere'"):
         ma.explain_invoice(books.invoices, "nowhere")
-    with pytest.raises(ma.ArgumentError, match="has [0-9]+ rows of invoice"):
+    with pytest.raises(ma.ArgumentError, match=r"has [0-9]+ rows of invoice"):
         ma.explain_invoice(books.breakdowns, books.breakdowns["id"].mode().sort()[0])
