@@ -17,6 +17,7 @@ _MODULES = {
     "pace": "pace",
     "import": "imports",
     "reconcile": "reconcile",
+    "statements": "statements",
     "mirror-requests": "mirror_requests",
     "mirror-writing": "mirror_writing",
     "mirror-memory": "mirror_memory",

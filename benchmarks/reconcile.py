@@ -36,16 +36,16 @@ def run(options: Options) -> list[Result]:
     found = ma.reconcile(invoices, balances, net_balances, as_of=AS_OF)
     if not (found.ok and found.complete):
         raise AssertionError(f"the made-up books do not tie out: {found!r}")
-    ours, scan, flat = best_of(
+    ours, least, flat = best_of(
         5 if options.quick else 15,
         lambda: ma.reconcile(invoices, balances, net_balances, as_of=AS_OF),
-        lambda: _scan(invoices),
+        lambda: scan(invoices),
         lambda: _flat(invoices),
     )
     size = f"{height:,} lines, {invoices.height:,} invoices, {found.checks.height:,} checks in {ours:.2f} s"
-    base = f"polars explodes line_items and sums total by invoice and credit type in {scan:.2f} s"
+    base = f"polars explodes line_items and sums total by invoice and credit type in {least:.2f} s"
     return [
-        Result("reconcile", f"<= {_BAR:g} x", f"{ours / scan:.2f} x", ours / scan <= _BAR, f"{size}; {base}"),
+        Result("reconcile", f"<= {_BAR:g} x", f"{ours / least:.2f} x", ours / least <= _BAR, f"{size}; {base}"),
         Result("reconcile, flatten", "", f"{ours / flat:.2f} x", None, f"the same by ma.line_items() in {flat:.2f} s"),
     ]
 
@@ -55,7 +55,8 @@ def _flat(invoices: pl.DataFrame) -> pl.DataFrame:
     return lines.group_by("invoice_id", "credit_type_id").agg(pl.col("total").sum()).collect()
 
 
-def _scan(invoices: pl.DataFrame) -> pl.DataFrame:
+def scan(invoices: pl.DataFrame) -> pl.DataFrame:
+    """The baseline: every line read once, summed by invoice and credit type."""
     item = pl.col("line_items").struct
     lines = (
         invoices.lazy()

@@ -6,8 +6,10 @@ from metronome_analytics.charts.costs import costs
 from metronome_analytics.charts.files import save
 from metronome_analytics.charts.invoices import aging, invoices
 from metronome_analytics.charts.portfolio import portfolio
+from metronome_analytics.charts.revenue import revenue
 from metronome_analytics.charts.showing import offline
 from metronome_analytics.charts.utilisation import breakage, utilisation
+from metronome_analytics.charts.waterfall import explain_invoice, flux
 
 __all__ = [
     "Chart",
@@ -15,9 +17,12 @@ __all__ = [
     "breakage",
     "burn_down",
     "costs",
+    "explain_invoice",
+    "flux",
     "invoices",
     "offline",
     "portfolio",
+    "revenue",
     "save",
     "utilisation",
 ]

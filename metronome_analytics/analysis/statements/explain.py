@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dataframely as dy
 import polars as pl
@@ -138,7 +138,8 @@ def _lines(one: pl.DataFrame) -> pl.DataFrame:
 def _step() -> pl.Expr:
     """The step of a line, by what it is."""
     kind = pl.col("line_type")
-    step = pl.when("draws").then(
+    # Polars gives the links of such a chain different types.
+    step: Any = pl.when("draws").then(
         pl.when(under_postpaid())
         .then(pl.lit(_BALANCES[BalanceType.POSTPAID]))
         .when(pl.col("applied_type") == BalanceType.CREDIT)
@@ -149,7 +150,8 @@ def _step() -> pl.Expr:
     step = step.when(pl.col("discount_id").is_not_null()).then(pl.lit(DISCOUNT))
     for word, name in _TYPES.items():
         step = step.when(kind == word).then(pl.lit(name))
-    return step.otherwise(pl.coalesce(kind, pl.lit("other")))
+    named: pl.Expr = step.otherwise(pl.coalesce(kind, pl.lit("other")))
+    return named
 
 
 def _steps(lines: pl.DataFrame) -> pl.DataFrame:

@@ -95,7 +95,7 @@ def flux(
     >>> ma.flux(account.invoices(), months=("2026-09", "2026-10"))
     """
     before, after = _two(months)
-    keys = key_columns(by)
+    keys: list[str] = key_columns(by)
     gross = pl.col("part") == Part.GROSS.value
     # Sums of floats depend on their order; those of decimals do not.
     counted = pl.col("quantity").cast(pl.String).cast(MONEY, strict=False)

@@ -1,0 +1,105 @@
+"""The chart of revenue: what was used and what covered it, month by month, and what was purchased."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import altair as alt
+import polars as pl
+
+from metronome_analytics.charts import base
+from metronome_analytics.tables.money import amount_text
+
+if TYPE_CHECKING:
+    from metronome_analytics.analysis.frames import Given
+
+_PARTS = {
+    "gross": ("usage", base.PALETTE[0]),
+    "fixed": ("fixed charges", base.PALETTE[4]),
+    "covered_prepaid": ("covered by prepaid commits", base.PALETTE[1]),
+    "covered_credit": ("covered by credits", base.PALETTE[3]),
+}
+_MARK = "The mark in each month is what is billed after coverage."
+_LABELLED = 7
+"""Months beside one another for which two decimals still fit."""
+
+
+def revenue(revenue: Given, *, title: str = "Revenue", theme: base.Theme = "page") -> base.Chart:
+    """Usage and fixed charges by month, what covered them below zero, and their sum; purchases in a panel of their own.
+
+    `revenue` is the frame of `ma.revenue()` by whatever keys, which are added up. In major units, one panel per
+    currency. One prepayment is worth many months of use, so purchases have their own axis: the figure of a month is
+    `net` less `purchases`. Raises ArgumentError for another frame.
+    """
+    needed = ("month", "credit_type_name", *_PARTS, "purchases", "net")
+    frame = base.collected(revenue, "revenue", *needed, source="ma.revenue()")
+    return base.panels(frame, _billed, title=title, theme=theme)
+
+
+def _billed(frame: pl.DataFrame, unit: str) -> base.Chart:
+    name = pl.col("credit_type_name")
+    sums = frame.group_by("month").agg(pl.col(*_PARTS, "purchases", "net").sum(), name.first()).sort("month")
+    first = pl.col("month").str.to_date("%Y-%m")
+    labels = base.months(sums.with_columns(first.alias("at")), "at")
+    bars = _bars(sums, labels, unit)
+    if not (sums["purchases"] != 0).any():
+        return base.layered(bars, base.heading(f"Usage and fixed charges, in {unit}", [_MARK]))
+    used = base.layered(bars, base.heading(f"Usage and fixed charges, in {unit}", [_MARK]), height=240)
+    bought = base.layered(_bought(sums, labels, unit), base.heading(f"Purchases of commits, in {unit}", []), height=90)
+    return alt.vconcat(used, bought, spacing=16)
+
+
+def _bars(sums: pl.DataFrame, labels: list[str], unit: str) -> list[alt.Chart]:
+    name = pl.col("credit_type_name")
+    parts = (
+        sums.unpivot(list(_PARTS), index=["month", "credit_type_name"], variable_name="part", value_name="amount")
+        .filter(pl.col("amount") != 0)
+        .select(
+            "month",
+            pl.col("part").replace_strict({part: words for part, (words, _) in _PARTS.items()}),
+            base.as_float("amount", "value"),
+            amount_text(pl.col("amount"), name).alias("text"),
+        )
+    )
+    drawn = dict(words_and_color for words_and_color in _PARTS.values() if (parts["part"] == words_and_color[0]).any())
+    stacked = (
+        alt.Chart(parts)
+        .mark_bar()
+        .encode(
+            x=base.month_axis("month", labels),
+            y=alt.Y("value:Q", axis=base.amount_axis(unit)),
+            color=base.legend("part", drawn, columns=2),
+            tooltip=base.tips({"month": "month", "part": "part", "text": "amount"}),
+        )
+    )
+    rest = (pl.col("net") - pl.col("purchases")).alias("rest")
+    net = sums.with_columns(rest).select(
+        "month", base.as_float("rest", "value"), amount_text(pl.col("rest"), name).alias("text")
+    )
+    point = alt.Chart(net).encode(
+        x=base.month_axis("month", labels), y="value:Q", tooltip=base.tips({"month": "month", "text": "billed"})
+    )
+    marks = [stacked, point.mark_tick(thickness=3, width=26, style=base.INK)]
+    return [*marks, *_figures(point, labels)]
+
+
+def _bought(sums: pl.DataFrame, labels: list[str], unit: str) -> list[alt.Chart]:
+    bought = sums.select(
+        "month",
+        base.as_float("purchases", "value"),
+        amount_text(pl.col("purchases"), pl.col("credit_type_name")).alias("text"),
+    ).filter(pl.col("value") != 0)
+    rows = alt.Chart(bought).encode(
+        x=base.month_axis("month", labels),
+        y=alt.Y("value:Q", axis=base.amount_axis(unit)),
+        tooltip=base.tips({"month": "month", "text": "purchases"}),
+    )
+    return [rows.mark_bar(color=base.QUIET), *_figures(rows, labels)]
+
+
+def _figures(rows: alt.Chart, labels: list[str]) -> list[alt.Chart]:
+    """The figure of each month, where there is room for two decimals."""
+    if len(labels) > _LABELLED:
+        return []
+    words = rows.mark_text(dy=-9, fontSize=11, style=base.INK)
+    return [words.encode(text=alt.Text("value:Q", format=",.2f"))]

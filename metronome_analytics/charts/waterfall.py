@@ -1,0 +1,153 @@
+"""Waterfalls: how steps lead from one amount to another, and the two charts that are one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import altair as alt
+import polars as pl
+
+from metronome_analytics.analysis.statements.flux import FLUX_PARTS
+from metronome_analytics.charts import base
+from metronome_analytics.charts.labels import LONGEST, shortened
+from metronome_analytics.tables.money import amount_text, as_float, major, major_of
+from metronome_analytics.tables.vocabulary import BalanceType
+from metronome_analytics.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from metronome_analytics.analysis.frames import Given
+
+_UP, _DOWN, _TOTAL = "adds", "takes off", "amount"
+_COLORS = {_TOTAL: base.PALETTE[0], _UP: base.PALETTE[1], _DOWN: base.PALETTE[2]}
+_ROW = 26
+"""Pixels of height for each bar."""
+_ROOM = 0.24
+"""Share of the width kept for the figures beside the bars."""
+_MOST = 24
+"""Steps of an invoice that are drawn one by one; with more, those of a kind are one."""
+
+
+class _Bar(NamedTuple):
+    """One bar: a total stands on zero, a change hangs between what was before it and after it."""
+
+    label: str
+    amount: Decimal
+    total: bool
+
+
+def flux(flux: Given, *, title: str = "Flux", theme: base.Theme = "page") -> base.Chart:
+    """A bridge from one month's net to the other's by the parts of the change, in major units, a panel per currency.
+
+    `flux` is the frame of `ma.flux()` by whatever keys, which are added up; parts that are nothing everywhere are left
+    out. Raises ArgumentError for another frame.
+    """
+    needed = ("credit_type_name", "before_month", "after_month", "before", "after", *FLUX_PARTS)
+    frame = base.collected(flux, "flux", *needed, source="ma.flux()")
+    return base.panels(frame, _bridge, title=title, theme=theme)
+
+
+def explain_invoice(steps: Given, *, title: str = "Invoice explained", theme: base.Theme = "page") -> base.Chart:
+    """A waterfall from usage at list to the total of one invoice, in major units, a panel per credit type.
+
+    `steps` is the frame of `ma.explain_invoice()`. Steps of zero are left out; with more than 24, those of a kind are
+    one bar. What a postpaid commit covered is payable: it has no bar, and the panel says how much it is. Raises
+    ArgumentError for another frame.
+    """
+    needed = ("credit_type_name", "step_index", "step", "name", "amount", "memo", "balance_type")
+    frame = base.collected(steps, "steps", *needed, source="ma.explain_invoice()").sort("step_index")
+    return base.panels(frame, _explained, title=title, theme=theme)
+
+
+def _bridge(frame: pl.DataFrame, unit: str) -> base.Chart:
+    first, second = frame.select("before_month", "after_month").row(0)
+    sums: dict[str, Decimal] = frame.select(pl.col("before", "after", *FLUX_PARTS).sum()).row(0, named=True)
+    changes = [_Bar(part.replace("_", "-"), sums[part], total=False) for part in FLUX_PARTS if sums[part]]
+    bars = [_Bar(first, sums["before"], total=True), *changes, _Bar(second, sums["after"], total=True)]
+    return _drawn(bars, frame, base.heading(f"Net billed, {first} to {second}, in {unit}", []), unit)
+
+
+def _explained(frame: pl.DataFrame, unit: str) -> base.Chart:
+    name, notes = pl.col("credit_type_name"), []
+    payable = frame.filter(pl.col("balance_type") == BalanceType.POSTPAID, pl.col("memo").is_not_null())
+    if payable.height:
+        text: str = payable.select(amount_text(-pl.col("memo").sum(), name.first())).item()
+        notes.append(f"{text} of it is under a postpaid commit: payable, so not taken off.")
+    steps = frame.filter(pl.col("amount") != 0)
+    if steps.height > _MOST:
+        notes.append(f"{count(steps.height, 'step')}, added up by kind.")
+        steps = steps.group_by("step", maintain_order=True).agg(pl.col("amount").sum(), pl.lit(None).alias("name"))
+    label = pl.concat_str("step", "name", separator=": ", ignore_nulls=True)
+    told = steps.select(shortened(label, LONGEST), "amount").rows()
+    bars = [_Bar(words, amount, total=False) for words, amount in told]
+    total: Decimal = frame.select(pl.col("amount").sum()).item()
+    return _drawn([*bars, _Bar("total", total, total=True)], frame, base.heading(f"In {unit}", notes), unit)
+
+
+def _drawn(bars: Sequence[_Bar], frame: pl.DataFrame, title: alt.TitleParams, unit: str) -> base.Chart:
+    """Bars from top to bottom, each with its figure beside it."""
+    rows = _placed(bars, frame["credit_type_name"][0])
+    low, high = min(0.0, *rows["from"], *rows["to"]), max(0.0, *rows["from"], *rows["to"])
+    room = (high - low or 1.0) * _ROOM
+    order = alt.EncodingSortField("place", order="ascending")
+    placed = alt.Chart(rows).encode(
+        y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
+        tooltip=base.tips({"label": "step", "exact": "amount", "sum": "so far"}),
+    )
+    scale = alt.Scale(domain=[low, high + room], nice=False)
+    spans = placed.mark_bar(height=_ROW * 0.6).encode(
+        x=alt.X("from:Q", scale=scale, axis=base.amount_axis(unit)),
+        x2="to:Q",
+        color=base.legend("kind", {kind: color for kind, color in _COLORS.items() if (rows["kind"] == kind).any()}),
+    )
+    figures = placed.mark_text(align="left", dx=5, fontSize=11, style=base.INK).encode(
+        x=alt.X("end:Q", scale=scale), text="text:N"
+    )
+    return base.layered([spans, figures], title, height=_ROW * rows.height)
+
+
+def _placed(bars: Sequence[_Bar], credit_type_name: str | None) -> pl.DataFrame:
+    """Where each bar begins and ends, and its words."""
+    name = pl.lit(credit_type_name, pl.String)
+    amount, total = pl.col("amount"), pl.col("total")
+    rows = pl.DataFrame(
+        {
+            "label": _told_apart([bar.label for bar in bars]),
+            "amount": pl.Series([bar.amount for bar in bars], dtype=pl.Decimal(38, 10)),
+            "total": [bar.total for bar in bars],
+            "text": [_figure(bar, credit_type_name) for bar in bars],
+        }
+    ).with_row_index("place")
+    # A total says where the steps have come to; the first may be where they begin.
+    steps = pl.when(total & (pl.col("place") > 0)).then(None).otherwise(amount).cum_sum()
+    after = pl.when(total).then(amount).otherwise(steps)
+    before = pl.when(total).then(amount - amount).otherwise(after - amount)
+    return rows.select(
+        "place",
+        "label",
+        as_float(major(before, name)).alias("from"),
+        as_float(major(after, name)).alias("to"),
+        as_float(major(pl.max_horizontal(before, after), name)).alias("end"),
+        "text",
+        amount_text(amount, name).alias("exact"),
+        amount_text(after, name).alias("sum"),
+        pl.when(total).then(pl.lit(_TOTAL)).when(amount < 0).then(pl.lit(_DOWN)).otherwise(pl.lit(_UP)).alias("kind"),
+    )
+
+
+def _figure(bar: _Bar, credit_type_name: str | None) -> str:
+    """The amount in major units to two decimals, half to even; a change has its sign."""
+    amount = major_of(bar.amount, credit_type_name)
+    return f"{amount:,.2f}" if bar.total else f"{amount:+,.2f}"
+
+
+def _told_apart(labels: Sequence[str]) -> list[str]:
+    """`labels`, with a number after one that was there before: bars of one name would be one bar."""
+    seen: dict[str, int] = {}
+    told = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        told.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return told
