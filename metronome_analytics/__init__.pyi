@@ -14,6 +14,7 @@ from .analysis import drain_order as drain_order
 from .analysis import forecast as forecast
 from .analysis import invoiced as invoiced
 from .analysis import reconcile as reconcile
+from .analysis import roll_forward as roll_forward
 from .analysis import utilisation as utilisation
 from .changes import BalanceEntry as BalanceEntry
 from .changes import BalancePlan as BalancePlan

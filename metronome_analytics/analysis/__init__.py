@@ -6,6 +6,7 @@ from metronome_analytics.analysis.drain_order import drain_order
 from metronome_analytics.analysis.forecast import forecast
 from metronome_analytics.analysis.invoiced import invoiced
 from metronome_analytics.analysis.reconcile import Reconciliation, reconcile
+from metronome_analytics.analysis.statements import roll_forward
 from metronome_analytics.analysis.utilisation import utilisation
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "forecast",
     "invoiced",
     "reconcile",
+    "roll_forward",
     "utilisation",
 ]

@@ -1,0 +1,36 @@
+"""Months as statements write them: `YYYY-MM`, in UTC."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import polars as pl
+
+from metronome_analytics.errors import ArgumentError
+
+Months = str | Iterable[str]
+"""A month, or several."""
+
+_MONTH = re.compile(r"(?!0000|9999)\d{4}-(0[1-9]|1[0-2])")
+
+
+def month_names(months: Months, argument: str = "months") -> list[str]:
+    """`months` as a list, each once, in the order of time; ArgumentError for none or for what is no month."""
+    given = [months] if isinstance(months, str) else list(months) if isinstance(months, Iterable) else [months]
+    for each in given:
+        if not isinstance(each, str) or not _MONTH.fullmatch(each):
+            raise ArgumentError(f"{argument} holds {each!r}, which is no month.", advice='Write it as "2026-10".')
+    if not given:
+        raise ArgumentError(f"{argument} names no month.", advice='Write it as "2026-10", or several of them.')
+    return sorted(set(given))
+
+
+def month_of(at: pl.Expr) -> pl.Expr:
+    """The month of an instant in UTC."""
+    return at.dt.strftime("%Y-%m")
+
+
+def invoice_at() -> pl.Expr:
+    """What decides an invoice's month: where its period starts, and without a period its date of issue."""
+    return pl.coalesce("start_timestamp", "issued_at")
