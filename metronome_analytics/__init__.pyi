@@ -8,11 +8,16 @@ from . import widgets as widgets
 from .account import Account as Account
 from .account import connect as connect
 from .analysis import Reconciliation as Reconciliation
+from .analysis import accrual as accrual
+from .analysis import aging as aging
 from .analysis import balance_lint as balance_lint
 from .analysis import burn_down as burn_down
+from .analysis import corrections_register as corrections_register
+from .analysis import deferred_revenue as deferred_revenue
 from .analysis import drain_order as drain_order
 from .analysis import forecast as forecast
 from .analysis import invoiced as invoiced
+from .analysis import journal_entries as journal_entries
 from .analysis import reconcile as reconcile
 from .analysis import roll_forward as roll_forward
 from .analysis import utilisation as utilisation

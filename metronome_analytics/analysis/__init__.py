@@ -6,16 +6,28 @@ from metronome_analytics.analysis.drain_order import drain_order
 from metronome_analytics.analysis.forecast import forecast
 from metronome_analytics.analysis.invoiced import invoiced
 from metronome_analytics.analysis.reconcile import Reconciliation, reconcile
-from metronome_analytics.analysis.statements import roll_forward
+from metronome_analytics.analysis.statements import (
+    accrual,
+    aging,
+    corrections_register,
+    deferred_revenue,
+    journal_entries,
+    roll_forward,
+)
 from metronome_analytics.analysis.utilisation import utilisation
 
 __all__ = [
     "Reconciliation",
+    "accrual",
+    "aging",
     "balance_lint",
     "burn_down",
+    "corrections_register",
+    "deferred_revenue",
     "drain_order",
     "forecast",
     "invoiced",
+    "journal_entries",
     "reconcile",
     "roll_forward",
     "utilisation",
