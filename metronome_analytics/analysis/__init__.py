@@ -6,19 +6,35 @@ from metronome_analytics.analysis.drain_order import drain_order
 from metronome_analytics.analysis.forecast import forecast
 from metronome_analytics.analysis.invoiced import invoiced
 from metronome_analytics.analysis.reconcile import Reconciliation, reconcile
-from metronome_analytics.analysis.statements import explain_invoice, flux, revenue
+from metronome_analytics.analysis.statements import (
+    accrual,
+    aging,
+    corrections_register,
+    deferred_revenue,
+    explain_invoice,
+    flux,
+    journal_entries,
+    revenue,
+    roll_forward,
+)
 from metronome_analytics.analysis.utilisation import utilisation
 
 __all__ = [
     "Reconciliation",
+    "accrual",
+    "aging",
     "balance_lint",
     "burn_down",
+    "corrections_register",
+    "deferred_revenue",
     "drain_order",
     "explain_invoice",
     "flux",
     "forecast",
     "invoiced",
+    "journal_entries",
     "reconcile",
     "revenue",
+    "roll_forward",
     "utilisation",
 ]

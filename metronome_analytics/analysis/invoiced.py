@@ -55,11 +55,8 @@ def counts_once(status: str = "status", type_: str = "type") -> pl.Expr:
 
 def standing(invoices: Given) -> pl.Expr:
     """Each invoice's `Standing`, as an expression over `invoices`; ArgumentError where the frame cannot tell."""
-    items = checked(invoices, "invoices", "status", "type", "line_items").collect_schema()["line_items"]
-    if not isinstance(items, pl.List) or not isinstance(items.inner, pl.Struct):
-        raise ArgumentError("invoices has line_items of another kind.", advice="Pass what account.invoices() returned.")
-    postpaid = pl.element().struct.field("postpaid_commit").struct.field("id")
-    pays = pl.col("line_items").list.eval(postpaid.is_not_null()).list.any().fill_null(value=False)
+    checked(invoices, "invoices", "status", "type")
+    pays = trues_up(invoices)
     draft = pl.col("status").eq_missing(pl.lit(InvoiceStatus.DRAFT))
     return (
         pl.when(_is_void("status"))
@@ -74,6 +71,15 @@ def standing(invoices: Given) -> pl.Expr:
         .then(pl.lit(Standing.DRAFT))
         .otherwise(pl.lit(Standing.OTHER))
     )
+
+
+def trues_up(invoices: Given) -> pl.Expr:
+    """Whether an invoice bills what was not used of a postpaid commit, as an expression over `invoices`."""
+    items = checked(invoices, "invoices", "line_items").collect_schema()["line_items"]
+    if not isinstance(items, pl.List) or not isinstance(items.inner, pl.Struct):
+        raise ArgumentError("invoices has line_items of another kind.", advice="Pass what account.invoices() returned.")
+    postpaid = pl.element().struct.field("postpaid_commit").struct.field("id")
+    return pl.col("line_items").list.eval(postpaid.is_not_null()).list.any().fill_null(value=False)
 
 
 def _is_void(status: str) -> pl.Expr:

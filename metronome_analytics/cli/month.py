@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
+from metronome_analytics.analysis.statements import bounds
+from metronome_analytics.analysis.statements.bounds import month_end
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.external import External, Words, read_file, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from metronome_analytics.external import DecimalMark
@@ -25,12 +27,7 @@ def month_start(text: str) -> datetime:
     found = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", text.strip())
     if found is None or found[1] in {"0000", "9999"}:
         raise ArgumentError(f"month={text!r} is no month.", advice="Write it as 2026-10.")
-    return datetime(int(found[1]), int(found[2]), 1, tzinfo=UTC)
-
-
-def month_end(start: datetime) -> datetime:
-    """The first instant after the month that begins at `start`."""
-    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+    return bounds.month_start(found[0])
 
 
 def of_month(invoices: pl.DataFrame, start: datetime, by: By) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from metronome_analytics.analysis.chains import links
 from metronome_analytics.analysis.frames import INSTANT, ZERO, optional
 from metronome_analytics.tables.vocabulary import BalanceType, InvoiceStatus, LineType
 
@@ -67,13 +68,7 @@ def _origins(invoices: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("id").alias("invoice_id"), optional(names, "regenerated_from_invoice_id").alias("before_id")
     )
     before: dict[str, str] = dict(made.drop_nulls().collect().iter_rows())
-    found: dict[str, str] = {}
-    for invoice_id in before:
-        origin, seen = invoice_id, {invoice_id}
-        while (earlier := before.get(origin)) is not None and earlier not in seen:
-            origin = earlier
-            seen.add(origin)
-        found[invoice_id] = origin
+    found = {invoice_id: link.first for invoice_id, link in links(before).items()}
     columns = {"invoice_id": list(found), "origin_id": list(found.values())}
     return pl.LazyFrame(columns, schema={"invoice_id": pl.String, "origin_id": pl.String})
 
