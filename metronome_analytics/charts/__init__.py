@@ -4,9 +4,10 @@ from metronome_analytics.charts.base import Chart
 from metronome_analytics.charts.burn_down import burn_down
 from metronome_analytics.charts.costs import costs
 from metronome_analytics.charts.files import save
-from metronome_analytics.charts.invoices import aging, invoices
+from metronome_analytics.charts.invoices import invoices
 from metronome_analytics.charts.portfolio import portfolio
 from metronome_analytics.charts.showing import offline
+from metronome_analytics.charts.statements import aging, deferred_revenue, roll_forward
 from metronome_analytics.charts.utilisation import breakage, utilisation
 
 __all__ = [
@@ -15,9 +16,11 @@ __all__ = [
     "breakage",
     "burn_down",
     "costs",
+    "deferred_revenue",
     "invoices",
     "offline",
     "portfolio",
+    "roll_forward",
     "save",
     "utilisation",
 ]

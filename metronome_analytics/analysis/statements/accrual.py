@@ -63,7 +63,7 @@ def accrual(invoices: Frame, *, breakdowns: Given | None = None, month: str, as_
     Source: Metronome's drafts, grace period and true-ups (fact sheet 4.4, 4.8, 4.12).
 
     >>> account = ma.demo(customers=3)
-    >>> ma.accrual(account.invoices(), month="2026-10", as_of=account.now)
+    >>> accrued = ma.accrual(account.invoices(), month="2026-10", as_of=account.now)
     """
     (name,), at = month_names([month], "month"), instant("as_of", as_of)
     end = month_end(month_start(name))

@@ -95,7 +95,7 @@ def deferred_revenue(
     prepaid commits (fact sheet 3.6, 4.1, 4.5, 4.9).
 
     >>> account = ma.demo(customers=3)
-    >>> ma.deferred_revenue(account.balances(), account.invoices(), months="2026-10", as_of=account.now)
+    >>> deferred = ma.deferred_revenue(account.balances(), account.invoices(), months="2026-10", as_of=account.now)
     """
     wanted, keys = month_names(months), key_columns(by)
     at = instant("as_of", as_of)
