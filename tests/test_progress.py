@@ -35,7 +35,7 @@ def test_a_notebooks_bar_grows_with_its_total_and_goes_away(monkeypatch: pytest.
     monkeypatch.setattr(progress, "_PATIENCE", 0.0)
     made: list[Any] = []
 
-    def quiet(**how: object) -> object:
+    def quiet(**how: Any) -> object:
         made.append(tqdm_notebook(display=False, **how))
         return made[-1]
 

@@ -1,23 +1,17 @@
-"""Charts of invoices: what was billed in which month, and what is unpaid for how long."""
+"""The chart of invoices: what was billed in which month."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import altair as alt
 import polars as pl
 
-from metronome_analytics.analysis.frames import INSTANT, Given, checked, literal, optional, required_instant
-from metronome_analytics.analysis.invoiced import Standing, is_invoiced, standing
+from metronome_analytics.analysis.frames import Given, checked
+from metronome_analytics.analysis.invoiced import Standing, standing
 from metronome_analytics.charts import base
 from metronome_analytics.tables.money import amount_text
-from metronome_analytics.tables.vocabulary import NOT_OWED, InvoiceStatus
+from metronome_analytics.tables.vocabulary import InvoiceStatus
 from metronome_analytics.wording import count
 
-if TYPE_CHECKING:
-    from metronome_analytics.arguments import Instant
-
-_AGES = ("not due", "1 to 30 days", "31 to 60 days", "61 to 90 days", "over 90 days")
 _STATUS = {
     Standing.INVOICED: (InvoiceStatus.FINALIZED.value, base.PALETTE[0]),
     Standing.DRAFT: (InvoiceStatus.DRAFT.value, base.PALETTE[4]),
@@ -84,67 +78,3 @@ def _by_month(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
         pl.col("total").sum(), pl.col("credit_type_name").first(), pl.len().alias("count")
     )
     return grouped.sort("month", "status"), notes
-
-
-def aging(invoices: Given, *, as_of: Instant, title: str = "Unpaid invoices", theme: base.Theme = "page") -> base.Chart:
-    """Unpaid final invoices by days past due at `as_of`, in major units, one panel per currency.
-
-    `invoices` is the frame of `account.invoices()`. Due is the issue date and the net payment terms; unpaid is what
-    the billing provider does not call PAID, VOID, DELETED or SKIPPED, partly paid ones in full, as Metronome does not
-    say how much. Invoices without a provider's status are left out and said so. Raises ArgumentError without `as_of`.
-    """
-    at = required_instant("as_of", as_of)
-    provider = "billing_provider_invoice_external_status"
-    given = checked(invoices, "invoices", "status", "type", "total", "credit_type_name", "issued_at", provider)
-    names = given.collect_schema().names()
-    terms = optional(names, "net_payment_terms_days", pl.Float64).fill_null(0)
-    due = (pl.col("issued_at") + pl.duration(days=terms)).cast(INSTANT)
-    frame = (
-        given.filter(is_invoiced() & (pl.col("total") > 0))
-        .select(
-            "total",
-            "credit_type_name",
-            pl.col(provider).alias("paid"),
-            (literal(at) - due).dt.total_days().alias("late"),
-        )
-        .filter(~pl.col("paid").is_in(NOT_OWED).fill_null(False))
-        .collect()
-    )
-    return base.panels(frame, _ages, title=title, theme=theme)
-
-
-def _ages(frame: pl.DataFrame, unit: str) -> base.Chart:
-    name, late = pl.col("credit_type_name"), pl.col("late")
-    unknown = frame.filter(pl.col("paid").is_null())
-    notes = []
-    if unknown.height:
-        amount = base.total_text(unknown, "total")
-        notes.append(f"{count(unknown.height, 'invoice')} over {amount} without a provider's status left out.")
-    age: pl.Expr = pl.lit(_AGES[0])
-    for days, older in zip((0, 30, 60, 90), _AGES[1:], strict=True):
-        age = pl.when(late > days).then(pl.lit(older)).otherwise(age)
-    grouped = (
-        frame.filter(pl.col("paid").is_not_null())
-        .group_by(age.alias("age"))
-        .agg(pl.col("total").sum(), name.first(), pl.len().alias("count"))
-    )
-    if grouped.is_empty():
-        return base.nothing(base.heading(f"In {unit}", notes))
-    drawn = grouped.select(
-        "age", "count", base.as_float("total", "value"), amount_text(pl.col("total"), name).alias("text")
-    )
-    rows = alt.Chart(drawn).encode(
-        x=alt.X(
-            "age:O",
-            sort=list(_AGES),
-            scale=alt.Scale(domain=list(_AGES)),
-            title="Past due",
-            axis=alt.Axis(labelAngle=0),
-        ),
-        y=alt.Y("value:Q", axis=base.amount_axis(f"Unpaid ({unit})")),
-        tooltip=base.tips({"age": "past due", "text": "unpaid", "count": "invoices"}),
-    )
-    scale = alt.Scale(domain=list(_AGES), range=["#56B4E9", "#0072B2", "#E69F00", "#D55E00", "#8F3A00"])
-    bars = rows.mark_bar().encode(color=alt.Color("age:O", scale=scale, legend=None))
-    words = rows.mark_text(dy=-6, fontSize=11, color=base.QUIET).encode(text=alt.Text("value:Q", format=",.2f"))
-    return base.layered([bars, words], base.heading(f"In {unit}", notes), height=220)

@@ -70,11 +70,12 @@ def _bridge(frame: pl.DataFrame, unit: str) -> base.Chart:
 
 
 def _explained(frame: pl.DataFrame, unit: str) -> base.Chart:
-    name, notes = pl.col("credit_type_name"), []
+    notes = []
     payable = frame.filter(pl.col("balance_type") == BalanceType.POSTPAID, pl.col("memo").is_not_null())
     if payable.height:
-        text: str = payable.select(amount_text(-pl.col("memo").sum(), name.first())).item()
-        notes.append(f"{text} of it is under a postpaid commit: payable, so not taken off.")
+        memo: Decimal = payable.select(-pl.col("memo").sum()).item()
+        covered = _figure(_Bar("", memo, total=True), frame["credit_type_name"][0])
+        notes.append(f"{unit} {covered} of it is under a postpaid commit: payable, so not taken off.")
     steps = frame.filter(pl.col("amount") != 0)
     if steps.height > _MOST:
         notes.append(f"{count(steps.height, 'step')}, added up by kind.")

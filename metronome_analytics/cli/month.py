@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from metronome_analytics.analysis.statements import bounds
-from metronome_analytics.analysis.statements.bounds import month_end
+from metronome_analytics.analysis.statements import periods
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.external import External, Words, read_file, wanted
 
@@ -24,16 +22,14 @@ By = Literal["period", "issued"]
 
 def month_start(text: str) -> datetime:
     """The first instant of a month written as 2026-10."""
-    found = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", text.strip())
-    if found is None or found[1] in {"0000", "9999"}:
-        raise ArgumentError(f"month={text!r} is no month.", advice="Write it as 2026-10.")
-    return bounds.month_start(found[0])
+    (name,) = periods.month_names(text.strip(), "month")
+    return periods.month_start(name)
 
 
 def of_month(invoices: pl.DataFrame, start: datetime, by: By) -> pl.DataFrame:
     """The invoices whose period starts in the month (without one: that are issued in it), or those issued in it."""
-    at = pl.col("issued_at") if by == "issued" else pl.coalesce("start_timestamp", "issued_at")
-    begin, end = (pl.lit(instant, pl.Datetime("us", "UTC")) for instant in (start, month_end(start)))
+    at = pl.col("issued_at") if by == "issued" else periods.invoice_at()
+    begin, end = (pl.lit(instant, pl.Datetime("us", "UTC")) for instant in (start, periods.month_end(start)))
     return invoices.filter((at >= begin) & (at < end))
 
 

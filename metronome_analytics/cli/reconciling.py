@@ -14,10 +14,11 @@ from rich.text import Text
 
 from metronome_analytics.analysis import reconcile as reconciled
 from metronome_analytics.analysis.closing import close
+from metronome_analytics.analysis.statements import periods
 from metronome_analytics.cli import exits, findings
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import every_customer, every_net_balance
-from metronome_analytics.cli.month import By, month_end, month_start, of_month, read_external
+from metronome_analytics.cli.month import By, month_start, of_month, read_external
 from metronome_analytics.cli.options import opened
 from metronome_analytics.cli.printing import say, screen
 from metronome_analytics.errors import ArgumentError
@@ -105,7 +106,7 @@ def reconcile(
             as_of=as_of,
             external_units=external_units,
         )
-        chosen, end = of_month(loaded.invoices, start, by), month_end(start)
+        chosen, end = of_month(loaded.invoices, start, by), periods.month_end(start)
         found = whole.about(chosen, runs_until=end if as_of < end else None)
         which = "whose period starts in it, or issued in it without one" if by == "period" else "issued in it"
         filters = {"Account": books.environment or "(no label)", "Month": f"{month}, invoices {which}"}

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from metronome_analytics import charts
-from metronome_analytics.analysis import burn_down, forecast, utilisation
+from metronome_analytics.analysis import burn_down, deferred_revenue, forecast, roll_forward, utilisation
 from metronome_analytics.analysis.schemas import BurnDown, Utilisation
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import Costs, InvoiceBreakdowns, Invoices, cost_lines, line_items
@@ -143,11 +143,11 @@ def test_everything_left_out() -> None:
     assert "nothing to draw" in texts(chart)
     assert "1 void invoice left out." in texts(chart)
     unknown = charts.aging(invoice([], "9", issued_at=on("2026-02-01")), as_of="2026-02-10")
-    assert "nothing to draw" in texts(unknown)
+    assert [row["age"] for row in data(unknown)] == ["status unknown"]
 
 
 def test_aging() -> None:
-    """Unpaid invoices are by days past due; paid ones are none and unknown ones are said to be left out."""
+    """Unpaid invoices are by days past due; paid ones are none and those of unknown status have a bar of their own."""
     issued = {"issued_at": on("2026-01-01"), "net_payment_terms_days": 30.0}
     status = "billing_provider_invoice_external_status"
     bills = pl.concat(
@@ -158,9 +158,25 @@ def test_aging() -> None:
         ]
     )
     chart = charts.aging(bills, as_of="2026-02-10")
-    assert [(row["age"], row["text"]) for row in data(chart)] == [("1 to 30 days", "USD 10.00")]
-    assert "1 invoice over USD 3.00 without a provider" in texts(chart)
-    assert [row["age"] for row in data(charts.aging(bills, as_of="2026-01-31"))] == ["not due"]
+    drawn = {row["age"]: row["text"] for row in data(chart)}
+    assert drawn == {"1 to 30 days": "USD 10.00", "status unknown": "USD 3.00"}
+    early = charts.aging(bills, as_of="2026-01-31")
+    assert {row["age"]: row["text"] for row in data(early)} == {"not due": "USD 10.00", "status unknown": "USD 3.00"}
+
+
+def test_statements_draw() -> None:
+    """Movements are bars of their own sign, in major units, what is left is a line, and months left out are said."""
+    held = balance([start("2026-01-01", "10000"), drawn("2026-02-01", "-900")], [YEAR])
+    rolled = roll_forward(held, None, months=["2026-01", "2026-02"])
+    chart = charts.roll_forward(rolled)
+    moves = {row["movement"]: row["text"] for row in data(chart) if "movement" in row}
+    assert moves == {"granted": "USD 100.00", "used": "USD -9.00"}
+    assert [row["text"] for row in data(chart) if "movement" not in row] == ["USD 91.00", "USD 91.00"]
+    assert "The last 1 month." in texts(charts.roll_forward(rolled, months=1))
+    bought = invoice([line("10000", type="commit_purchase", commit_id="b1")], "10000", issued_at=on("2026-01-01"))
+    deferred = deferred_revenue(held, bought, months="2026-01")
+    moves = {row["movement"]: row["text"] for row in data(charts.deferred_revenue(deferred)) if "movement" in row}
+    assert moves == {"billed": "USD 100.00", "recognised use": "USD -9.00"}
 
 
 def test_portfolio() -> None:
@@ -193,6 +209,8 @@ def test_demo_in_every_chart(books: Books) -> None:
         charts.costs(books.breakdowns, theme="dark"),
         charts.invoices(books.invoices),
         charts.aging(books.invoices, as_of=books.as_of),
+        charts.roll_forward(roll_forward(books.balances, books.invoices, months="2026-10", as_of=books.as_of)),
+        charts.deferred_revenue(deferred_revenue(books.balances, books.invoices, months="2026-10")),
         charts.portfolio(burn, theme="dark"),
     ]
     for chart in made:

@@ -9,9 +9,8 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, Given, checked, like, literal
 from metronome_analytics.analysis.invoiced import counts_once, trues_up
-from metronome_analytics.analysis.statements.bounds import month_end, month_start
 from metronome_analytics.analysis.statements.movements import UNIT
-from metronome_analytics.analysis.statements.periods import month_names, month_of
+from metronome_analytics.analysis.statements.periods import month_end, month_names, month_of, month_start
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.tables import columns as c
 from metronome_analytics.tables.vocabulary import InvoiceStatus
@@ -63,7 +62,7 @@ def accrual(invoices: Frame, *, breakdowns: Given | None = None, month: str, as_
     Source: Metronome's drafts, grace period and true-ups (fact sheet 4.4, 4.8, 4.12).
 
     >>> account = ma.demo(customers=3)
-    >>> ma.accrual(account.invoices(), month="2026-10", as_of=account.now)
+    >>> accrued = ma.accrual(account.invoices(), month="2026-10", as_of=account.now)
     """
     (name,), at = month_names([month], "month"), instant("as_of", as_of)
     end = month_end(month_start(name))

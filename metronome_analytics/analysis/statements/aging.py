@@ -62,7 +62,7 @@ def aging(invoices: Frame, *, as_of: Instant) -> Frame:
     statuses of billing providers (fact sheet 3.2).
 
     >>> account = ma.demo(customers=3)
-    >>> ma.aging(account.invoices(), as_of=account.now)
+    >>> unpaid = ma.aging(account.invoices(), as_of=account.now)
     """
     at = required_instant("as_of", as_of)
     needed = ("id", "customer_id", "status", "type", "total", "credit_type_id", "credit_type_name", "issued_at")

@@ -61,7 +61,7 @@ def corrections_register(invoices: Frame) -> Frame:
     columns. Source: Metronome's void, regenerate and correction records (fact sheet 3.2, 4.8).
 
     >>> account = ma.demo(customers=3)
-    >>> ma.corrections_register(account.invoices())
+    >>> register = ma.corrections_register(account.invoices())
     """
     needed = ("id", "customer_id", "type", "status", "total", "credit_type_id", "credit_type_name")
     given = checked(invoices, "invoices", *needed)

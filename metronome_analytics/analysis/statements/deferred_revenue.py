@@ -9,9 +9,8 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, Given, floored, ratio
 from metronome_analytics.analysis.statements import commits
-from metronome_analytics.analysis.statements.bounds import month_end, month_start
 from metronome_analytics.analysis.statements.movements import KEYS, UNIT, By, key_columns
-from metronome_analytics.analysis.statements.periods import Months, month_names
+from metronome_analytics.analysis.statements.periods import Months, month_end, month_names, month_start
 from metronome_analytics.analysis.statements.recognition import recognised
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.tables import columns as c
@@ -95,9 +94,10 @@ def deferred_revenue(
     prepaid commits (fact sheet 3.6, 4.1, 4.5, 4.9).
 
     >>> account = ma.demo(customers=3)
-    >>> ma.deferred_revenue(account.balances(), account.invoices(), months="2026-10", as_of=account.now)
+    >>> deferred = ma.deferred_revenue(account.balances(), account.invoices(), months="2026-10", as_of=account.now)
     """
-    wanted, keys = month_names(months), key_columns(by)
+    wanted = month_names(months)
+    keys: list[str] = key_columns(by)
     at = instant("as_of", as_of)
     books = commits.books(
         balances, invoices, at=at, loaded_at=instant("loaded_at", loaded_at), breakdowns=breakdowns, months=wanted

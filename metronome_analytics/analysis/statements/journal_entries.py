@@ -71,7 +71,7 @@ def journal_entries(roll_or_deferred: Frame, *, accounts: Mapping[str, tuple[str
 
     >>> account = ma.demo(customers=3)
     >>> deferred = ma.deferred_revenue(account.balances(), account.invoices(), months="2026-10", as_of=account.now)
-    >>> ma.journal_entries(deferred, accounts={"recognised_use": ("2400 Deferred", "4000 Revenue")})
+    >>> entries = ma.journal_entries(deferred, accounts={"recognised_use": ("2400 Deferred", "4000 Revenue")})
     """
     given = ("month", "credit_type_id", "credit_type_name", "adjusted", "closing")
     schema = frame_with(roll_or_deferred, "roll_or_deferred", *given, source="roll_forward() or deferred_revenue()")
@@ -79,7 +79,7 @@ def journal_entries(roll_or_deferred: Frame, *, accounts: Mapping[str, tuple[str
     frame_with(roll_or_deferred, "roll_or_deferred", *signs, source="roll_forward() or deferred_revenue()")
     pairs = _pairs(accounts, signs)
     rows = major_units(roll_or_deferred.lazy()).with_row_index("row")
-    keys = [name for name in KEYS.values() if name in schema]
+    keys: list[str] = [name for name in KEYS.values() if name in schema]
     parts = [
         rows.select(
             *("row", "month", "currency", "credit_type_id", "credit_type_name", *keys),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -34,3 +35,13 @@ def month_of(at: pl.Expr) -> pl.Expr:
 def invoice_at() -> pl.Expr:
     """What decides an invoice's month: where its period starts, and without a period its date of issue."""
     return pl.coalesce("start_timestamp", "issued_at")
+
+
+def month_start(name: str) -> datetime:
+    """The first instant of a month written as 2026-10, in UTC."""
+    return datetime(int(name[:4]), int(name[5:]), 1, tzinfo=UTC)
+
+
+def month_end(start: datetime) -> datetime:
+    """The first instant after the month that begins at `start`."""
+    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)

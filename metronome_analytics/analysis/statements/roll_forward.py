@@ -104,11 +104,11 @@ def roll_forward(
     revenue recognition page's 2c, and the sentences with 150 and 700 below 1 and 2b, contradict their own tables.
 
     >>> account = ma.demo(customers=3)
-    >>> ma.roll_forward(account.balances(), account.invoices(), months="2026-10", as_of=account.now)
+    >>> rolled = ma.roll_forward(account.balances(), account.invoices(), months="2026-10", as_of=account.now)
     """
     wanted = month_names(months)
     named = key_columns(by)
-    keys = [column for column in KEYS.values() if column == "balance_type" or column in named]
+    keys: list[str] = [column for column in KEYS.values() if column == "balance_type" or column in named]
     rows = moved(
         balances,
         invoices,
