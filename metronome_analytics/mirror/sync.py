@@ -220,8 +220,9 @@ class Sync:
         held = _known(store, "table", "customer_id")
         known = held.filter(pl.col("customer_id").is_null())["table"].to_list()
         new = [name for name in self._request.tables if name not in known]
+        # Also those that are there already: a column that came since belongs to them even if no row fills it.
+        writer.make(self._request.tables)
         if new:
-            writer.make(new)
             rows = [{"table": name, "bucket": 0, "sync_id": self._sync_id, "status": WANTED} for name in new]
             writer.commit({}, pl.DataFrame(rows, schema=PROGRESS))
 

@@ -36,7 +36,7 @@ def ask(story: Story, shown: dict[str, bool], **frames: pl.DataFrame) -> Any:
     history, at = story
     loaded = history.loaded if shown["told"] else None
     bills = histories.bills(history) if shown["bills"] else None
-    options = {
+    options: dict[str, Any] = {
         "breakdowns": histories.windows(history) if shown["windows"] else None,
         "loaded_at": loaded,
         "as_of": at,
