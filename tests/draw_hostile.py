@@ -49,7 +49,7 @@ def draw(account: ma.Account, folder: Path) -> None:
     charts.save(every_name(), folder / "of a user.html")
     drawn["burn-down"].save(folder / "by altair.html", inline=True)
     (folder / "as text.html").write_text(drawn["names"].to_html(), encoding="utf-8")
-    given: Any = {"invoices": invoices, "balances": balances, "customers": customers, "as_of": now}
+    given: dict[str, Any] = {"invoices": invoices, "balances": balances, "customers": customers, "as_of": now}
     ma.reports.html(folder / "report.html", title=HALF, filters=dict.fromkeys(EVERY.values(), HALF), **given)
     write_burn_down(
         burn, running_out(balances, burn, customers, as_of=now), customers, Folder(folder / "demo"), as_of=now

@@ -97,6 +97,7 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.handlers: list[str] = []
         self.scripts: list[str] = []
+        self._in_script = False
         self.feed(text)
         self.close()
 
@@ -104,13 +105,17 @@ class Page(HTMLParser):
         """Count an element."""
         self.tags.append(tag)
         self.handlers += [name for name, _ in attrs if name.startswith("on")]
-        self._in_script = tag == "script"
-        if self._in_script:
+        if tag == "script":
             self.scripts.append("")
+            self._in_script = True
+
+    def handle_endtag(self, tag: str) -> None:
+        """Notice the end of a script."""
+        self._in_script = self._in_script and tag != "script"
 
     def handle_data(self, data: str) -> None:
         """Keep what a script says."""
-        if self.tags and self.tags[-1] == "script" and self.scripts:
+        if self._in_script:
             self.scripts[-1] += data
 
     @property
