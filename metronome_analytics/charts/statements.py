@@ -118,7 +118,7 @@ def aging(invoices: Given, *, as_of: Instant, title: str = "Unpaid invoices", th
     the billing provider tells nothing may be paid or not: they have a bar of their own, "status unknown", whenever they
     are due. Raises ArgumentError without `as_of`, or for another frame.
     """
-    frame = checked(unpaid(invoices, as_of=as_of), "invoices").collect()
+    frame = unpaid(checked(invoices, "invoices"), as_of=as_of).collect()
     return base.panels(frame, _ages, title=title, theme=theme)
 
 

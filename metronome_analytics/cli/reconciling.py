@@ -14,10 +14,11 @@ from rich.text import Text
 
 from metronome_analytics.analysis import reconcile as reconciled
 from metronome_analytics.analysis.closing import close
+from metronome_analytics.analysis.statements.bounds import month_end
 from metronome_analytics.cli import exits, findings
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import every_customer, every_net_balance
-from metronome_analytics.cli.month import By, month_end, month_start, of_month, read_external
+from metronome_analytics.cli.month import By, month_start, of_month, read_external
 from metronome_analytics.cli.options import opened
 from metronome_analytics.cli.printing import say, screen
 from metronome_analytics.errors import ArgumentError

@@ -79,7 +79,7 @@ def journal_entries(roll_or_deferred: Frame, *, accounts: Mapping[str, tuple[str
     frame_with(roll_or_deferred, "roll_or_deferred", *signs, source="roll_forward() or deferred_revenue()")
     pairs = _pairs(accounts, signs)
     rows = major_units(roll_or_deferred.lazy()).with_row_index("row")
-    keys = [name for name in KEYS.values() if name in schema]
+    keys: list[str] = [name for name in KEYS.values() if name in schema]
     parts = [
         rows.select(
             *("row", "month", "currency", "credit_type_id", "credit_type_name", *keys),

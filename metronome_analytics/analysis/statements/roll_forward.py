@@ -108,7 +108,7 @@ def roll_forward(
     """
     wanted = month_names(months)
     named = key_columns(by)
-    keys = [column for column in KEYS.values() if column == "balance_type" or column in named]
+    keys: list[str] = [column for column in KEYS.values() if column == "balance_type" or column in named]
     rows = moved(
         balances,
         invoices,
