@@ -31,7 +31,7 @@ MONTHS = [f"{2025 + number // 12}-{number % 12 + 1:02}" for number in range(7, 4
 """From before the first entry of a history until after its last."""
 
 
-def ask(story: Story, shown: dict[str, bool], **frames: pl.DataFrame) -> Any:
+def ask(story: Story, shown: dict[str, bool]) -> Any:
     """The books as the definitions say and how to ask a statement for them; None where they cannot tell."""
     history, at = story
     loaded = history.loaded if shown["told"] else None

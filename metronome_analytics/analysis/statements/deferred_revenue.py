@@ -96,12 +96,11 @@ def deferred_revenue(
     >>> account = ma.demo(customers=3)
     >>> deferred = ma.deferred_revenue(account.balances(), account.invoices(), months="2026-10", as_of=account.now)
     """
-    wanted = month_names(months)
-    keys: list[str] = key_columns(by)
-    at = instant("as_of", as_of)
+    wanted, at = month_names(months), instant("as_of", as_of)
     books = commits.books(
         balances, invoices, at=at, loaded_at=instant("loaded_at", loaded_at), breakdowns=breakdowns, months=wanted
     )
+    keys: list[str] = key_columns(by)
     whose = [*keys, *UNIT]
     shown = (
         _split(recognised(books).filter(pl.col("month").is_in(wanted)), books.access, wanted)
