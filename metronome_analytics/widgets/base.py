@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,14 +39,9 @@ class OfPython(traitlets.TraitType[Any, Any]):
 
 
 def asset(name: str) -> str:
-    """The text of a file beside this one without comments and needless blanks: it travels with every widget."""
+    """The text of a file beside this one without indentation and lines of comment: it travels with every widget."""
     lines = (line.strip() for line in (_HERE / name).read_text(encoding="utf-8").splitlines())
-    text = "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
-    if name.endswith(".css"):
-        return re.sub(r"(?<=[:;{,}]) | (?=[{}])", "", text)
-    # What stands in quotes keeps its blanks.
-    parts = re.split(r"""("[^"]*"|`[^`]*`)""", text)
-    return "".join(part if at % 2 else re.sub(r" ?([=<>+?:&|{}(),;]) ?", r"\1", part) for at, part in enumerate(parts))
+    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
 
 
 def known(widget: str, options: Mapping[str, Any]) -> dict[str, Any]:
