@@ -25,13 +25,15 @@ class Books(NamedTuple):
 
     `facts`: its keys, `granted` by the access schedule, `scheduled` to be billed in `scheduled_in` (with its name),
     `source_id`, `end_month` once access is over. `moves`: `LEFT`, by month, signed as in the ledger. `purchases`:
-    `billed`, by month and currency. `access`: the segments. `months`: those asked for.
+    `billed`, by month and currency. `access`: the segments. `lineage`: the `source_id` of balances, which needs no
+    invoice. `months`: those asked for.
     """
 
     facts: pl.LazyFrame
     moves: pl.LazyFrame
     purchases: pl.LazyFrame
     access: pl.LazyFrame
+    lineage: pl.LazyFrame
     months: Sequence[str]
 
 
@@ -49,8 +51,9 @@ def books(
     given = checked(balances, "balances", *NEEDED, "invoice_schedule")
     prepaid = given.filter(pl.col("type").ne_missing(pl.lit(BalanceType.POSTPAID.value)))
     segments = access(prepaid)
-    purchases = _purchases(invoices, at)
-    known = _facts(prepaid, segments, at)
+    # What several plans read is worked out once.
+    purchases = _purchases(invoices, at).cache()
+    known = _facts(prepaid, segments, at).cache()
     strangers = (
         purchases.group_by("balance_id")
         .agg(pl.col("customer_id").min())
@@ -58,9 +61,10 @@ def books(
     )
     return Books(
         facts=pl.concat([known, strangers], how="diagonal"),
-        moves=rows.group_by("balance_id", "month").agg(pl.col(LEFT).sum()),
+        moves=rows.group_by("balance_id", "month").agg(pl.col(LEFT).sum()).cache(),
         purchases=purchases.drop("customer_id"),
         access=segments.drop("customer_id"),
+        lineage=known.select("balance_id", "source_id"),
         months=months,
     )
 
@@ -109,10 +113,12 @@ def _purchases(invoices: Given, at: datetime | None) -> pl.LazyFrame:
     if at is not None:
         given = given.filter(pl.col("issued_at") <= literal(at))
     item: Any = pl.col("line_items").struct
+    bought = pl.element().struct.field("type") == LineType.PURCHASE
     unit = item.field("credit_type").struct
     return (
         given.select("customer_id", *UNIT, month_of(pl.col("issued_at")).alias("month"), "line_items")
-        .filter(pl.col("month").is_not_null())
+        # Lines are wide, and few invoices sell anything: the others are not unpacked.
+        .filter(pl.col("month").is_not_null() & pl.col("line_items").list.eval(bought).list.any())
         .explode("line_items", empty_as_null=False, keep_nulls=False)
         .filter(item.field("type") == LineType.PURCHASE)
         .select(

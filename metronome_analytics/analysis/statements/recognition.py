@@ -23,7 +23,7 @@ def recognised(books: Books) -> pl.LazyFrame:
 
     What a rollover takes along comes from the commit before it, so commits are worked out by generation.
     """
-    generations = _generations(books.facts)
+    generations = _generations(books.lineage)
     facts = books.facts.join(generations, on="balance_id", how="left").with_columns(
         pl.col("generation").fill_null(0), pl.col("granted", "scheduled").fill_null(ZERO)
     )
@@ -31,15 +31,15 @@ def recognised(books: Books) -> pl.LazyFrame:
     told = []
     for generation in range(int(generations.select(pl.col("generation").max()).collect().item() or 0) + 1):
         commits = facts.filter(pl.col("generation") == generation)
-        flows = _flows(commits, books, inherited)
+        flows = _flows(commits, books, inherited).cache()
         told.append(flows)
         inherited = _passed_on(flows, facts.filter(pl.col("generation") == generation + 1))
     return pl.concat(told)
 
 
-def _generations(facts: pl.LazyFrame) -> pl.LazyFrame:
+def _generations(lineage: pl.LazyFrame) -> pl.LazyFrame:
     """How many rollovers each balance is away from the first, as far as the frame goes."""
-    pairs = facts.select("balance_id", "source_id").collect()
+    pairs = lineage.collect()
     known = set(pairs["balance_id"])
     before = {heir: source for heir, source in pairs.drop_nulls().iter_rows() if source in known}
     found: dict[str, Link] = links(before)
