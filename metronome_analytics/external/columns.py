@@ -10,7 +10,7 @@ import polars as pl
 
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.external.amounts import Amount, DecimalMark, TwoWays, read
-from metronome_analytics.external.files import Table
+from metronome_analytics.external.files import FileTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -69,7 +69,7 @@ class External:
         if decimal is not None and decimal not in get_args(DecimalMark):
             raise ArgumentError(f"decimal must be '.' or ',', not {decimal!r}.")
         mapping = mapped(columns)
-        table = given if isinstance(given, Table) else _of_frame(given, words)
+        table = given if isinstance(given, FileTable) else _of_frame(given, words)
         _need(table, [mapping.get(name, name) for name in FIELDS if name in REQUIRED or name in mapping], words)
         cells = {
             name: table.column(mapping.get(name, name)) if mapping.get(name, name) in table.names else None
@@ -124,7 +124,7 @@ def moment(cell: object) -> datetime | None:
     return None
 
 
-def _of_frame(given: object, words: Words) -> Table:
+def _of_frame(given: object, words: Words) -> FileTable:
     if isinstance(given, pl.LazyFrame):
         given = given.collect()
     if not isinstance(given, pl.DataFrame):
@@ -135,10 +135,10 @@ def _of_frame(given: object, words: Words) -> Table:
             )
         given = pl.DataFrame(given)
     columns = {name: given[name].to_list() for name in given.columns if not given[name].dtype.is_nested()}
-    return Table(list(columns), [*zip(*columns.values(), strict=True)], list(range(given.height)))
+    return FileTable(list(columns), [*zip(*columns.values(), strict=True)], list(range(given.height)))
 
 
-def _need(table: Table, names: Iterable[str], words: Words) -> None:
+def _need(table: FileTable, names: Iterable[str], words: Words) -> None:
     if missing := [name for name in names if name not in table.names]:
         theirs = ", ".join(map(repr, filter(None, table.names))) or "none"
         raise ArgumentError(

@@ -27,7 +27,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 
 
 @dataclass(frozen=True)
-class Table:
+class FileTable:
     """Cells by row as they were read, the names of the columns, and where in its file each row stands."""
 
     names: list[str]
@@ -47,7 +47,7 @@ class _Line(NamedTuple):
     cells: list[object]
 
 
-def read_file(path: Path, needed: Sequence[str] = ()) -> Table:
+def read_file(path: Path, needed: Sequence[str] = ()) -> FileTable:
     """The rows of a .csv, .tsv, .txt, .xlsx or .parquet file below its header, each cell as it stands.
 
     The header is the first line that has every name of `needed`; what stands above it is skipped. A CSV is read as
@@ -58,7 +58,7 @@ def read_file(path: Path, needed: Sequence[str] = ()) -> Table:
     try:
         if kind == ".parquet":
             frame = pl.read_parquet(path)
-            return Table(frame.columns, frame.rows(), list(range(1, frame.height + 1)))
+            return FileTable(frame.columns, frame.rows(), list(range(1, frame.height + 1)))
         if kind == ".xlsx":
             return _best([list(lines) for lines in _sheets(path)], needed, path)
         if kind in {".csv", ".tsv", ".txt"}:
@@ -116,7 +116,7 @@ def _bare(cell: object) -> object:
     return cell.strip() or None if isinstance(cell, str) else cell
 
 
-def _best(candidates: list[list[_Line]], needed: Sequence[str], path: Path) -> Table:
+def _best(candidates: list[list[_Line]], needed: Sequence[str], path: Path) -> FileTable:
     """The table of the first candidate whose header has what is needed; else of the one that looks most like one."""
     for lines in candidates:
         for place, line in enumerate(lines[:_PREAMBLE]):
@@ -140,7 +140,7 @@ def _filled(line: _Line) -> int:
     return sum(cell is not None for cell in line.cells)
 
 
-def _below(lines: list[_Line], place: int, path: Path) -> Table:
+def _below(lines: list[_Line], place: int, path: Path) -> FileTable:
     """The lines below the header at `place`, as wide as it is; empty ones are none."""
     names = ["" if cell is None else str(cell) for cell in lines[place].cells]
     rows, numbers = [], []
@@ -154,4 +154,4 @@ def _below(lines: list[_Line], place: int, path: Path) -> Table:
             )
         rows.append(tuple(line.cells[: len(names)]) + (None,) * (len(names) - len(line.cells)))
         numbers.append(line.number)
-    return Table(names, rows, numbers)
+    return FileTable(names, rows, numbers)

@@ -42,14 +42,14 @@ _CONFIGURATION = {
 }
 
 
-def open_table(place: Place, name: str, version: int | None = None) -> Table | None:
+def open_table(place: Place, name: str, version: int | None = None) -> LakeTable | None:
     """The table `name`, as it stands or as of `version`; None where there is none."""
     uri = f"{place.uri}/{name}"
     if place.is_local and not Path(uri, "_delta_log").is_dir():
         return None
     try:
         with reaching("Reading", uri):
-            return Table(place, name, DeltaTable(uri, version=version, storage_options=place.options))
+            return LakeTable(place, name, DeltaTable(uri, version=version, storage_options=place.options))
     except MirrorError as error:
         if isinstance(error.__cause__, TableNotFoundError):
             return None
@@ -58,7 +58,7 @@ def open_table(place: Place, name: str, version: int | None = None) -> Table | N
 
 def create_table(
     place: Place, name: str, schema: Mapping[str, pl.DataType], description: str, *, bucketed: bool = True
-) -> Table:
+) -> LakeTable:
     """The table `name`, made empty unless it is there."""
     uri = f"{place.uri}/{name}"
     if place.is_local:
@@ -80,7 +80,7 @@ def create_table(
         if found is None:
             raise
         return found
-    return Table(place, name, made)
+    return LakeTable(place, name, made)
 
 
 def set_damaged_log_aside(place: Place) -> None:
@@ -100,7 +100,7 @@ def set_damaged_log_aside(place: Place) -> None:
                 newest.rename(log.parent / f"_damaged-{newest.name}")
 
 
-class Table:
+class LakeTable:
     """One Delta table, as of the version that was read last."""
 
     def __init__(self, place: Place, name: str, table: DeltaTable) -> None:

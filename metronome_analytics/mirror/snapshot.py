@@ -9,7 +9,7 @@ import polars as pl
 
 from metronome_analytics.errors import MirrorError
 from metronome_analytics.mirror.columns import check_types, delta_schema
-from metronome_analytics.mirror.delta import Table, open_table
+from metronome_analytics.mirror.delta import LakeTable, open_table
 from metronome_analytics.mirror.layout import PROGRESS, PROGRESS_TABLE
 from metronome_analytics.mirror.storage import File, Place, reaching
 
@@ -25,7 +25,7 @@ _KEY = ("table", "customer_id")
 class Snapshot:
     """What a reader sees: every table at the version that one version of the progress names, whatever comes later."""
 
-    def __init__(self, place: Place, layouts: Mapping[str, Layout], progress: Table) -> None:
+    def __init__(self, place: Place, layouts: Mapping[str, Layout], progress: LakeTable) -> None:
         self._place = place
         self._layouts = layouts
         self.uri = place.uri
@@ -140,7 +140,7 @@ def by_bucket(files: Iterable[File]) -> dict[int, list[File]]:
     return found
 
 
-def at_of(progress: Table) -> datetime | None:
+def at_of(progress: LakeTable) -> datetime | None:
     """When the version of `progress` was committed; None before the first."""
     micros = progress.mark("at")
     return None if micros is None else pl.Series([micros]).cast(pl.Datetime("us", "UTC")).item()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from metronome_analytics.mirror.delta import Table
+    from metronome_analytics.mirror.delta import LakeTable
 
 __all__ = ["PROGRESS", "Layout", "MirrorWriter", "Replacement", "Snapshot", "Store", "WaitingFile"]
 
@@ -38,7 +38,7 @@ class Store:
     writer that dies before that commit has changed nothing that a reader of the mirror sees.
     """
 
-    def __init__(self, place: Place, layouts: Sequence[Layout], progress: Table) -> None:
+    def __init__(self, place: Place, layouts: Sequence[Layout], progress: LakeTable) -> None:
         self._place = place
         self._layouts = {layout.name: layout for layout in layouts}
         self._progress = progress
@@ -163,7 +163,7 @@ class Store:
             low, high = (middle, high) if at is not None and at <= when else (low, middle - 1)
         return low
 
-    def _table(self, version: int | None = None) -> Table:
+    def _table(self, version: int | None = None) -> LakeTable:
         """The progress, read anew."""
         table = open_table(self._place, PROGRESS_TABLE, version)
         if table is None:
@@ -171,7 +171,7 @@ class Store:
         return table
 
 
-def _facts(progress: Table) -> dict[str, Any]:
+def _facts(progress: LakeTable) -> dict[str, Any]:
     """What the description of the progress says of the mirror."""
     try:
         facts = json.loads(progress.description)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from metronome_analytics.mirror.delta import Table
+    from metronome_analytics.mirror.delta import LakeTable
     from metronome_analytics.mirror.layout import Layout
     from metronome_analytics.mirror.merge import Replacement
     from metronome_analytics.mirror.snapshot import Snapshot
@@ -50,7 +50,7 @@ class MirrorWriter:
         place: Place,
         layouts: Mapping[str, Layout],
         snapshot: Snapshot,
-        progress: Table,
+        progress: LakeTable,
         *,
         buckets: int,
         now: Callable[[], datetime],
@@ -67,7 +67,7 @@ class MirrorWriter:
         self._at = snapshot.at
         self._pins = dict(snapshot.pins)
         self._held: dict[str, dict[int, list[File]]] = {}
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[str, LakeTable] = {}
         self._waiting: dict[tuple[str, int], list[File]] = {}
         self._attempt: File | None = None
         self._marks: dict[str, int] = {}
@@ -206,7 +206,7 @@ class MirrorWriter:
             self._held[table] = dict(self._snapshot.by_bucket(table))
         return self._held[table]
 
-    def _table(self, name: str) -> Table:
+    def _table(self, name: str) -> LakeTable:
         if name not in self._tables:
             layout = self._layouts[name]
             table = open_table(self._place, name) or create_table(self._place, name, layout.schema, describe(layout))

@@ -34,7 +34,7 @@ def die_at(number: int) -> None:
         return touch
 
     storage.Place.write = counted(storage.Place.write)  # type: ignore[method-assign]  # this process is made to be broken
-    delta.Table.commit = counted(delta.Table.commit)  # type: ignore[method-assign]  # as above
+    delta.LakeTable.commit = counted(delta.LakeTable.commit)  # type: ignore[method-assign]  # as above
 
 
 def main(url: str, token: str, uri: str, now: str, death: str = "0") -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import metronome_analytics as ma
-from metronome_analytics.mirror.delta import Table
+from metronome_analytics.mirror.delta import LakeTable
 from metronome_analytics.mirror.storage import Place
 from metronome_analytics.simulator import Fault, Simulator
 from tests.mirror.histories import (
@@ -100,7 +100,7 @@ class _Breaking:
 
     def __enter__(self) -> None:
         patch = self._context.__enter__()
-        for place, name in ((Place, "write"), (Table, "commit")):
+        for place, name in ((Place, "write"), (LakeTable, "commit")):
             patch.setattr(place, name, self._counted(getattr(place, name)))
         delete = Place.delete
         patch.setattr(Place, "delete", lambda *given: delete(*given) if self._left > 0 else None)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metronome_analytics.mirror import merge, writer
-from metronome_analytics.mirror.delta import Table
+from metronome_analytics.mirror.delta import LakeTable
 from metronome_analytics.mirror.store import Replacement, Store
 from tests.mirror.shelf import LAYOUTS, PRODUCTS, bucket, held, invoice, invoices, make, told
 
@@ -78,9 +78,9 @@ def seen(snapshot: Snapshot) -> tuple[list[tuple[str, int]], list[str]]:
 
 def dying(at: int) -> Callable[..., None]:
     """The commit of a Delta table in a process that dies at the `at`-th of them; at 3 after it has been made."""
-    commit, left = Table.commit, at
+    commit, left = LakeTable.commit, at
 
-    def stand_in(table: Table, *what: object, **how: object) -> None:
+    def stand_in(table: LakeTable, *what: object, **how: object) -> None:
         nonlocal left
         left -= 1
         if left == 0 and at < 3:
@@ -95,7 +95,7 @@ def dying(at: int) -> Callable[..., None]:
 def take(store: Store, step: Step) -> bool:
     """Do one step in a process of its own; whether it came to its end."""
     try:
-        with store.writing() as writer, mock.patch.object(Table, "commit", dying(step.dies)):
+        with store.writing() as writer, mock.patch.object(LakeTable, "commit", dying(step.dies)):
             changes: dict[str, dict[int, Replacement]] = {}
             for customer, numbers in step.customers.items():
                 where = bucket(store, customer)
