@@ -244,3 +244,47 @@ def _charts(account: ma.Account) -> Iterator[tuple[str, str, str, Any]]:
         "ma.charts.portfolio(burn, customers=customers)",
         lambda theme: draw.portfolio(burn, customers=customers, theme=theme),
     )
+    yield from _statements(account, balances, invoices)
+
+
+def _statements(
+    account: ma.Account, balances: pl.DataFrame, invoices: pl.DataFrame
+) -> Iterator[tuple[str, str, str, Any]]:
+    """The charts of the statements, over the half year before the demo's clock."""
+    now, draw = account.now, ma.charts
+    months = [f"2026-{month:02}" for month in range(5, 11)]
+    rolled = ma.roll_forward(balances, invoices, months=months, as_of=now)
+    deferred = ma.deferred_revenue(balances, invoices, months=months, as_of=now)
+    billed = ma.revenue(invoices, months=months, as_of=now)
+    moved = ma.flux(invoices, months=("2026-09", "2026-10"), as_of=now)
+    explained = ma.explain_invoice(invoices, ma.invoiced(invoices).sort("total", descending=True)["id"][0])
+    yield (
+        "From opening to closing balance",
+        "roll_forward",
+        "ma.charts.roll_forward(rolled)",
+        lambda theme: draw.roll_forward(rolled, theme=theme),
+    )
+    yield (
+        "What is deferred",
+        "deferred_revenue",
+        "ma.charts.deferred_revenue(deferred)",
+        lambda theme: draw.deferred_revenue(deferred, theme=theme),
+    )
+    yield (
+        "What was billed, and what had been paid before",
+        "revenue",
+        "ma.charts.revenue(billed)",
+        lambda theme: draw.revenue(billed, theme=theme),
+    )
+    yield (
+        "Why one month differs from another",
+        "flux",
+        "ma.charts.flux(moved)",
+        lambda theme: draw.flux(moved, theme=theme),
+    )
+    yield (
+        "How an invoice comes to its total",
+        "explain_invoice",
+        "ma.charts.explain_invoice(explained)",
+        lambda theme: draw.explain_invoice(explained, theme=theme),
+    )
