@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import polars as pl
 
-from metronome_analytics.analysis.drain_order import drain_order
 from metronome_analytics.changes.archiving import ArchiveCommit, ArchiveCredit
 from metronome_analytics.changes.fields import Change, Granted, Hour, Name, Reason, Texts, json_number, rfc3339
 from metronome_analytics.changes.operation import (
@@ -172,6 +171,9 @@ def _billed(grant: _Grant, view: View) -> str:
 
 def _drained(review: Review, grant: _Grant, unit: str | None, *, new: bool) -> str:
     """The customer's balances of the unit in the order in which usage at the grant's start will draw on them."""
+    # Analyses are imported when a plan needs one: opening an account stays quick, and starts none of polars' threads.
+    from metronome_analytics.analysis.drain_order import drain_order  # noqa: PLC0415  # as said
+
     frame = review.view.frame
     if frame is None:
         return ""
