@@ -102,18 +102,18 @@ def test_a_mirror_of_another_account_is_one_line_on_stderr(
     assert simulator.token not in told
 
 
-def test_the_readme_section_runs_as_it_stands(
+def test_the_page_on_mirrors_runs_as_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A mirror of the demo, synced twice, and a month reconciled from it without a token."""
     monkeypatch.chdir(tmp_path)
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    page = " ".join((ROOT / "docs" / "howto" / "mirror.md").read_text(encoding="utf-8").split())
     sync, reconcile = (
         "metronome-analytics sync mirror --demo",
         "metronome-analytics reconcile --mirror mirror --month 2026-10 --out report",
     )
-    assert sync in readme
-    assert reconcile in readme
+    assert sync in page
+    assert reconcile in page
     for command in (sync, sync, reconcile):
         assert run(*shlex.split(command)[1:]) == 0, capsys.readouterr()
     assert {path.suffix for path in (tmp_path / "report").iterdir()} == {".xlsx", ".html"}
