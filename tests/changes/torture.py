@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 import stamina
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from metronome_analytics.api.endpoints import ENDPOINTS, Effect
@@ -302,8 +302,9 @@ def torture(
     *,
     drawn: st.SearchStrategy[Any] | None = None,
     played: Callable[[World, Any], str] | None = None,
+    start: int | None = None,
 ) -> None:
-    """Play `examples` random sequences: of entries, unless others are given."""
+    """Play `examples` random sequences: of entries, unless others are given; with `start` the same at every run."""
 
     @settings(
         max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=PHASES
@@ -314,6 +315,8 @@ def torture(
         if seen is not None:
             seen[ended] += 1
 
+    if start is not None:
+        law = seed(start)(law)
     # Reads that fail need not fail six times to be failing.
     with stamina.set_testing(True, attempts=2, cap=True):
         law()
