@@ -12,15 +12,19 @@ _ENTRY = ("balance_index", "entry_index")
 _DRAWN = ("balance_id", "invoice_id", "segment_id")
 
 
-def applied(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """The lines that draw on a balance, with `balance_id` and `segment_id`.
+def draws(line_type: str = "line_type") -> pl.Expr:
+    """Whether a line draws on a balance: an applied one, or a negative one that names a commit.
 
-    A positive line names the balance that covered it too, and a purchase the commit it pays for: only negative or
-    `applied_commit_or_credit` lines are drawdown (fact sheet 4.5).
+    A positive line names the balance that covered it too, and a purchase the commit it pays for: neither is drawdown
+    (fact sheet 4.5). `line_type` is the column of the line's own type.
     """
-    return lines.filter(
-        (pl.col("type") == LineType.APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
-    ).with_columns(
+    drawn = (pl.col(line_type) == LineType.APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
+    return drawn.fill_null(False)
+
+
+def applied(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """The lines that draw on a balance, with `balance_id` and `segment_id`."""
+    return lines.filter(draws("type")).with_columns(
         pl.coalesce("applied_commit_or_credit_id", "commit_id").alias("balance_id"),
         pl.col("commit_segment_id").alias("segment_id"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from metronome_analytics.analysis.frames import ZERO
+from metronome_analytics.analysis.drawdown import draws
 from metronome_analytics.tables.vocabulary import BalanceType, CommitType, LineType
 
 NEEDED = (
@@ -76,12 +76,6 @@ def added_up(lines: pl.LazyFrame) -> pl.LazyFrame:
         pl.when(draws | bought).then(pl.col("commit_id", "applied_id")),
     )
     return plain.group_by(pl.exclude("total")).agg(pl.col("total").sum())
-
-
-def draws() -> pl.Expr:
-    """Whether a line draws on a balance: an applied one, or a negative one that names a commit (fact sheet 4.5)."""
-    drawn = (pl.col("line_type") == LineType.APPLIED) | ((pl.col("total") < ZERO) & pl.col("commit_id").is_not_null())
-    return drawn.fill_null(False)
 
 
 def counted() -> pl.Expr:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from metronome_analytics.analysis.checks.lines import draws, under_postpaid
+from metronome_analytics.analysis.checks.lines import under_postpaid
+from metronome_analytics.analysis.drawdown import draws
 from metronome_analytics.analysis.frames import MONEY, Given, checked, literal
 from metronome_analytics.analysis.invoiced import counts_once
+from metronome_analytics.analysis.statements.keys import key_names
 from metronome_analytics.analysis.statements.periods import invoice_at, month_of
-from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables.vocabulary import BalanceType, CommitType, InvoiceStatus, LineType
 
 if TYPE_CHECKING:
@@ -71,11 +72,7 @@ EARNED = (Part.GROSS, Part.CREDIT, Part.FIXED)
 
 def key_columns(by: By) -> list[str]:
     """The columns that `by` groups by, each once; ArgumentError for another name."""
-    names = [by] if isinstance(by, str) else list(by) if isinstance(by, Iterable) else [by]
-    for name in names:
-        if not isinstance(name, str) or name not in KEYS:
-            raise ArgumentError(f"by must be of {', '.join(map(repr, KEYS))}, not {name!r}.")
-    return list(dict.fromkeys(column for name in names for column in KEYS[name]))
+    return list(dict.fromkeys(column for name in key_names(by, KEYS) for column in KEYS[name]))
 
 
 def billed(

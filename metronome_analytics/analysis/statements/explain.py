@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import dataframely as dy
 import polars as pl
 
-from metronome_analytics.analysis.checks.lines import draws, under_postpaid
+from metronome_analytics.analysis.checks.lines import under_postpaid
+from metronome_analytics.analysis.drawdown import draws
 from metronome_analytics.analysis.frames import MONEY, ZERO, checked, like
 from metronome_analytics.analysis.statements.billed import (
     BALANCE_ID,

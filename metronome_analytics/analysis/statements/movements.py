@@ -11,6 +11,7 @@ import polars as pl
 from metronome_analytics.analysis.burn_down import in_books, walked
 from metronome_analytics.analysis.entries import BALANCE, NEEDED
 from metronome_analytics.analysis.frames import MONEY, ZERO, Given, checked, floored, literal
+from metronome_analytics.analysis.statements.keys import key_names
 from metronome_analytics.analysis.statements.periods import month_of
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables.vocabulary import CLOSING, Event
@@ -56,10 +57,7 @@ _AT_ITS_END = (Event.DEDUCTION.value, *(event.value for event in CLOSING))
 
 def key_columns(by: By) -> list[str]:
     """The columns of balances that `by` groups by, each once, in the usual order; ArgumentError for another name."""
-    names = [by] if isinstance(by, str) else list(by) if isinstance(by, Iterable) else [by]
-    for name in names:
-        if not isinstance(name, str) or name not in KEYS:
-            raise ArgumentError(f"by must be of {', '.join(map(repr, KEYS))}, not {name!r}.")
+    names = key_names(by, KEYS)
     return [column for name, column in KEYS.items() if name in names]
 
 
