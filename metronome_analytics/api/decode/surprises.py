@@ -139,9 +139,10 @@ def _long_amounts(fields: Fields) -> list[str]:
 
 
 def _odd_years(fields: Fields) -> list[str]:
-    """Match a timestamp that polars reads and nobody means: before 1900, or with a sign as from the year 10000 on."""
+    """Match a timestamp that does not begin with a year of four digits from 1900 on: polars reads the year 232 too."""
     names = {name for name, dtype in fields if isinstance(dtype, pl.Datetime)}
-    return [rf'(?:{_any_of(names)})"{_COLON}"(?:[-+ ]|0[0-9]{{3}}-|1[0-8][0-9]{{2}}-)'] if names else []
+    odd = "[^1-9]|1[^9]|[2-9][^0-9]|(?:19|[2-9][0-9])(?:[0-9]?[^0-9]|[0-9]{2}[^-])"
+    return [rf'(?:{_any_of(names)})"{_COLON}"(?:{odd})'] if names else []
 
 
 def _json_values(fields: Fields) -> list[str]:
