@@ -109,7 +109,10 @@ class Account(AllLoaders):
 
     @property
     def now(self) -> datetime:
-        """The account's clock, in UTC: a simulated account has its own."""
+        """The account's clock, in UTC: its server's, by the Date of its last answer; a simulated account has its own.
+
+        Before the first answer it is this machine's, and where the two differ by less than ten seconds.
+        """
         return self.session.clock.now()
 
     # --- what the loads cost -----------------------------------------------------------------------------------

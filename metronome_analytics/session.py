@@ -37,7 +37,8 @@ def utc_now() -> datetime:
 class Clock:
     """The times that matter, and how to wait.
 
-    `now` is the account's own time: a simulated account has its own. `wall` is this machine's: how old a plan is.
+    `now` is the account's own time, by its server's answers: a simulated account has its own. `wall` is this machine's:
+    how old a plan is.
     """
 
     now: Callable[[], datetime] = utc_now
@@ -98,9 +99,9 @@ class Session:
         self.environment = environment
         self.allow_writes = allow_writes
         self.progress: ProgressMode = progress
-        self.clock = clock or Clock()
         self.journal_path = journal_path
         self.client = connection.client()
+        self.clock = clock or Clock(now=self.client.server_time.now)
         self.receipts = ReceiptLog()
         self.drift = DriftLog()
         self.names = KnownCustomers()

@@ -23,6 +23,7 @@ from metronome_analytics.api.network import Connection, Connections, certificate
 from metronome_analytics.api.pace import Pace
 from metronome_analytics.api.page_sizes import PageSizes
 from metronome_analytics.api.refusals import refusal
+from metronome_analytics.api.server_time import ServerTime
 from metronome_analytics.errors import (
     ArgumentError,
     MetronomeError,
@@ -139,6 +140,7 @@ class Client:
         self._max_bytes = max_bytes_per_answer
         self._retry_attempts = retry_attempts
         self._retry_budget = retry_budget
+        self.server_time = ServerTime()
         self._connections = Connections(
             lambda: httpx.AsyncClient(
                 auth=_Bearer(token),
@@ -247,6 +249,7 @@ class Client:
         )
         with anyio.move_on_after(self._max_seconds):
             response = await http.send(sent, stream=True)
+            self.server_time.see(response)
             try:
                 return response, await read_body(response, self._max_bytes)
             finally:

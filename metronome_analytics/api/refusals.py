@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from metronome_analytics.api.server_time import answered_at, http_date
 from metronome_analytics.errors import (
     AuthenticationError,
     ConflictError,
@@ -86,8 +85,5 @@ def retry_after(response: httpx.Response) -> float | None:
         pass
     else:
         return None if math.isnan(seconds) else max(seconds, 0.0)
-    try:
-        at = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return max((at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
+    at = http_date(text)
+    return None if at is None else max((at - answered_at(response)).total_seconds(), 0.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,7 +103,7 @@ def demo(*, customers: int = 40, seed: int = 7, out: Path = Path("metronome-demo
         running(simulator) as url,
         connect(simulator.token, base_url=url, environment="demo", max_requests_per_second=None) as account,
     ):
-        _run(account, LoadOptions(as_of=simulator.clock.now), Folder(out), chart=True, mirror=True)
+        _run(account, LoadOptions(), Folder(out), chart=True, mirror=True)
 
 
 @app.command
@@ -179,7 +178,6 @@ def pull(
         The pace; Metronome throttles an account, not a program.
     """
     options = LoadOptions(
-        as_of=datetime.now(UTC),
         tables=tuple(name for name in TABLES if tables is None or name in tables),
         customers=customer,
         starting_on=starting_on,
@@ -198,21 +196,23 @@ def endpoints() -> None:
 def _run(account: Account, options: LoadOptions, folder: Folder, *, chart: bool, mirror: bool = False) -> None:
     console = screen()
     folder.try_out()
-    say(console, Text(f"{account!r} as of {options.as_of:%Y-%m-%d %H:%M} UTC{options.limits}", style="dim"))
+    say(console, Text(f"{account!r}{options.limits}", style="dim"))
     try:
         tables = fill(account, options, folder)
-        ahead = outlook(tables, options)
+        as_of = account.now
+        ahead = outlook(tables, as_of=as_of)
         files = []
         if chart and ahead is not None:
             from metronome_analytics.cli.chart import write_burn_down  # noqa: PLC0415  # altair is slow to import
 
-            files = write_burn_down(*ahead, tables["customers"], folder, as_of=options.as_of)
+            files = write_burn_down(*ahead, tables["customers"], folder, as_of=as_of)
     except BaseException:
         say(screen(stderr=True), *unfinished(folder, options))
         raise
-    report(console, tables, ahead, account.receipts, options)
+    say(console, Text(f"As of {as_of:%Y-%m-%d %H:%M} UTC", style="dim"))
+    report(console, tables, ahead, account.receipts, as_of=as_of)
     if chart:
-        files += write_demo_report(console, account, tables, folder, as_of=options.as_of)
+        files += write_demo_report(console, account, tables, folder, as_of=as_of)
     if mirror:
         files.append(write_demo_mirror(console, account, folder))
     wrote = f"{len(folder.rows)} Parquet tables, {sum(folder.rows.values()):,} rows, {folder.size / 1e6:,.1f} MB"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import polars as pl
 
-from metronome_analytics.arguments import customer_ids, instant, midnight, window
+from metronome_analytics.arguments import customer_ids, midnight, window
 from metronome_analytics.errors import NotFoundError
 from metronome_analytics.loaders.balances import net_balance_units
 from metronome_analytics.tables import cost_lines, ledger, line_items, segments
@@ -44,7 +44,6 @@ RECENT = timedelta(weeks=5)
 class LoadOptions:
     """What to load: which tables, of which customers, in which window. Checked when it is made."""
 
-    as_of: datetime
     tables: tuple[TableName, ...] = TABLES
     customers: Sequence[str] | None = None
     starting_on: str | None = None
@@ -53,21 +52,19 @@ class LoadOptions:
     def __post_init__(self) -> None:
         """Raise ArgumentError before anything is sent."""
         customer_ids(self.customers, argument="customer")
-        _ = self.window, self.daily
+        _ = self.window
 
     @property
     def window(self) -> tuple[datetime | None, datetime | None]:
         """The window of invoices; open where nothing was given."""
         return window(("starting_on", self.starting_on), ("ending_before", self.ending_before))
 
-    @property
-    def daily(self) -> tuple[datetime, datetime]:
+    def daily(self, now: datetime) -> tuple[datetime, datetime]:
         """The window of breakdowns and costs: as given, else the last five weeks with today."""
-        tomorrow = midnight(self.as_of) + timedelta(days=1)
-        end = instant("ending_before", self.ending_before) or tomorrow
-        start = instant("starting_on", self.starting_on) or end - RECENT
-        window(("starting_on", start), ("ending_before", end))
-        return start, end
+        start, end = self.window
+        tomorrow = midnight(now) + timedelta(days=1)
+        end = end or (tomorrow if start is None else max(tomorrow, midnight(start) + timedelta(days=1)))
+        return start or end - RECENT, end
 
     @property
     def limits(self) -> str:
@@ -109,7 +106,7 @@ def load(account: Account, options: LoadOptions) -> Iterator[tuple[TableName, pl
         yield "credits", account.credits(ids)
     if options.any_of("net_balances"):
         yield "net_balances", every_net_balance(account, ids, balances)
-    first, last = options.daily
+    first, last = options.daily(account.now)
     if options.any_of("invoice_breakdowns", "breakdown_line_items"):
         breakdowns = account.invoice_breakdowns(ids, starting_on=first, ending_before=last)
         yield "invoice_breakdowns", breakdowns

@@ -195,13 +195,13 @@ def _books(
 ) -> Iterator[_Books]:
     """The books of an account, or of its mirror."""
     if mirror is None:
-        with opened(environment, base_url, pace, demo=demo) as (account, as_of):
+        with opened(environment, base_url, pace, demo=demo) as account:
             loaded = _load(account)
             yield _Books(
                 loaded,
                 repr(account),
                 account.environment,
-                as_of,
+                account.now,
                 account.receipts,
                 lambda ids, first, last: account.invoice_breakdowns(ids, starting_on=first, ending_before=last),
             )

@@ -9,6 +9,8 @@ from metronome_analytics.cli.loads import load
 from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import polars as pl
     from rich.console import Console
 
@@ -40,31 +42,29 @@ class Outlook(NamedTuple):
     running_out: pl.DataFrame
 
 
-def outlook(tables: Tables, options: LoadOptions) -> Outlook | None:
+def outlook(tables: Tables, *, as_of: datetime) -> Outlook | None:
     """What the balances that were loaded are heading for; None without balances."""
     if "balances" not in tables:
         return None
     burned = summaries.burn(
         tables["balances"],
-        as_of=options.as_of,
+        as_of=as_of,
         invoices=tables.get("invoices"),
         breakdowns=tables.get("invoice_breakdowns"),
     )
-    return Outlook(burned, summaries.running_out(tables["balances"], burned, tables["customers"], as_of=options.as_of))
+    return Outlook(burned, summaries.running_out(tables["balances"], burned, tables["customers"], as_of=as_of))
 
 
-def report(
-    console: Console, tables: Tables, ahead: Outlook | None, receipts: pl.DataFrame, options: LoadOptions
-) -> None:
+def report(console: Console, tables: Tables, ahead: Outlook | None, receipts: pl.DataFrame, *, as_of: datetime) -> None:
     """Print what can be said of the tables that were loaded; `ahead` is their `outlook`."""
     customers, invoices = tables["customers"], tables.get("invoices")
-    largest = None if invoices is None else summaries.largest_customers(invoices, customers, as_of=options.as_of)
+    largest = None if invoices is None else summaries.largest_customers(invoices, customers, as_of=as_of)
     printing.customers(console, customers, largest)
     if invoices is not None:
         printing.invoiced(console, summaries.invoiced_by_month(invoices), summaries.left_out(invoices))
-        printing.drafts(console, summaries.drafts(invoices, as_of=options.as_of))
+        printing.drafts(console, summaries.drafts(invoices, as_of=as_of))
     if ahead is not None:
-        printing.balances(console, ahead.running_out, tables["balances"], as_of=options.as_of)
+        printing.balances(console, ahead.running_out, tables["balances"], as_of=as_of)
     printing.receipts(console, receipts)
 
 

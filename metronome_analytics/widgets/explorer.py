@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -82,7 +81,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not type
         self.customer = CustomerPicker(
             account.customers() if customers is None else customers, multiple=False, label="Customer"
         )
-        self.period = PeriodPicker(as_of=self._as_of)
+        self.period = PeriodPicker(as_of=self._as_of or account.now)
         self._tabs = _Tabs()
         self.output = ipywidgets.Output()
         self.output.add_class("ma-panel")
@@ -118,7 +117,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not type
         if not self.customer.value:
             self._tabs.tell("Choose a customer.")
             return
-        now = self._as_of or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        now = self._as_of or self._account.now.replace(minute=0, second=0, microsecond=0)
         wanted = Wanted(self.customer.value[0], self.period.starting_on, self.period.ending_before, now)
         key = (self.tab, wanted)
         if key in self._seen:

@@ -22,7 +22,11 @@ _COST_DAYS = 90
 
 
 class Account(Protocol):
-    """The loaders that are used."""
+    """The clock and the loaders that are used."""
+
+    @property
+    def now(self) -> datetime:
+        """The account's own time."""
 
     @property
     def customers(self) -> Callable[..., pl.DataFrame]:

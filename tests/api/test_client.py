@@ -159,6 +159,12 @@ def test_retry_after_as_a_date() -> None:
     assert retry_after(httpx.Response(429, headers={"Retry-After": "Thu, 01 Jan 2026 00:00:00 GMT"})) == 0.0
 
 
+def test_retry_after_as_a_date_is_by_the_clock_that_wrote_it() -> None:
+    """The server's own Date says how long it means, however wrong the clock here is."""
+    headers = {"Date": "Thu, 01 Jan 2026 00:00:00 GMT", "Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT"}
+    assert retry_after(httpx.Response(429, headers=headers)) == 30.0
+
+
 def test_retry_after_is_the_delay() -> None:
     """The seconds the server asked for are the wait, not a lower bound of a back-off."""
     limited = ma.RateLimitedError("slow")

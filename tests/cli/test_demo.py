@@ -42,7 +42,7 @@ def done(folder: Path) -> subprocess.CompletedProcess[str]:
 def loaded() -> Tables:
     """The same loads in process."""
     with ma.demo(customers=CUSTOMERS) as account:
-        return dict(load(account, LoadOptions(as_of=AS_OF)))
+        return dict(load(account, LoadOptions()))
 
 
 def test_the_demo_names_its_folder_last(done: subprocess.CompletedProcess[str], folder: Path) -> None:
@@ -114,8 +114,7 @@ def test_the_token_is_printed_nowhere(done: subprocess.CompletedProcess[str], fo
 @pytest.mark.parametrize("width", [80, 100])
 def test_nothing_is_cut_but_names(width: int, loaded: Tables) -> None:
     """At 80 columns no line is longer, and every amount, date and count is there in full."""
-    options = LoadOptions(as_of=AS_OF)
-    ahead = outlook(loaded, options)
+    ahead = outlook(loaded, as_of=AS_OF)
     receipts = pl.DataFrame({"endpoint": ["invoices"]}).with_columns(
         complete=True,
         **{name: pl.lit(1) for name in ("requests", "pages", "rows", "bytes", "retries", "throttled")},
@@ -124,7 +123,7 @@ def test_nothing_is_cut_but_names(width: int, loaded: Tables) -> None:
     texts = []
     for columns in (width, 300):
         file = StringIO()
-        report(screen(file, width=columns), loaded, ahead, receipts, options)
+        report(screen(file, width=columns), loaded, ahead, receipts, as_of=AS_OF)
         texts.append(file.getvalue())
     narrow, wide = (re.findall(r"[\d,]+\.\d+|\d{4}-\d\d-\d\d|\d+%", text) for text in texts)
     assert narrow == wide

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -20,6 +21,7 @@ from metronome_analytics.simulator.server.request_log import Received, RequestLo
 if TYPE_CHECKING:
     from metronome_analytics.simulator.server.faults import Fault, Faults
     from metronome_analytics.simulator.world.account import Account
+    from metronome_analytics.simulator.world.clock import Clock
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -72,9 +74,9 @@ class Application:
         fault = self.faults.take(request.method, request.path)
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
-        wire = _Wire(scope, receive, send, received)
+        wire = _Wire(scope, receive, send, received, self.account.clock)
         if fault is not None and fault.kind.startswith("rate_limit"):
-            await wire.reply(error(429, "Too many requests"), fault.rate_limit_headers())
+            await wire.reply(error(429, "Too many requests"), fault.rate_limit_headers(self.account.clock.now))
             return
         reply = self._answer(request, fault)
         if fault is None:
@@ -163,11 +165,12 @@ def _page(page: Page, request: Request, fault: Fault | None) -> Reply:
 class _Wire:
     """Writes to one client."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, received: Received) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, received: Received, clock: Clock) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
         self._received = received
+        self._clock = clock
 
     async def reply(self, reply: Reply, headers: dict[str, str] | None = None) -> None:
         """Send an answer."""
@@ -193,7 +196,9 @@ class _Wire:
 
     async def _start(self, status: int, length: int, headers: dict[str, str], content_type: str) -> None:
         self._received.status = status
-        named = {"content-length": str(length), **headers} | ({"content-type": content_type} if length else {})
+        named = {"date": format_datetime(self._clock.now, usegmt=True), "content-length": str(length), **headers}
+        if length:
+            named["content-type"] = content_type
         await self._send(
             {
                 "type": "http.response.start",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from math import ceil
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 Kind = Literal[
     "rate_limit_seconds",
@@ -72,14 +72,13 @@ class Fault:
         """Whether the rule is about such a request."""
         return self.match in path if isinstance(self.match, str) else self.match(method, path)
 
-    def rate_limit_headers(self) -> dict[str, str]:
-        """The headers of the 429."""
+    def rate_limit_headers(self, now: datetime) -> dict[str, str]:
+        """The headers of the 429; `now` is the server's time."""
         headers: dict[str, str] = {"x-metronome-rate-limit-type": self.limit_type}
         if self.kind == "rate_limit_seconds":
             headers["retry-after"] = f"{self.seconds:g}"
         elif self.kind == "rate_limit_date":
-            # The client compares with its own clock, so this is the one place where real time matters.
-            headers["retry-after"] = formatdate(ceil(time.time() + self.seconds), usegmt=True)
+            headers["retry-after"] = formatdate(ceil(now.timestamp() + self.seconds), usegmt=True)
         return headers
 
 

@@ -90,6 +90,7 @@ def _server(sim: Simulator, host: str, port: int, ready: Callable[[str], object]
         log_config=None,
         log_level="critical",
         access_log=False,
+        date_header=False,  # the application sends the time of its account
         timeout_graceful_shutdown=1,
     )
     return Reporting(config)
