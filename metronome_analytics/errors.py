@@ -30,7 +30,11 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from metronome_analytics.tracebacks import rendered, shell
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import polars as pl
 
 __all__ = [
@@ -108,6 +112,14 @@ class MetronomeError(Exception):
         )
         # An id and an advice can hold what others wrote, too.
         return printable(" ".join(part for part in (self.message, f"[{where}]" if where else "", self.advice) if part))
+
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
+        """What IPython looks for before it shows an exception its own way."""
+        running = shell()
+        if running is None:
+            raise AttributeError("_render_traceback_")
+        return lambda: rendered(running, self)
 
 
 class ConfigurationError(MetronomeError):
