@@ -67,7 +67,7 @@ function render({ model, el }) {
       badge(node, hit);
       make("small", node, {}, hit.note);
       node.onmousedown = (event) => event.preventDefault();
-      node.onclick = () => say({ type: "pick", id: hit.id });
+      node.onclick = () => { say({ type: "pick", id: hit.id }); if (!model.get("multiple")) open(false); };
     });
     found = `${text(message.found)} of ${text(message.total)}`;
     if (message.found > message.hits.length) found += `, the best ${message.hits.length} shown`;
@@ -102,7 +102,12 @@ function render({ model, el }) {
 
   input.oninput = () => { open(true); enter = false; ask(); };
   input.onfocus = input.onclick = () => open(true);
-  root.addEventListener("focusout", (event) => { if (!root.contains(event.relatedTarget)) open(false); });
+  // A list that closes moves what is below it: while a button is held, only after the click has found its target.
+  root.addEventListener("focusout", (event) => {
+    if (root.contains(event.relatedTarget)) return;
+    if (!document.querySelector(":active")) open(false);
+    else document.addEventListener("pointerup", () => setTimeout(() => { if (!root.contains(document.activeElement)) open(false); }), { once: true });
+  });
   // Nothing typed here reaches the notebook, where b inserts a cell and d d deletes one.
   for (const name of ["keydown", "keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
   input.addEventListener("keydown", (event) => {

@@ -53,6 +53,31 @@ def test_a_customer_s_burn_down_and_last_invoices_are_found(opened: Open, folder
     assert lab.cells == cells
 
 
+def test_the_first_click_on_a_tab_opens_it(opened: Open) -> None:
+    """After a choice, and with the list still open: closing it moves the tab away from nobody's pointer."""
+    lab = opened(
+        "tabs.ipynb",
+        "import metronome_analytics as ma\naccount = ma.demo(customers=12)",
+        "explorer = ma.widgets.Explorer(account)\nexplorer",
+    )
+    box = lab.page.get_by_role("combobox", name="Customer", exact=True)
+    found = lab.page.get_by_role("listbox")
+    box.click()
+    found.get_by_role("option").first.click()
+    expect(found).to_be_hidden()
+    expect(lab.page.get_by_role("tabpanel", name="Balances")).to_contain_text("showing")
+    box.click()
+    expect(found).to_be_visible()
+    place = lab.page.get_by_role("tab", name="Invoices").bounding_box()
+    assert place is not None
+    # As a hand does it: the pointer stays where the tab was when the button went down.
+    lab.page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    lab.page.mouse.down()
+    lab.page.mouse.up()
+    expect(lab.page.get_by_role("tabpanel", name="Invoices")).to_contain_text("showing")
+    expect(found).to_be_hidden()
+
+
 def test_a_balance_is_chosen_on_the_page(opened: Open, folder: Path) -> None:
     """The segment of a balance, with what it grants."""
     cells = [
