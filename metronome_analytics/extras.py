@@ -10,6 +10,10 @@ EXTRAS = {
     "cli": {"cyclopts": "The command line is made with cyclopts", "rich": "The command line prints with rich"},
     "excel": {"openpyxl": "Workbooks are read by openpyxl", "xlsxwriter": "Workbooks are written by XlsxWriter"},
     "lake": {"deltalake": "A mirror is kept in Delta Lake, by deltalake"},
+    "notebook": {
+        "nbclient": "Notebooks are run by nbclient",
+        "nbconvert": "Notebooks become pages by nbconvert",
+    },
     "report": {
         "great_tables": "Tables to read are drawn by great_tables",
         "vl_convert": "Charts become files and pictures by vl-convert",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +22,7 @@ _HERE = Path(__file__).parent
 _OPTIONS = frozenset({"layout", "tooltip"})
 _LOOKING = frozenset({"hello", "query"})
 """Messages that change nothing, so the last error stays on view."""
+_VIEW = "application/vnd.jupyter.widget-view+json"
 CALM = (
     "font-family:var(--jp-ui-font-family,sans-serif);font-size:13px;padding:6px 0;"
     "color:var(--jp-ui-font-color1,inherit)"
@@ -58,10 +62,29 @@ def said(error: Exception) -> str:
 
 
 def kept(bundle: Any, html: str) -> Any:
-    """A widget's mimebundle with what shows where no kernel is."""
+    """A widget's mimebundle with what shows where no kernel is, and alone where there will be none."""
     if isinstance(bundle, tuple):
-        return ({**bundle[0], "text/html": html}, *bundle[1:])
-    return None if bundle is None else {**bundle, "text/html": html}
+        return (kept(bundle[0], html), *bundle[1:])
+    if bundle is None:
+        return None
+    shown = {**bundle, "text/html": html}
+    if _being_converted():
+        shown.pop(_VIEW, None)
+    return shown
+
+
+@cache
+def _being_converted() -> bool:
+    """Whether nbconvert runs this kernel: its page takes the live view first, which then is blank for ever."""
+    launcher = os.environ.get("JPY_PARENT_PID", "")
+    if "ipykernel" not in sys.modules or not launcher.isdecimal():
+        return False
+    import psutil  # noqa: PLC0415  # ipykernel brings it
+
+    try:
+        return any("nbconvert" in part for part in psutil.Process(int(launcher)).cmdline())
+    except psutil.Error:
+        return False
 
 
 def static_list(title: str, items: Iterable[str], more: int = 0) -> str:

@@ -32,20 +32,19 @@ ma.widgets.CustomerPicker(customers, value=("c-1", "c-4"))"""
 
 
 def export(notebook: Path, folder: Path) -> Path:
-    """The notebook run from top to bottom and exported to one page, as README says."""
+    """The notebook run from top to bottom and exported to one page."""
     own = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("METRONOME_", "JUPYTER"))}
-    options = ["--to", "html", "--execute", "--ClearMetadataPreprocessor.enabled=True"]
-    options += [f"--HTMLExporter.{name}_url=" for name in ("require_js", "mathjax", "mermaid_js")]
+    page = folder / f"{notebook.stem}.html"
     done = subprocess.run(
-        [sys.executable, "-m", "nbconvert", *options, "--output-dir", str(folder), str(notebook)],
+        [sys.executable, "-m", "metronome_analytics", "export", str(notebook), "--out", str(page)],
         check=False,
         capture_output=True,
         text=True,
         env=clean | own,
     )
     assert done.returncode == 0, done.stderr
-    return folder / f"{notebook.stem}.html"
+    return page
 
 
 @pytest.fixture
