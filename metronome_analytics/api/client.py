@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 import anyio
 import httpx
-import stamina
 
 from metronome_analytics.api.body import ACCEPTED_ENCODING, read_body
 from metronome_analytics.api.decode import Undecodable
@@ -176,6 +175,8 @@ class Client:
         """
         if request.endpoint.effect is Effect.WRITE and not self._writes:
             raise WritesDisabled("This client only reads.", endpoint=str(request.endpoint))
+        import stamina  # noqa: PLC0415  # tenacity and tornado come with it: not before a request
+
         deadline = time.monotonic() + self._retry_budget
 
         def may_retry(error: Exception) -> bool | float:

@@ -15,7 +15,6 @@ from metronome_analytics.errors import IncompleteLoadWarning, RequestRejected, l
 from metronome_analytics.loaders.load import Load
 from metronome_analytics.progress import ProgressBar
 from metronome_analytics.receipts import Partial
-from metronome_analytics.tables.registry import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -247,6 +246,8 @@ class Loaders:
 
 def _shaped(name: str, load: Load, within: pl.Expr | None) -> pl.DataFrame:
     """What has arrived, as the table of `name`."""
+    from metronome_analytics.tables.registry import TABLES  # noqa: PLC0415  # as in `receipts`: slow to import
+
     frame = TABLES[name].shape(load.frame(ENDPOINTS[name]))
     return frame if within is None else frame.filter(within)
 
