@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack, overload
 
 from metronome_analytics import arguments as args
-from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS
+from metronome_analytics.api.request import MAX_BYTES, MAX_SECONDS
 from metronome_analytics.errors import ConfigurationError
 from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL, Leeway
 from metronome_analytics.loaders import AllLoaders

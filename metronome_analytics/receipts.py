@@ -17,8 +17,8 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from metronome_analytics.api.client import Tally
     from metronome_analytics.api.endpoints import Endpoint
+    from metronome_analytics.api.request import Tally
 
 logger = logging.getLogger("metronome_analytics")
 

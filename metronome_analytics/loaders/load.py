@@ -11,10 +11,10 @@ import anyio
 import anyio.to_thread
 import polars as pl
 
-from metronome_analytics.api.client import Request, Tally
 from metronome_analytics.api.decode import Page, Reading, decode, undeclared_fields
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.api.pages import pages
+from metronome_analytics.api.request import Request, Tally
 from metronome_analytics.errors import MetronomeError
 
 if TYPE_CHECKING:
