@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from metronome_analytics.changes.fields import Change
     from metronome_analytics.changes.operation import Call, Operation
 
+__all__ = ["Plan"]
+
 _VERSION = 2
 _TIMES = ("timestamp", "access_ending_before", "ending_before")
 """The time that a change is about, whatever its field is called."""
