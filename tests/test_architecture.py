@@ -71,6 +71,19 @@ def test_the_error_tree_is_drawn_as_it_is() -> None:
     assert all(issubclass(kind, ma.MetronomeError) for kind in kinds)
 
 
+def test_opening_an_account_imports_nothing_that_only_a_load_needs() -> None:
+    """No table, change, analysis or HTTP client is imported before something is loaded, and so no thread started."""
+    code = (
+        f"import sys, {NAME} as ma\n"
+        "ma.connect('token').close()\n"
+        "later = {'dataframely', 'numpy', 'httpx', 'tenacity', 'altair', *(f'" + NAME + ".{room}' for room in\n"
+        "         ('analysis', 'api.client', 'changes', 'charts', 'mirror', 'simulator', 'tables'))}\n"
+        "print(sorted(later & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     """Charts, widgets, notebooks and reports cost nothing until they are used."""
     code = (
