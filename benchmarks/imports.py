@@ -10,19 +10,19 @@ from benchmarks.result import Options, Result
 _BAR = 1.3
 _ALONE = "import polars, httpx, pydantic"
 _OURS = "import metronome_analytics"
-# What the package stands on is imported when first used; this is the price that is then paid.
-_READY = "from metronome_analytics import connect, line_items"
+# Tables, changes and the HTTP client are imported at the first load.
+_OPENED = f"{_OURS} as ma; ma.connect('token')"
 
 
 def run(options: Options) -> list[Result]:
-    """Our import time as a multiple of theirs, each in a fresh process; and until `connect` can be called."""
-    alone, ours, ready = float("inf"), float("inf"), float("inf")
+    """Our import time as a multiple of theirs, each in a fresh process; and with an account opened."""
+    alone, ours, opened = float("inf"), float("inf"), float("inf")
     for _ in range(5 if options.quick else 15):
-        alone, ours, ready = min(alone, _time(_ALONE)), min(ours, _time(_OURS)), min(ready, _time(_READY))
+        alone, ours, opened = min(alone, _time(_ALONE)), min(ours, _time(_OURS)), min(opened, _time(_OPENED))
     detail = f"{_ALONE}: {alone * 1000:.0f} ms"
     return [
         Result("import", f"<= {_BAR} x", f"{ours / alone:.2f} x", ours / alone <= _BAR, detail),
-        Result("import, first use", "", f"{ready / alone:.2f} x", None, _READY),
+        Result("import, connect", f"<= {_BAR} x", f"{opened / alone:.2f} x", opened / alone <= _BAR, _OPENED),
     ]
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack, overload
 
 from metronome_analytics import arguments as args
-from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS
-from metronome_analytics.catalogue import catalogue
-from metronome_analytics.changes.machine import ChangeMachine
-from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL, Leeway
-from metronome_analytics.changes.operations import operations_allowed
+from metronome_analytics.api.request import MAX_BYTES, MAX_SECONDS
 from metronome_analytics.errors import ConfigurationError
+from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL, Leeway
 from metronome_analytics.loaders import AllLoaders
 from metronome_analytics.session import Session, open_session
 
@@ -29,9 +27,10 @@ if TYPE_CHECKING:
     from metronome_analytics.changes.applying import Outcome
     from metronome_analytics.changes.balance_plan import BalancePlan
     from metronome_analytics.changes.fields import Asked
-    from metronome_analytics.changes.operation import Limit
+    from metronome_analytics.changes.machine import ChangeMachine
     from metronome_analytics.changes.plan import Plan
     from metronome_analytics.changes.sending import Send
+    from metronome_analytics.leeway import Limit
     from metronome_analytics.mirror.estimate import Estimate
     from metronome_analytics.mirror.mirror import Mirror
     from metronome_analytics.mirror.request import Deadline, SyncOptions
@@ -70,12 +69,17 @@ def connect(
 
     Raises ConfigurationError without a usable token or base URL, ArgumentError for any other argument.
     """
+    allowed = frozenset[str]()
+    if allow_writes is not False:
+        from metronome_analytics.changes.operations import operations_allowed  # noqa: PLC0415  # who reads plans nothing
+
+        allowed = operations_allowed(allow_writes)
     return Account(
         open_session(
             token,
             base_url=base_url,
             environment=environment,
-            allow_writes=operations_allowed(allow_writes),
+            allow_writes=allowed,
             max_requests_per_second=max_requests_per_second,
             max_concurrency=max_concurrency,
             timeout=timeout,
@@ -100,7 +104,7 @@ class Account(AllLoaders):
     def __init__(self, session: Session, *, send: Send | None = None) -> None:
         """`send` replaces what sends one write."""
         super().__init__(session)
-        self._changes = ChangeMachine(self, send)
+        self._send = send
 
     @property
     def environment(self) -> str | None:
@@ -114,8 +118,6 @@ class Account(AllLoaders):
         Before the first answer it is this machine's, and where the two differ by less than ten seconds.
         """
         return self.session.clock.now()
-
-    # --- what the loads cost -----------------------------------------------------------------------------------
 
     @property
     def receipts(self) -> pl.DataFrame:
@@ -135,9 +137,17 @@ class Account(AllLoaders):
     @staticmethod
     def catalogue() -> pl.DataFrame:
         """Every endpoint with its loader, table, key and status: the columns of `tables.Catalogue`. Sends nothing."""
+        from metronome_analytics.catalogue import catalogue  # noqa: PLC0415  # only this needs it
+
         return catalogue()
 
     # --- changes -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _changes(self) -> ChangeMachine:
+        from metronome_analytics.changes.machine import ChangeMachine  # noqa: PLC0415  # as in `connect`
+
+        return ChangeMachine(self, self._send)
 
     def plan(
         self,
@@ -302,8 +312,6 @@ class Account(AllLoaders):
             window_size=window_size,
         )
 
-    # --- life ----------------------------------------------------------------------------------------------------
-
     def close(self) -> None:
         """Let go of every connection and the background thread; again does nothing."""
         self.session.close()
@@ -337,10 +345,6 @@ class Account(AllLoaders):
             f"may write {', '.join(sorted(session.allow_writes))}" if session.allow_writes else "reads only",
             "unpaced" if rate is None else f"{rate:g} requests/s",
             *(["closed"] if session.closed else []),
+            session.receipts.in_words(),
         ]
-        receipts = session.receipts.all()
-        if receipts:
-            requests = sum(receipt.tally.requests for receipt in receipts)
-            rows = sum(receipt.tally.rows for receipt in receipts)
-            facts.append(f"{len(receipts)} loads, {requests:,} requests, {rows:,} rows so far")
-        return facts
+        return [fact for fact in facts if fact]

@@ -8,8 +8,14 @@ from typing import Any
 
 from metronome_analytics.errors import ArgumentError
 
-_MONTH = re.compile(r"(?!0000)(\d{4})-(0[1-9]|1[0-2])")
-_QUARTER = re.compile(r"(?!0000)(\d{4})-[Qq]([1-4])")
+# The year 9999 has a month whose end no datetime holds.
+_MONTH = re.compile(r"(?!0000|9999)(\d{4})-(0[1-9]|1[0-2])")
+_QUARTER = re.compile(r"(?!0000|9999)(\d{4})-[Qq]([1-4])")
+
+
+def is_month(name: str) -> bool:
+    """Whether `name` is a month as periods and statements write it: `2026-10`."""
+    return _MONTH.fullmatch(name) is not None
 
 
 def named(argument: str, name: str) -> tuple[datetime, datetime]:

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from metronome_analytics.tables import Drift, Receipts
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from metronome_analytics.api.client import Tally
     from metronome_analytics.api.endpoints import Endpoint
+    from metronome_analytics.api.request import Tally
 
 logger = logging.getLogger("metronome_analytics")
 
@@ -48,6 +46,13 @@ class Receipt:
         return {**row.pop("tally"), **row}
 
 
+def _frame(receipts: list[Receipt]) -> pl.DataFrame:
+    # Tables stand on dataframely and numpy, which are slow to import: not before there is one to fill.
+    from metronome_analytics.tables import Receipts  # noqa: PLC0415  # as above
+
+    return pl.DataFrame([receipt.row() for receipt in receipts], schema=Receipts.create_empty().schema, orient="row")
+
+
 class Partial:
     """What a load that was interrupted had brought.
 
@@ -57,7 +62,7 @@ class Partial:
 
     def __init__(self, frame: pl.DataFrame, receipt: Receipt) -> None:
         self.frame = frame
-        self.receipt = pl.DataFrame([receipt.row()], schema=Receipts.create_empty().schema, orient="row")
+        self.receipt = _frame([receipt])
 
     def __repr__(self) -> str:
         row = self.receipt.row(0, named=True)
@@ -104,10 +109,16 @@ class ReceiptLog:
         with self._lock:
             return [*self._receipts]
 
+    def in_words(self) -> str:
+        """`3 loads, 1,200 requests, 4,000 rows so far`; nothing before the first load."""
+        receipts = self.all()
+        requests = sum(receipt.tally.requests for receipt in receipts)
+        rows = sum(receipt.tally.rows for receipt in receipts)
+        return f"{len(receipts)} loads, {requests:,} requests, {rows:,} rows so far" if receipts else ""
+
     def frame(self) -> pl.DataFrame:
         """The columns of `tables.Receipts`."""
-        rows = [receipt.row() for receipt in self.all()]
-        return pl.DataFrame(rows, schema=Receipts.create_empty().schema, orient="row")
+        return _frame(self.all())
 
 
 class DriftLog:
@@ -128,6 +139,8 @@ class DriftLog:
 
     def frame(self) -> pl.DataFrame:
         """The columns of `tables.Drift`."""
+        from metronome_analytics.tables import Drift  # noqa: PLC0415  # as in `_frame`
+
         with self._lock:
             rows = [(endpoint, name, at) for (endpoint, name), at in self._seen.items()]
         return pl.DataFrame(rows, schema=Drift.create_empty().schema, orient="row")

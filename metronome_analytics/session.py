@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import weakref
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from metronome_analytics import arguments as args
-from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS, Client
+from metronome_analytics.api.request import MAX_BYTES, MAX_SECONDS
 from metronome_analytics.background import Background
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.known import KnownCustomers
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import httpx
     from pydantic import SecretStr
 
+    from metronome_analytics.api.client import Client
     from metronome_analytics.progress import ProgressMode
 
 T = TypeVar("T")
@@ -63,6 +65,8 @@ class Connection:
 
     def client(self, *, writes: bool = False) -> Client:
         """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint."""
+        from metronome_analytics.api.client import Client  # noqa: PLC0415  # httpx is slow: not before a request
+
         return Client(
             self.token,
             self.base_url,
@@ -76,6 +80,30 @@ class Connection:
             max_bytes_per_answer=self.max_bytes_per_answer,
             writes=writes,
         )
+
+
+class _Reader:
+    """The client of every read, made when the first is sent."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+
+    def client(self) -> Client:
+        """The one client, whichever thread asks first."""
+        with self._lock:
+            self._client = self._client or self._connection.client()
+            return self._client
+
+    def now(self) -> datetime:
+        """The time where the account is; this machine's before anything was asked."""
+        return utc_now() if self._client is None else self._client.server_time.now()
+
+    async def aclose(self) -> None:
+        """Close every connection, if any was opened."""
+        if self._client is not None:
+            await self._client.aclose()
 
 
 class Session:
@@ -100,15 +128,20 @@ class Session:
         self.allow_writes = allow_writes
         self.progress: ProgressMode = progress
         self.journal_path = journal_path
-        self.client = connection.client()
-        self.clock = clock or Clock(now=self.client.server_time.now)
+        self._reader = _Reader(connection)
+        self.clock = clock or Clock(now=self._reader.now)
         self.receipts = ReceiptLog()
         self.drift = DriftLog()
         self.names = KnownCustomers()
         self.partial: Partial | None = None
         self._background = Background()
         # Closes at interpreter exit too; holds no reference to the session itself.
-        self._closer = weakref.finalize(self, self._background.close, self.client.aclose)
+        self._closer = weakref.finalize(self, self._background.close, self._reader.aclose)
+
+    @property
+    def client(self) -> Client:
+        """The client of every read."""
+        return self._reader.client()
 
     @property
     def base_url(self) -> str:

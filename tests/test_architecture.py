@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from importlinter.cli import lint_imports
-
 import metronome_analytics as ma
 from metronome_analytics import errors
 
@@ -29,7 +27,10 @@ def imports(path: Path) -> set[str]:
 
 def test_imports_run_one_way() -> None:
     """No room imports one above it, and none stands outside the order: the contracts of pyproject.toml."""
-    assert lint_imports(config_filename=str(PACKAGE.parent / "pyproject.toml"), no_cache=True) == 0
+    # In a process of its own: it configures logging, and silences every logger there is.
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_only_the_demo_the_command_line_and_tests_know_the_simulator() -> None:
@@ -68,6 +69,19 @@ def test_the_error_tree_is_drawn_as_it_is() -> None:
         assert name in drawn or name == "IncompleteLoadWarning"
     kinds = [getattr(errors, name) for name in errors.__all__ if name != "IncompleteLoadWarning"]
     assert all(issubclass(kind, ma.MetronomeError) for kind in kinds)
+
+
+def test_opening_an_account_imports_nothing_that_only_a_load_needs() -> None:
+    """No table, change, analysis or HTTP client is imported before something is loaded, and so no thread started."""
+    code = (
+        f"import sys, {NAME} as ma\n"
+        "ma.connect('token').close()\n"
+        "later = {'dataframely', 'numpy', 'httpx', 'tenacity', 'altair', *(f'" + NAME + ".{room}' for room in\n"
+        "         ('analysis', 'api.client', 'changes', 'charts', 'mirror', 'simulator', 'tables'))}\n"
+        "print(sorted(later & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

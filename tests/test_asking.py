@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import metronome_analytics as ma
 from metronome_analytics import periods
+from metronome_analytics.analysis.statements.periods import month_names
 from tests.fakes import account_of, answer, asked
 
 ACME = "11111111-1111-4111-8111-111111111111"
@@ -68,6 +69,15 @@ def test_months_and_quarters_tile_the_year(day: Any) -> None:
     (start, end), (first, last) = periods.named("month", name), periods.named("month", quarter)
     assert start.date() <= day < end.date()
     assert first <= start < end <= last
+
+
+@pytest.mark.parametrize("name", ["9999-12", "9999-Q4", "0000-01", "2026-13"])
+def test_a_month_that_no_datetime_holds_is_an_argument_error(name: str) -> None:
+    """What ends after the last datetime there is is no period, here as in a statement."""
+    with pytest.raises(ma.ArgumentError):
+        periods.named("month", name)
+    with pytest.raises(ma.ArgumentError):
+        month_names(name)
 
 
 def test_archived_customers_come_after_the_active_ones() -> None:

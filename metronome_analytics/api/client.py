@@ -8,21 +8,20 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import anyio
 import httpx
-import stamina
 
 from metronome_analytics.api.body import ACCEPTED_ENCODING, read_body
 from metronome_analytics.api.decode import Undecodable
-from metronome_analytics.api.endpoints import Effect, Endpoint
+from metronome_analytics.api.endpoints import Effect
 from metronome_analytics.api.network import Connection, Connections, certificates
 from metronome_analytics.api.pace import Pace
 from metronome_analytics.api.page_sizes import PageSizes
 from metronome_analytics.api.refusals import refusal
+from metronome_analytics.api.request import MAX_BYTES, MAX_SECONDS
 from metronome_analytics.api.server_time import ServerTime
 from metronome_analytics.errors import (
     ArgumentError,
@@ -32,14 +31,14 @@ from metronome_analytics.errors import (
     ServerError,
     TransportError,
     WritesDisabled,
-    printable,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
 
-    import polars as pl
     from pydantic import SecretStr
+
+    from metronome_analytics.api.request import Request, Tally
 
 T = TypeVar("T")
 
@@ -51,52 +50,6 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 RETRY_ATTEMPTS = 6
 RETRY_BUDGET = 600.0
 _CONNECT_TIMEOUT = 10.0
-
-# What one request may take at most: whatever a server drips, it ends.
-MAX_SECONDS = 300.0
-MAX_BYTES = 256 * 1024 * 1024
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a load has cost so far; the numbers of its receipt."""
-
-    requests: int = 0
-    pages: int = 0
-    rows: int = 0
-    bytes: int = 0
-    retries: int = 0
-    throttled: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One call of one endpoint, before paging. `labels` is whose rows the answer holds: columns it may not repeat."""
-
-    endpoint: Endpoint
-    path: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, object] = field(default_factory=dict)
-    body: Mapping[str, object] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    # Of a list: how many rows a page is enough, and whether a page's rows show that nothing wanted comes after them.
-    page_size: int | None = None
-    enough: Callable[[pl.DataFrame], bool] | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse an id that no request can carry, or that would not stay one segment of the path."""
-        for name, text in {**self.labels, **self.path}.items():
-            if printable(text) != text:
-                raise ArgumentError(f"{name} must be an id of whole characters, not {text!r}.")
-        for name, text in self.path.items():
-            # A server, or a proxy before it, may resolve these even where they are percent-encoded.
-            if text in {"", ".", ".."}:
-                raise ArgumentError(f"{name} must be an id, not {text!r}.")
-
-    @property
-    def customer_id(self) -> str | None:
-        """The customer the call is about."""
-        return self.labels.get("customer_id")
 
 
 class _Bearer(httpx.Auth):
@@ -178,6 +131,8 @@ class Client:
         """
         if request.endpoint.effect is Effect.WRITE and not self._writes:
             raise WritesDisabled("This client only reads.", endpoint=str(request.endpoint))
+        import stamina  # noqa: PLC0415  # tenacity and tornado come with it: not before a request
+
         deadline = time.monotonic() + self._retry_budget
 
         def may_retry(error: Exception) -> bool | float:

@@ -14,7 +14,8 @@ from metronome_analytics.errors import PaginationError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from metronome_analytics.api.client import Client, Request, Tally
+    from metronome_analytics.api.client import Client
+    from metronome_analytics.api.request import Request, Tally
     from metronome_analytics.errors import MetronomeError
 
 # An empty page with a fresh cursor is legal and followed; this many in a row is a server going in circles.

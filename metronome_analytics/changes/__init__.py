@@ -2,37 +2,21 @@
 
 Looking is kept apart from doing: a plan reads, checks everything and changes nothing; `apply` sends one change at a
 time, each written to the journal before it is sent and read back from the account after. Each operation is a row of
-one table, which `catalogue()` shows; a change is an object of one of the classes here.
+one table, which `catalogue()` shows; a change is an object of one of the classes here. Each module lists what it gives
+in its own `__all__`.
 """
 
-from metronome_analytics.changes.access import (
-    EndCommit,
-    EndCredit,
-    ExtendCommit,
-    ExtendCredit,
-)
-from metronome_analytics.changes.archiving import ArchiveCommit, ArchiveCredit
-from metronome_analytics.changes.balance_entries import BalanceEntry
-from metronome_analytics.changes.balance_plan import BalancePlan
-from metronome_analytics.changes.granting import CreateCommit, CreateCredit
-from metronome_analytics.changes.operations import catalogue
-from metronome_analytics.changes.other_changes import EndContract, ResetAlert, SetCustomerName
-from metronome_analytics.changes.plan import Plan
+from types import ModuleType as _Module
 
-__all__ = [
-    "ArchiveCommit",
-    "ArchiveCredit",
-    "BalanceEntry",
-    "BalancePlan",
-    "CreateCommit",
-    "CreateCredit",
-    "EndCommit",
-    "EndContract",
-    "EndCredit",
-    "ExtendCommit",
-    "ExtendCredit",
-    "Plan",
-    "ResetAlert",
-    "SetCustomerName",
-    "catalogue",
-]
+from metronome_analytics.changes.access import *
+from metronome_analytics.changes.archiving import *
+from metronome_analytics.changes.balance_entries import *
+from metronome_analytics.changes.balance_plan import *
+from metronome_analytics.changes.granting import *
+from metronome_analytics.changes.operations import *
+from metronome_analytics.changes.other_changes import *
+from metronome_analytics.changes.plan import *
+
+__all__ = sorted(
+    name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)
+)

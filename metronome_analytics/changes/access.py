@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+__all__ = ["EndCommit", "EndCredit", "ExtendCommit", "ExtendCredit"]
+
 _LOOKS = frozenset({Look.CUSTOMERS, Look.BALANCES})
 _PROOF_LOOKS = frozenset({Look.BALANCES})
 

@@ -33,6 +33,8 @@ from metronome_analytics.tables.money import display
 if TYPE_CHECKING:
     from metronome_analytics.changes.records import Facts, Json
 
+__all__ = ["ArchiveCommit", "ArchiveCredit"]
+
 
 class ArchiveCredit(Change):
     """A credit is archived, for ever: named by its id, or by the `uniqueness_key` it was made with."""

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+__all__ = ["BalanceEntry"]
+
 NAME = "balances.enter"
 MISSING: Mapping[str, Any] = {"customer_id": "", "balance_id": "", "amount": Decimal("NaN"), "reason": ""}
 """What stands in for a field that must be there and is not."""

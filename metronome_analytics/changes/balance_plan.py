@@ -16,6 +16,8 @@ from metronome_analytics.wording import one_line
 if TYPE_CHECKING:
     from metronome_analytics.changes.operation import PlannedChange
 
+__all__ = ["BalancePlan"]
+
 BALANCE_PLAN_SCHEMA = pl.Schema(
     {
         "entry": pl.Int64(),

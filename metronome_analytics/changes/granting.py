@@ -32,6 +32,8 @@ from metronome_analytics.tables.vocabulary import BalanceType
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = ["CreateCommit", "CreateCredit"]
+
 _LOOKS = frozenset({Look.CUSTOMERS, Look.BALANCES, Look.PRODUCTS, Look.CONTRACTS, Look.CREDIT_TYPES})
 _FIXED = "FIXED"
 

@@ -14,7 +14,7 @@ from metronome_analytics.changes.balance_plan import BalancePlan
 from metronome_analytics.changes.evidence import Observer
 from metronome_analytics.changes.fields import Asked, Change, Problem, read_changes
 from metronome_analytics.changes.journal import Journal
-from metronome_analytics.changes.operation import Leeway, PlannedChange, Proof, Review, Seen, Weight
+from metronome_analytics.changes.operation import PlannedChange, Proof, Review, Seen, Weight
 from metronome_analytics.changes.operations import OPERATIONS, operation_of
 from metronome_analytics.changes.plan import Plan
 from metronome_analytics.changes.records import DONE, latest
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from metronome_analytics.changes.records import Record, Result
+    from metronome_analytics.leeway import Leeway
     from metronome_analytics.loaders import AllLoaders
 
 P = TypeVar("P", bound=Plan)

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
 
 from metronome_analytics.changes.fields import Change, Problem
+from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL, Leeway, limit_of
 from metronome_analytics.tables.money import currency_of, display, major_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from metronome_analytics.changes.records import Facts, Json
     from metronome_analytics.changes.view import Look, View
-
-MAX_ENTRY = Decimal(10_000)
-MAX_TOTAL = Decimal(50_000)
-
-# One limit for every currency, in its major unit, or a limit by currency.
-Limit = Decimal | int | Mapping[str, Decimal | int]
 
 
 class OnceBy(StrEnum):
@@ -135,16 +130,6 @@ class PlannedChange:
         return self.change.customer_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leeway:
-    """How far a plan may go; the plan keeps it, and its phrase names what was let through."""
-
-    max_entry: Limit = MAX_ENTRY
-    max_total: Limit = MAX_TOTAL
-    allow_overdraw: bool = False
-    allow_duplicate: bool = False
-
-
 @dataclass
 class Review:
     """The changes of a plan, checked one after the other against what was read; remembers what earlier ones take."""
@@ -223,11 +208,6 @@ class Review:
         first = self._subjects.setdefault((aspect, subject_id), self.row)
         if first != self.row:
             self.wrong("", f"row {first} changes the same thing; one plan changes it once")
-
-
-def limit_of(limit: Limit, code: str, default: Decimal) -> Decimal:
-    """The limit for one currency; where a mapping does not name it, the default."""
-    return Decimal(limit.get(code, default)) if isinstance(limit, Mapping) else Decimal(limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from metronome_analytics.changes.operation import Operation
 
+__all__ = ["catalogue"]
+
 _ROWS = (
     ENTER,
     CREATE_CREDIT,

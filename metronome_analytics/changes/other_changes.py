@@ -23,6 +23,8 @@ from metronome_analytics.changes.operation import (
 from metronome_analytics.changes.records import Facts, Json, sameness
 from metronome_analytics.changes.view import Contract, Look, View, digest
 
+__all__ = ["EndContract", "ResetAlert", "SetCustomerName"]
+
 LONGEST_NAME = 160
 """The API cuts a longer name of a customer without a word."""
 OPEN = "open"

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
-from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL, Leeway, Limit, PlannedChange, Weight
+from metronome_analytics.changes.operation import PlannedChange, Weight
 from metronome_analytics.changes.operations import OPERATIONS
 from metronome_analytics.changes.records import Facts, plain
 from metronome_analytics.errors import PlanRejected
+from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL, Leeway, Limit
 from metronome_analytics.tables.money import display
 from metronome_analytics.wording import one_line
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from metronome_analytics.changes.fields import Change
     from metronome_analytics.changes.operation import Call, Operation
+
+__all__ = ["Plan"]
 
 _VERSION = 2
 _TIMES = ("timestamp", "access_ending_before", "ending_before")

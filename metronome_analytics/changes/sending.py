@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from metronome_analytics.api.client import Request, Tally
 from metronome_analytics.api.endpoints import ENDPOINTS
+from metronome_analytics.api.request import Request, Tally
 from metronome_analytics.changes.operation import Proof, Seen, Sighting
 from metronome_analytics.changes.operations import OPERATIONS
 from metronome_analytics.changes.records import Facts, Result, Status

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from metronome_analytics import arguments as args
 from metronome_analytics.loaders.base import Loaders, given
-from metronome_analytics.tables.vocabulary import InvoiceInclusion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -124,6 +123,8 @@ class BalanceLoaders(Loaders):
         `invoice_inclusion_mode` is FINALIZED_AND_DRAFT (the API's default) or FINALIZED; `access_type` as in
         `balances`.
         """
+        from metronome_analytics.tables.vocabulary import InvoiceInclusion  # noqa: PLC0415  # as in `receipts`
+
         body = given(
             {
                 "credit_type_id": args.text("credit_type_id", credit_type_id),

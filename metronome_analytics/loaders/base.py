@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics import arguments as args
-from metronome_analytics.api.client import Request, Tally
 from metronome_analytics.api.endpoints import ENDPOINTS
+from metronome_analytics.api.request import Request, Tally
 from metronome_analytics.background import StoppedError
 from metronome_analytics.errors import IncompleteLoadWarning, RequestRejected, load_error
-from metronome_analytics.loaders.load import Load
 from metronome_analytics.progress import ProgressBar
 from metronome_analytics.receipts import Partial
-from metronome_analytics.tables.registry import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from metronome_analytics.arguments import Customers, OnError
+    from metronome_analytics.loaders.load import Load
     from metronome_analytics.receipts import Receipt
     from metronome_analytics.session import Session
 
@@ -181,6 +180,8 @@ class Loaders:
         within: pl.Expr | None = None,
     ) -> pl.DataFrame:
         """Run the requests of `plan`, shape their rows as the table of `name`, and leave a receipt whatever happens."""
+        from metronome_analytics.loaders.load import Load  # noqa: PLC0415  # as in `Connection.client`
+
         collect = args.choice("on_error", on_error, "raise", "collect") == "collect"
         session = self.session
         load = Load(session, collect, session.connection.max_concurrency)
@@ -247,6 +248,8 @@ class Loaders:
 
 def _shaped(name: str, load: Load, within: pl.Expr | None) -> pl.DataFrame:
     """What has arrived, as the table of `name`."""
+    from metronome_analytics.tables.registry import TABLES  # noqa: PLC0415  # as in `receipts`: slow to import
+
     frame = TABLES[name].shape(load.frame(ENDPOINTS[name]))
     return frame if within is None else frame.filter(within)
 

@@ -9,7 +9,6 @@ import polars as pl
 from metronome_analytics import arguments as args
 from metronome_analytics.loaders.base import bounds, request_for, within_window
 from metronome_analytics.loaders.invoices import InvoiceLoaders
-from metronome_analytics.tables.costs import daily_costs
 
 if TYPE_CHECKING:
     from metronome_analytics.arguments import Customers, Instant, OnError, Period
@@ -61,6 +60,8 @@ class CostLoaders(InvoiceLoaders):
         both are the pending cost, by line name. `pending` marks drafts. Two passes over the customers: the breakdowns
         and the costs, each with its receipt.
         """
+        from metronome_analytics.tables.costs import daily_costs  # noqa: PLC0415  # as in `receipts`: slow to import
+
         window = args.required_window(starting_on, ending_before, month, period)
         breakdowns = self.invoice_breakdowns(customers, period=window, on_error=on_error)
         return daily_costs(breakdowns, self.costs(customers, period=window, on_error=on_error))

@@ -12,7 +12,6 @@ import polars as pl
 from metronome_analytics import arguments as args
 from metronome_analytics.errors import MalformedResponse
 from metronome_analytics.loaders.base import Loaders, bounds, request_for, within_window
-from metronome_analytics.tables.vocabulary import InvoiceStatus, InvoiceType
 
 if TYPE_CHECKING:
     import os
@@ -60,6 +59,8 @@ class InvoiceLoaders(Loaders):
         `include_historical_commit_invoices` and `webhook_notification_id` are known to the official client, not to
         the OpenAPI file.
         """
+        from metronome_analytics.tables.vocabulary import InvoiceStatus, InvoiceType  # noqa: PLC0415  # as in `receipts`
+
         start, end = args.asked_window(starting_on, ending_before, month, period)
         query = {
             "status": args.choice("status", args.text("status", status), *InvoiceStatus),
@@ -150,6 +151,8 @@ class InvoiceLoaders(Loaders):
         days, 24 hours of hours). Holds DRAFT and FINALIZED invoices; usage that came after finalisation is in the
         breakdown and not on the invoice.
         """
+        from metronome_analytics.tables.vocabulary import InvoiceStatus  # noqa: PLC0415  # as in `receipts`
+
         start, end = args.required_window(starting_on, ending_before, month, period)
         size = args.choice("window_size", window_size, "DAY", "HOUR") or "DAY"
         query = {

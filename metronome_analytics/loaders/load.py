@@ -11,12 +11,11 @@ import anyio
 import anyio.to_thread
 import polars as pl
 
-from metronome_analytics.api.client import Request, Tally
 from metronome_analytics.api.decode import Page, Reading, decode, undeclared_fields
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.api.pages import pages
+from metronome_analytics.api.request import Request, Tally
 from metronome_analytics.errors import MetronomeError
-from metronome_analytics.tables import Failures
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -169,6 +168,8 @@ class Load:
 
     def failure_frame(self) -> pl.DataFrame:
         """The columns of `Failures`."""
+        from metronome_analytics.tables import Failures  # noqa: PLC0415  # as in `receipts`: slow to import
+
         return pl.DataFrame(
             [(error.customer_id, error.endpoint, str(error), error.status) for error in self.failures],
             schema=Failures.create_empty().schema,

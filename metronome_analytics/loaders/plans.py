@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from metronome_analytics.api.client import Request
+    from metronome_analytics.api.request import Request
     from metronome_analytics.arguments import Customers, Instant, OnError, Period
     from metronome_analytics.loaders.load import Load
 

@@ -22,7 +22,7 @@ from metronome_analytics.tables.vocabulary import SETTLED, InvoiceStatus
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from metronome_analytics.api.client import Request
+    from metronome_analytics.api.request import Request
 
 # Usage older than this cannot be ingested (Metronome: usage ingestion), so what ended before can no longer move.
 BACKDATING = timedelta(days=34)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskStatus
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-    from metronome_analytics.api.client import Request
+    from metronome_analytics.api.request import Request
     from metronome_analytics.loaders.load import Chunk, Load
     from metronome_analytics.mirror.commits import Committer
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from metronome_analytics.api.client import Tally
+    from metronome_analytics.api.request import Tally
     from metronome_analytics.errors import MetronomeError
     from metronome_analytics.loaders.load import Chunk
     from metronome_analytics.mirror.store import WaitingFile

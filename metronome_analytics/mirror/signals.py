@@ -33,7 +33,7 @@ from metronome_analytics.tables.registry import TABLES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from metronome_analytics.api.client import Request
+    from metronome_analytics.api.request import Request
     from metronome_analytics.loaders import AllLoaders
     from metronome_analytics.loaders.load import Chunk
     from metronome_analytics.mirror.store import Snapshot

@@ -12,7 +12,7 @@ from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables import columns as c
 from metronome_analytics.tables.flatten import flatten
 from metronome_analytics.tables.invoices import line_items
-from metronome_analytics.tables.vocabulary import BalanceType, CommitType, InvoiceType, LineType
+from metronome_analytics.tables.vocabulary import BalanceType, CommitType, InvoiceStatus, InvoiceType, LineType
 
 if TYPE_CHECKING:
     from metronome_analytics.tables.columns import Frame
@@ -117,7 +117,7 @@ def _of_contracts(breakdowns: pl.LazyFrame) -> pl.LazyFrame:
             date=pl.col("breakdown_start_timestamp").dt.date(),
             # An applied line is named after its commit: the product's own name is that of its usage lines.
             product_name=pl.when(~applied).then("name"),
-            pending=pl.col("invoice_status") == "DRAFT",
+            pending=pl.col("invoice_status") == InvoiceStatus.DRAFT,
             gross=pl.when(~applied).then("total").otherwise(0),
             cost=pl.when(~applied | lowers).then("total").otherwise(0),
             source=pl.lit("breakdowns"),

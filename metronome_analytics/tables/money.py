@@ -64,6 +64,11 @@ def major(amount: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:
     return pl.when(in_cents(credit_type_name)).then(fine / 100).otherwise(fine)
 
 
+def minor(amount: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:
+    """`amount`, which is in major units, in the API's own: what `major` undoes."""
+    return pl.when(in_cents(credit_type_name)).then(amount * 100).otherwise(amount).cast(MONEY)
+
+
 def as_float(amount: pl.Expr) -> pl.Expr:
     """The nearest float of a Decimal: by way of text, as a cast is wrong in the last digits of one value in ten."""
     return amount.cast(pl.String).cast(pl.Float64)

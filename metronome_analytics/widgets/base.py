@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import cache
 from html import escape
@@ -76,13 +75,13 @@ def kept(bundle: Any, html: str) -> Any:
 @cache
 def _being_converted() -> bool:
     """Whether nbconvert runs this kernel: its page takes the live view first, which then is blank for ever."""
-    launcher = os.environ.get("JPY_PARENT_PID", "")
-    if "ipykernel" not in sys.modules or not launcher.isdecimal():
+    if "ipykernel" not in sys.modules:
         return False
     import psutil  # noqa: PLC0415  # ipykernel brings it
 
     try:
-        return any("nbconvert" in part for part in psutil.Process(int(launcher)).cmdline())
+        launcher = psutil.Process().parent()
+        return launcher is not None and any("nbconvert" in part for part in launcher.cmdline())
     except psutil.Error:
         return False
 

@@ -13,9 +13,10 @@ from pydantic import SecretStr
 
 import metronome_analytics as ma
 from metronome_analytics.api import client as client_module
-from metronome_analytics.api.client import Client, Request, Tally
+from metronome_analytics.api.client import Client
 from metronome_analytics.api.endpoints import ENDPOINTS, Effect, Endpoint
 from metronome_analytics.api.refusals import retry_after
+from metronome_analytics.api.request import Request, Tally
 from tests.fakes import TOKEN, account_of, answer, asked
 
 REFUSALS = [

@@ -10,8 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 import metronome_analytics as ma
-from metronome_analytics.api.client import Client, Request, Tally
+from metronome_analytics.api.client import Client
 from metronome_analytics.api.endpoints import ENDPOINTS
+from metronome_analytics.api.request import Request, Tally
 from metronome_analytics.background import Background
 from metronome_analytics.simulator import Fault, Simulator
 

@@ -326,7 +326,7 @@ def test_a_plan_for_another_account_is_stale(desk: Desk) -> None:
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS.values() if e.effect is Effect.WRITE], ids=lambda e: e.name)
 def test_the_loaders_client_sends_no_write(desk: Desk, endpoint: Any) -> None:
     """Every WRITE row of the registry is refused before a byte leaves, even on an account that may write."""
-    from metronome_analytics.api.client import Request, Tally  # noqa: PLC0415  # for this test only
+    from metronome_analytics.api.request import Request, Tally  # noqa: PLC0415  # for this test only
 
     async def nothing(_: bytes) -> None:
         return None

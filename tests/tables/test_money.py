@@ -22,6 +22,7 @@ from metronome_analytics.tables.money import (
     major,
     major_of,
     major_units,
+    minor,
 )
 from metronome_analytics.tables.registry import TABLES
 from tests.analysis.support import EUR, invoice, line, net
@@ -112,6 +113,13 @@ def test_no_digit_is_rounded_away(amount: Decimal) -> None:
     )
     wide = Decimal("1234567890123456789012345678.0123456789")
     assert f"{major_of(wide, 'USD (cents)'):f}" == "12345678901234567890123456.780123456789"
+
+
+@given(AMOUNTS, st.sampled_from(["USD (cents)", "EUR"]))
+def test_minor_undoes_major(amount: Decimal, unit: str) -> None:
+    """An amount in major units and back is the amount."""
+    back = minor(major(pl.col("amount"), pl.col("credit_type_name")), pl.col("credit_type_name"))
+    assert money([(amount, unit)]).select(back).item() == amount
 
 
 def test_every_money_column_is_converted_and_nothing_else() -> None:

@@ -8,7 +8,7 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import MONEY, ZERO
 from metronome_analytics.analysis.invoiced import is_invoiced
-from metronome_analytics.tables.money import USD_NAME, in_cents
+from metronome_analytics.tables.money import USD_NAME, in_cents, minor
 from metronome_analytics.tables.money import currency as currency_of
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
@@ -80,17 +80,14 @@ def _in_api_units(groups: pl.LazyFrame, known: pl.LazyFrame, units: Units) -> pl
     ).unique("currency", keep="none")
     # The API keeps US dollars in cents and every other currency in whole units (fact sheet 1.8).
     name = pl.when(pl.col("currency") == "USD").then(pl.lit(USD_NAME)).otherwise("currency")
-    told = groups.join(types, on="currency", how="left").with_columns(
+    named = groups.join(types, on="currency", how="left").with_columns(
         pl.coalesce("credit_type_name", name).alias("credit_type_name")
     )
-    return told.with_columns(_converted(units).alias("amount"))
+    return named.with_columns(_converted(units).alias("amount"))
 
 
 def _converted(units: Units) -> pl.Expr:
-    if units == "api":
-        return pl.col("amount")
-    cents = in_cents(pl.col("credit_type_name"))
-    return pl.when(cents).then(pl.col("amount") * 100).otherwise("amount").cast(MONEY)
+    return pl.col("amount") if units == "api" else minor(pl.col("amount"), pl.col("credit_type_name"))
 
 
 def _matched(ours: pl.LazyFrame, groups: pl.LazyFrame, units: Units) -> pl.LazyFrame:

@@ -9,6 +9,7 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, Given, floored, ratio
 from metronome_analytics.analysis.statements import commits
+from metronome_analytics.analysis.statements.keys import by_month
 from metronome_analytics.analysis.statements.movements import KEYS, UNIT, By, key_columns
 from metronome_analytics.analysis.statements.periods import Months, month_end, month_names, month_start
 from metronome_analytics.analysis.statements.recognition import recognised
@@ -112,9 +113,7 @@ def deferred_revenue(
             (pl.col("closing") - pl.col("non_current")).alias("current"),
         )
     )
-    left_out = set(KEYS.values()) - set(keys)
-    shown = shown.select(name for name in DeferredRevenue.column_names() if name not in left_out)
-    shown = shown.sort("month", *keys, "credit_type_name", "credit_type_id", nulls_last=True)
+    shown = by_month(shown, DeferredRevenue, keys, KEYS.values())
     return shown if isinstance(balances, pl.LazyFrame) else shown.collect()
 
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from metronome_analytics.errors import ArgumentError
+
+if TYPE_CHECKING:
+    import dataframely as dy
+    import polars as pl
 
 
 def key_names(by: object, known: Collection[str]) -> list[str]:
@@ -16,3 +21,11 @@ def key_names(by: object, known: Collection[str]) -> list[str]:
             raise ArgumentError(f"by must be of {', '.join(map(repr, known))}, not {name!r}.")
         checked.append(name)
     return checked
+
+
+def by_month(
+    rows: pl.LazyFrame, schema: type[dy.Schema], keys: Collection[str], known: Collection[str]
+) -> pl.LazyFrame:
+    """`rows` with the columns of `schema`, of the `known` keys only `keys`, in the order of months, keys and units."""
+    shown = rows.select(name for name in schema.column_names() if name in keys or name not in known)
+    return shown.sort("month", *keys, "credit_type_name", "credit_type_id", nulls_last=True)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import polars as pl
 
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.periods import is_month
 
 Months = str | Iterable[str]
 """A month, or several."""
-
-_MONTH = re.compile(r"(?!0000|9999)\d{4}-(0[1-9]|1[0-2])")
 
 
 def month_names(months: Months, argument: str = "months") -> list[str]:
     """`months` as a list, each once, in the order of time; ArgumentError for none or for what is no month."""
     given = [months] if isinstance(months, str) else list(months) if isinstance(months, Iterable) else [months]
     for each in given:
-        if not isinstance(each, str) or not _MONTH.fullmatch(each):
+        if not isinstance(each, str) or not is_month(each):
             raise ArgumentError(f"{argument} holds {each!r}, which is no month.", advice='Write it as "2026-10".')
     if not given:
         raise ArgumentError(f"{argument} names no month.", advice='Write it as "2026-10", or several of them.')

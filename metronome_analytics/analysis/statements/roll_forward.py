@@ -9,6 +9,7 @@ import polars as pl
 
 from metronome_analytics.analysis.entries import BALANCE, NEEDED, identities
 from metronome_analytics.analysis.frames import MONEY, ZERO, checked
+from metronome_analytics.analysis.statements.keys import by_month
 from metronome_analytics.analysis.statements.movements import (
     KEYS,
     MEMOS,
@@ -127,9 +128,7 @@ def roll_forward(
         .sort("month")
     )
     rolled = _rolled(months_of, whose).filter(pl.col("month").is_in(wanted))
-    left_out = {"customer_id", "product_id", "contract_id", "balance_id"} - set(keys)
-    shown = rolled.select(name for name in RollForward.column_names() if name not in left_out)
-    shown = shown.sort("month", *keys, "credit_type_name", "credit_type_id", nulls_last=True)
+    shown = by_month(rolled, RollForward, keys, KEYS.values())
     return shown if isinstance(balances, pl.LazyFrame) else shown.collect()
 
 
