@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from metronome_analytics.arguments import Instant
 
 _UNIT = ("credit_type_id", "credit_type_name")
+_LONGEST_UNIT = 100
 _USE = (
-    *("granted", "used", "expired", "rolled_over", "adjusted", "pending", "at_risk"),
-    *("utilisation", "elapsed", "days_left"),
+    *("granted", "used", "expired", "rolled_over", "trued_up", "adjusted", "overdraft", "not_started", "pending"),
+    *("at_risk", "utilisation", "elapsed", "days_left"),
 )
 
 
@@ -63,10 +64,18 @@ class Report:
     ledger: pl.DataFrame
     checks: pl.DataFrame
     summary: pl.DataFrame
+    customers: pl.DataFrame
+    units: pl.DataFrame
     receipts: pl.DataFrame | None = None
     verdict: str | None = None
     headline: str = "Not reconciled."
     filters: Mapping[str, str] = field(default_factory=dict)
+
+    def named(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Another frame about these customers and credit types, with `unit`, and `customer_name` where it has ids."""
+        if "customer_id" in frame.columns:
+            return _named(frame, self.customers, self.units)
+        return _unit(frame, self.units)
 
     @property
     def exceptions(self) -> pl.DataFrame:
@@ -116,6 +125,8 @@ class Report:
             ledger=_named(_entries(held, entries), names, units),
             checks=_named(checks, names, units),
             summary=_unit(summary, units),
+            customers=names,
+            units=units,
             receipts=None if receipts is None else receipts.lazy().collect(),
             **({} if reconciliation is None else _found(reconciliation)),
             filters={drawable(str(name)): drawable(str(value)) for name, value in (filters or {}).items()},
@@ -139,7 +150,14 @@ def _units(*frames: pl.DataFrame) -> pl.DataFrame:
     """Every credit type with a unit of its own: those of one name are told apart by the start of their ids."""
     pairs = pl.concat([frame.select(_UNIT) for frame in frames]).drop_nulls("credit_type_id").unique()
     named = pairs.sort(_UNIT, nulls_last=True).unique("credit_type_id", keep="first", maintain_order=True)
-    return named.with_columns(currency_told_apart(pl.col("credit_type_name"), pl.col("credit_type_id")).alias("unit"))
+    told = currency_told_apart(pl.col("credit_type_name"), pl.col("credit_type_id"))
+    return named.with_columns(_short(told).alias("unit"))
+
+
+def _short(unit: pl.Expr) -> pl.Expr:
+    """A unit as a formula can name it: Excel looks up no more than 255 characters."""
+    told = pl.format("{}… {}", unit.str.head(_LONGEST_UNIT), pl.col("credit_type_id").str.head(8).fill_null("-"))
+    return pl.when(unit.str.len_chars() > _LONGEST_UNIT).then(told).otherwise(unit)
 
 
 def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
@@ -147,7 +165,8 @@ def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     known = units.rename({"credit_type_name": "known_name"})
     joined = frame.join(known, on="credit_type_id", how="left", maintain_order="left")
     name = pl.coalesce("credit_type_name", "known_name")
-    named = joined.with_columns(name.alias("credit_type_name"), pl.coalesce("unit", currency(name)).alias("unit"))
+    unit = pl.coalesce("unit", _short(currency(name)))
+    named = joined.with_columns(name.alias("credit_type_name"), unit.alias("unit"))
     return named.drop("known_name").with_columns(drawable_column(cs.string()))
 
 
