@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import metronome_analytics as ma
-from metronome_analytics.reports import sheets
+from metronome_analytics.reports import grid, sheets
 from tests.reports.conftest import AS_OF, Account
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def test_more_digits_than_excel_keeps_are_text_too(account: Account, tmp_path: P
 
 def test_a_sheet_that_is_full_is_continued(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No row is lost, totals reach over all sheets, and the notes say where the rows are."""
-    monkeypatch.setattr(sys.modules["metronome_analytics.reports.grid"], "MOST_ROWS", 10)
+    monkeypatch.setattr(grid, "MOST_ROWS", 10)
     few = account.invoices.head(25)
     given = account.given | {"invoices": few, "balances": account.balances.head(1), "reconciliation": None}
     path = ma.reports.workbook(tmp_path / "full.xlsx", **given)
@@ -243,6 +243,23 @@ def test_a_sheet_that_is_full_is_continued(account: Account, tmp_path: Path, mon
     assert all(formula.count("IFS(") == 3 for formula in formulas)
     notes = {row[0]: row[1] for row in book["Notes"].iter_rows(values_only=True)}
     assert notes["Rows of Invoices"] == "10 on Invoices, 10 on Invoices (2), 5 on Invoices (3)"
+
+
+def test_rows_are_let_go_as_they_are_written(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, no sheet holds more than the one it is at; its table has all of them."""
+    held: list[int] = []
+    table = grid.Grid.table
+
+    def watched(self: grid.Grid, sheet: Any, *given: Any, **options: Any) -> None:
+        table(self, sheet, *given, **options)
+        held.append(len(sheet.table) + len(sheet.table_cells) // len(given[0].columns))
+
+    monkeypatch.setattr(grid.Grid, "table", watched)
+    path = ma.reports.workbook(tmp_path / "streamed.xlsx", **account.given)
+    assert max(held) <= 3  # the row it is at, and the two of a table that XlsxWriter is told of
+    assert len(held) == len(SHEETS) - 3
+    sheet = openpyxl.load_workbook(path)["Lines"]
+    assert sheet.tables["Lines"].ref.endswith(str(ma.line_items(account.invoices).height + 1))
 
 
 def test_a_name_is_never_a_formula(account: Account, tmp_path: Path) -> None:
@@ -276,6 +293,23 @@ def test_credit_types_of_one_name_stay_apart(account: Account, tmp_path: Path) -
     given = account.given | {"invoices": usd, "balances": account.balances.clear(), "reconciliation": None}
     sheet = read(ma.reports.workbook(tmp_path / "units.xlsx", **given), "Invoices")
     assert {"USD 11111111", "USD 22222222"} <= set(sheet.column("Currency"))
+
+
+def test_units_that_only_case_tells_apart_stay_apart(account: Account, tmp_path: Path) -> None:
+    """Excel sums `usd` with `USD`; a name too long to look up is cut, and told apart too."""
+    place = pl.int_range(pl.len()) % 3
+    names = ["Credits", "credits", "Credits " * 60]
+    units = account.invoices.with_columns(
+        place.replace_strict([0, 1, 2], names).alias("credit_type_name"),
+        place.replace_strict([0, 1, 2], ["11111111-a", "22222222-b", "33333333-c"]).alias("credit_type_id"),
+    )
+    given = account.given | {"invoices": units, "balances": account.balances.clear(), "reconciliation": None}
+    path = ma.reports.workbook(tmp_path / "units.xlsx", **given)
+    shown = set(read(path, "Invoices").column("Currency"))
+    assert {"Credits 11111111", "credits 22222222"} <= shown
+    book = openpyxl.load_workbook(path)
+    formulas = [str(cell.value) for row in book["Summary"].iter_rows() for cell in row if cell.data_type == "f"]
+    assert max(len(text) for formula in formulas for text in re.findall(r'"([^"]*)"', formula)) < 255
 
 
 def test_an_empty_account_is_a_workbook(account: Account, tmp_path: Path) -> None:

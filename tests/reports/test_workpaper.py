@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import metronome_analytics as ma
-from metronome_analytics.analysis.reconcile import CHECKS
 from metronome_analytics.analysis.checks.meaning import meaning
+from metronome_analytics.analysis.reconcile import CHECKS
 from metronome_analytics.reports.formulas import Formula
 from metronome_analytics.reports.statement_sheets import STATEMENTS, page
 from tests.reports.conftest import AS_OF, Account
@@ -34,8 +34,11 @@ SHEETS = [each.name for each in STATEMENTS.values()]
 
 @pytest.fixture(scope="module")
 def statements(account: Account) -> dict[str, pl.DataFrame]:
-    """Every statement of the account, with a mistake in its invoices."""
+    """Every statement of the account; the register is of books in which one invoice is void."""
     invoices, balances = account.invoices, account.balances
+    final = pl.col("status") == "FINALIZED"
+    second = final & (final.cum_sum() == 2)
+    voided = invoices.with_columns(pl.when(second).then(pl.lit("VOID")).otherwise("status").alias("status"))
     return {
         "roll_forward": ma.roll_forward(balances, invoices, months=MONTHS, as_of=AS_OF),
         "deferred_revenue": ma.deferred_revenue(balances, invoices, months=MONTHS, as_of=AS_OF),
@@ -43,7 +46,7 @@ def statements(account: Account) -> dict[str, pl.DataFrame]:
         "flux": ma.flux(invoices, months=MONTHS[:2], as_of=AS_OF),
         "accrual": ma.accrual(invoices, month=MONTHS[1], as_of=AS_OF),
         "aging": ma.aging(invoices, as_of=AS_OF),
-        "register": ma.corrections_register(invoices),
+        "register": ma.corrections_register(voided),
         "statement": reconciliation(account.invoices),
     }
 
@@ -166,7 +169,7 @@ def test_a_statement_recalculated_equals_its_frame(
         assert sheet[column.replace("_", " ").capitalize()].to_list() == pytest.approx(wanted, abs=1e-9), column
     ties = [column for column in sheet.columns if column.startswith("Difference")]
     assert len(ties) == len(STATEMENTS[name].ties)
-    assert not any(sheet[column].cast(pl.Float64).any() for column in ties)
+    assert {each for column in ties for each in sheet[column]} == ({0} if ties else set())
 
 
 def test_totals_of_several_months_open_first_and_close_last(
@@ -215,7 +218,8 @@ def test_lines_foot_to_invoices(computed: Workbook, wrong: dict[str, Any]) -> No
     off = [row[3] for row in found if row[1] == "Difference" and row[3]]
     assert off == [pytest.approx(50)]
     lines = ma.line_items(wrong["invoices"])
-    postpaid = lines.filter(pl.col("applied_commit_or_credit_type") == "POSTPAID", credit_type_name=USD)
+    drawn = (pl.col("applied_commit_or_credit_type") == "POSTPAID") & (pl.col("type") == "applied_commit_or_credit")
+    postpaid = lines.filter(drawn, credit_type_name=USD)
     rows = [row for row in found if str(row[1]).startswith("Postpaid applied lines")]
     assert sum(row[2] for row in rows) == postpaid.height > 0
     assert sum(row[3] for row in rows) == pytest.approx(float(postpaid["total"].sum()) / 100)
@@ -245,7 +249,7 @@ def test_statements_tie_to_each_other(computed: Workbook) -> None:
 def test_every_exception_leads_to_its_rows(live: Workbook, computed: Workbook) -> None:
     """A link finds its row by the id, so that sorting does not mislead; what is not there has no link."""
     rows, shown = table(live, "Exceptions"), table(computed, "Exceptions")
-    assert rows.height == shown.height > 5
+    assert rows.height == shown.height == 5
     targets = {"See invoice": "Invoices", "See lines": "Lines", "See balance": "Balances", "See ledger": "Ledger"}
     for column, sheet in targets.items():
         key = "Invoice id" if sheet in {"Invoices", "Lines"} else "Balance id"
