@@ -13,7 +13,7 @@ from metronome_analytics.analysis.statements.movements import MOVEMENTS
 from metronome_analytics.reports.formulas import CENTS, Formula, rounding, total
 from metronome_analytics.reports.grid import places_of
 from metronome_analytics.reports.sheets import as_sheet
-from metronome_analytics.tables.money import MONEY, as_float, major
+from metronome_analytics.tables.money import MAJOR, MONEY, as_float, major
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,12 +96,19 @@ STATEMENTS = {
         totals=(("bucket", "unit"), ("unit",)),
         facts=("invoice_id", "due_at", "days_overdue"),
     ),
-    "register": Statement(
+    "corrections_register": Statement(
         "Register",
         "Register",
         "Chains of invoices that were voided, made again or corrected. Net effect is what stands less the first total.",
         {"Difference": ("standing_total", "-first_total", "-net_effect")},
         facts=("first", "last", "links"),
+    ),
+    "journal_entries": Statement(
+        "Journal",
+        "Journal",
+        "The postings of the roll-forward or of deferred revenue; debits are credits, currency by currency.",
+        totals=(("month", "unit"), ("unit",)),
+        facts=("account", "memo"),
     ),
 }
 """Every statement, in the order of the workbook."""
@@ -126,10 +133,17 @@ def page(of: Statement, frame: pl.DataFrame) -> Page:
     lead = tuple(name for name in order if name in known.columns)
     headers = {name: name.replace("_", " ").capitalize() for name in frame.columns}
     live = {name: _tie(terms, headers) for name, terms in columns.items()}
-    unasked = ("credit_type_id", "credit_type_name")
+    unasked = ("credit_type_id", "credit_type_name", "currency")
     sheet = as_sheet(of.name, known, lead, live=live, table=of.table, raw=False, without=unasked)
     places = places_of(sheet, head=HEAD)
     return Page(of, sheet, places, _Totals(of, known, sheet, places).rows())
+
+
+def by_unit(frame: pl.DataFrame) -> pl.DataFrame:
+    """A statement's rows currency by currency; of one in major units no credit type may divide them again."""
+    if MAJOR in frame.dtypes or "credit_type_name" not in frame.columns:
+        frame = frame.with_columns(pl.lit(None, pl.String).alias("credit_type_name"))
+    return frame.sort("unit", maintain_order=True)
 
 
 def _has(frame: pl.DataFrame, terms: tuple[str, ...]) -> bool:
@@ -137,7 +151,7 @@ def _has(frame: pl.DataFrame, terms: tuple[str, ...]) -> bool:
 
 
 def _amounts(frame: pl.DataFrame) -> list[str]:
-    return [name for name, dtype in frame.schema.items() if dtype == MONEY]
+    return [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Decimal)]
 
 
 def _sum(terms: tuple[str, ...]) -> pl.Expr:

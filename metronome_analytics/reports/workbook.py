@@ -15,7 +15,7 @@ from metronome_analytics.reports.grid import ROW, WIDE, Grid, places_of
 from metronome_analytics.reports.notes import made_by, notes
 from metronome_analytics.reports.report import Report
 from metronome_analytics.reports.sheets import BALANCES, INVOICES, LEDGER, LINES, RECEIPTS, as_sheet
-from metronome_analytics.reports.statement_sheets import STATEMENTS, page
+from metronome_analytics.reports.statement_sheets import STATEMENTS, by_unit, page
 from metronome_analytics.reports.totals import Source
 from metronome_analytics.wording import drawable
 
@@ -55,11 +55,12 @@ def workbook(
 ) -> Path:
     """Writes an Excel workbook to `path` (.xlsx) and returns the path.
 
-    Sheets: Summary (verdict, the reconciliation `statement`, totals, ties, what each check proves), those of the
-    statements given (frames of `ma.roll_forward()`, `ma.deferred_revenue()`, `ma.revenue()`, `ma.flux()`,
-    `ma.accrual()`, `ma.aging()`, and `register` of `ma.corrections_register()`), Footing, Exceptions (what failed, then
-    warnings, with links to their rows), Checks, Invoices, Lines, Balances, Ledger, Receipts, Notes. Each holds a table
-    of its name (`Invoices`, `RollForward`). `invoices` and `balances` are the frames of `account.invoices()` and
+    Sheets: Summary (verdict, the reconciliation in money, totals, ties, what each check proves), a sheet per statement
+    given, Footing, Exceptions (what failed, then warnings, with links to their rows), Checks, Invoices, Lines,
+    Balances, Ledger, Receipts, Notes. Each holds a table of its name (`Invoices`, `RollForward`). `statement` is what
+    `Reconciliation.statement()` gives; `roll_forward`, `deferred_revenue`, `revenue`, `flux`, `accrual` and `aging` are
+    the frames of these names in `ma`, `register` is that of `ma.corrections_register()`; `statements` has all of them,
+    and `journal_entries`, by name. `invoices` and `balances` are the frames of `account.invoices()` and
     `account.balances()`, `customers` gives names, `reconciliation` is what `reconcile()` found, `entries` are the
     ledger entries to show (those of `balances` unless given), `receipts` are `account.receipts`, and `filters` says
     what was selected. `prepared_for` and the SHA-256 of `files` (an export that was compared with) are in the header.
@@ -67,32 +68,33 @@ def workbook(
     An amount is in major units, with the API's own number further right in sheets of what was loaded: two decimals are
     shown, the cell holds all of them, as text too where there are more than the 15 digits Excel keeps. Totals,
     differences and verdicts are live formulas, per currency and kind; where a column of shown figures would not foot,
-    a rounding line says by how much. Times are UTC. A sheet of more than 1,048,575 rows is continued on another; rows
-    are written as they come, so that they take no memory. Raises ArgumentError for frames of another kind or a file
-    that cannot be read, and ConfigurationError without XlsxWriter (extra `excel`).
+    a rounding line says by how much. Times are UTC. A sheet of more than 1,048,575 rows is continued on another. Rows
+    are written as they come: the workbook takes no memory beyond the frames. Raises ArgumentError for frames of another
+    kind or a file that cannot be read, and ConfigurationError without XlsxWriter (extra `excel`).
     """
     need("excel")
     file = file_to_write("path", path, ".xlsx")
     hashes = _hashes(files)
     report = Report.of(**contents)
     given = {
+        "reconciliation": statement,
         "roll_forward": roll_forward,
         "deferred_revenue": deferred_revenue,
         "revenue": revenue,
         "flux": flux,
         "accrual": accrual,
         "aging": aging,
-        "register": register,
+        "corrections_register": register,
     }
-    unit = ("credit_type_id", "credit_type_name")
-    frames = {
-        name: report.named(checked(frame, name, *unit).collect()).sort("unit", maintain_order=True)
+    frames = dict(report.statements)
+    frames |= {
+        name: report.named(checked(frame, name, "credit_type_id", "credit_type_name").collect())
         for name, frame in given.items()
         if frame is not None
     }
-    money = None
-    if statement is not None:
-        money = report.named(checked(statement, "statement", *unit, "line", "amount", "rows").collect())
+    money = frames.pop("reconciliation", None)
+    if money is not None:
+        checked(money, "statement", "line", "amount", "rows")
     _Workpaper(report, frames, money).write(file, drawable(title), prepared_for, hashes)
     return file
 
@@ -113,7 +115,7 @@ class _Workpaper:
     """The sheets of a report, their rows and where they go, and what is added up from them."""
 
     def __init__(self, report: Report, frames: Mapping[str, pl.DataFrame], statement: pl.DataFrame | None) -> None:
-        self._report, self._frames, self._statement = report, frames, statement
+        self._report, self._statement = report, statement
         bills = footing.adjusted(report.invoices)
         rows = {
             "Checks": report.checks,
@@ -134,7 +136,8 @@ class _Workpaper:
             self._sheets["Receipts"] = as_sheet("Receipts", report.receipts, RECEIPTS)
         self._places = {name: places.get(name) or places_of(sheet) for name, sheet in self._sheets.items()}
         self._sources = {name: Source(rows[name], self._sheets[name], self._places[name]) for name in rows}
-        self._pages = {name: page(STATEMENTS[name], frame) for name, frame in frames.items()}
+        self._frames = {name: by_unit(frames[name]) for name in STATEMENTS if name in frames}
+        self._pages = {name: page(STATEMENTS[name], frame) for name, frame in self._frames.items()}
 
     def write(self, file: Path, title: str, prepared_for: str | None, hashes: Mapping[str, str]) -> None:
         """Every sheet, from the first to the last, and the file when all of them are done."""

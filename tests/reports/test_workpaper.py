@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 MONTHS = ["2026-09", "2026-10", "2026-11"]
 USD = "USD (cents)"
-SHEETS = [each.name for each in STATEMENTS.values()]
+NAMES = [name for name in STATEMENTS if name != "journal_entries"]
+SHEETS = [STATEMENTS[name].name for name in NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +47,8 @@ def statements(account: Account) -> dict[str, pl.DataFrame]:
         "flux": ma.flux(invoices, months=MONTHS[:2], as_of=AS_OF),
         "accrual": ma.accrual(invoices, month=MONTHS[1], as_of=AS_OF),
         "aging": ma.aging(invoices, as_of=AS_OF),
-        "register": ma.corrections_register(voided),
-        "statement": reconciliation(account.invoices),
+        "corrections_register": ma.corrections_register(voided),
+        "reconciliation": reconciliation(account.invoices),
     }
 
 
@@ -85,7 +86,16 @@ def written(
     export = folder / "export & more.csv"
     export.write_text("invoice,amount\n", "utf-8")
     return ma.reports.workbook(
-        folder / "close.xlsx", title="R&D: October", prepared_for="The board", files=[export], **wrong, **statements
+        folder / "close.xlsx",
+        title="R&D: October",
+        prepared_for="The board",
+        files=[export],
+        statement=statements["reconciliation"],
+        register=statements["corrections_register"],
+        statements={
+            name: frame for name, frame in statements.items() if name not in {"reconciliation", "corrections_register"}
+        },
+        **wrong,
     )
 
 
@@ -109,6 +119,11 @@ def computed(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Workboo
     return recalculated(written, tmp_path_factory.mktemp("libreoffice"))
 
 
+def cells(sheet: Worksheet, **area: int) -> list[tuple[Any, ...]]:
+    """The values of a sheet, row by row."""
+    return list(sheet.iter_rows(values_only=True, **area))
+
+
 def table(book: Workbook, name: str) -> pl.DataFrame:
     """The rows of a sheet's table."""
     sheet = book[name]
@@ -120,7 +135,7 @@ def table(book: Workbook, name: str) -> pl.DataFrame:
 
 def rows_of(sheet: Worksheet, label: str) -> list[tuple[Any, ...]]:
     """The rows whose first cell is `label`."""
-    return [row for row in sheet.iter_rows(values_only=True) if row[0] == label]
+    return [row for row in cells(sheet) if row[0] == label]
 
 
 def test_the_sheets_stand_in_the_order_of_a_close(live: Workbook) -> None:
@@ -154,7 +169,7 @@ def test_another_program_computes_what_is_stored(live: Workbook, stored: Workboo
     assert checked > 1000
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_statement_recalculated_equals_its_frame(
     name: str, computed: Workbook, statements: dict[str, pl.DataFrame]
 ) -> None:
@@ -197,7 +212,7 @@ def test_the_verdict_follows_the_checks(live: Workbook, computed: Workbook) -> N
 def test_the_reconciliation_foots_to_nothing(live: Workbook, computed: Workbook) -> None:
     """Per currency: the difference and what is unexplained are formulas, and a rounding line where cents hide some."""
     sheet = computed["Summary"]
-    usd = {row[1]: row[3] for row in sheet.iter_rows(max_row=60, values_only=True) if row[0] == "USD"}
+    usd = {row[1]: row[3] for row in cells(sheet, max_row=60) if row[0] == "USD"}
     assert usd["Difference"] == pytest.approx(0.196)
     assert usd["Unexplained"] == pytest.approx(0, abs=1e-12)
     assert usd["Verdict"] == "foots"
@@ -205,13 +220,13 @@ def test_the_reconciliation_foots_to_nothing(live: Workbook, computed: Workbook)
     shown = sum(round(Decimal(repr(each)), 2) for each in items)
     hidden = Decimal(repr(usd.get("Rounding of the figures shown", 0.0)))
     assert float(shown + hidden) == pytest.approx(0.20)
-    formulas = {row[1]: row[3] for row in live["Summary"].iter_rows(max_row=60, values_only=True) if row[0] == "USD"}
+    formulas = {row[1]: row[3] for row in cells(live["Summary"], max_row=60) if row[0] == "USD"}
     assert all(str(formulas[line]).startswith("=") for line in ("Difference", "Unexplained", "Verdict"))
 
 
 def test_lines_foot_to_invoices(computed: Workbook, wrong: dict[str, Any]) -> None:
     """Per currency and standing; the fifty dollars show, and postpaid drawdown has a line of its own."""
-    found = [row[:4] for row in computed["Footing"].iter_rows(values_only=True)]
+    found = [row[:4] for row in cells(computed["Footing"])]
     verdicts = [row[3] for row in found if row[1] == "Verdict"]
     assert verdicts.count("does not foot") == 1
     assert len(verdicts) > 5
@@ -227,7 +242,7 @@ def test_lines_foot_to_invoices(computed: Workbook, wrong: dict[str, Any]) -> No
 
 def test_balances_foot(computed: Workbook, account: Account) -> None:
     """Granted less what became of it is what the API says is left, with trued up, overdraft and not started."""
-    found = [row[:4] for row in computed["Footing"].iter_rows(values_only=True)]
+    found = [row[:4] for row in cells(computed["Footing"])]
     kinds = account.balances.select("type", "credit_type_name").unique().height
     words = {"Granted", "Overdraft", "less Trued up", "less Not started", "Remaining"}
     assert words <= {row[1] for row in found}
@@ -239,7 +254,7 @@ def test_balances_foot(computed: Workbook, account: Account) -> None:
 
 def test_statements_tie_to_each_other(computed: Workbook) -> None:
     """The closing is the balances, and before and after of the flux are the revenue of their months."""
-    rows = [row for row in computed["Summary"].iter_rows(values_only=True) if row[5] in {"foots", "does not foot"}]
+    rows = [row for row in cells(computed["Summary"]) if row[5] in {"foots", "does not foot"}]
     assert len(rows) >= 6
     assert {row[5] for row in rows} == {"foots"}
     assert any("roll-forward" in row[1] for row in rows)
@@ -264,23 +279,37 @@ def test_every_exception_leads_to_its_rows(live: Workbook, computed: Workbook) -
         assert live[sheet]["A1"].value is not None  # the row of the header, from which a link counts
 
 
+def test_postings_have_a_sheet(account: Account, statements: dict[str, pl.DataFrame], tmp_path: Path) -> None:
+    """In major units as they are, with debits and credits totalled by currency."""
+    accounts = dict.fromkeys(("billed", "recognised_use", "recognised_breakage", "adjusted"), ("1000", "2000"))
+    posted = ma.journal_entries(statements["deferred_revenue"], accounts=accounts)
+    frames = {"journal_entries": posted}
+    path = ma.reports.workbook(tmp_path / "posted.xlsx", statements=frames, **account.given)
+    sheet = openpyxl.load_workbook(path, data_only=True)["Journal"]
+    (usd,) = rows_of(sheet, "Total USD")
+    total = posted.filter(currency="USD")["debit"].sum()
+    assert [each for each in usd[1:] if each is not None] == [pytest.approx(float(total))] * 2
+
+
 def test_two_decimals_are_shown_and_the_cell_holds_all(live: Workbook, account: Account) -> None:
     """The format rounds; the value does not."""
     sheet = live["Invoices"]
     place = [cell.value for cell in sheet[1]].index("Total")
-    cells = [row[place] for row in sheet.iter_rows(min_row=2)]
-    assert {re.sub(r"\[[^\]]*\] ?", "", cell.number_format) for cell in cells} == {"#,##0.00;-#,##0.00"}
-    assert any(round(cell.value, 2) != cell.value for cell in cells)
+    formats = {row[place].number_format for row in sheet.iter_rows(min_row=2)}
+    assert {re.sub(r"\[[^\]]*\] ?", "", each) for each in formats} == {"#,##0.00;-#,##0.00"}
+    assert any(round(row[place], 2) != row[place] for row in cells(sheet, min_row=2))
 
 
 def test_it_is_headed_and_signed(live: Workbook, written: Path) -> None:
     """Who it is for, as of when, the hash of the file compared with, and lines for preparer and reviewer."""
-    texts = [str(row[0]) for row in live["Summary"].iter_rows(max_row=14, values_only=True)]
+    texts = [str(row[0]) for row in cells(live["Summary"], max_row=14)]
     digest = hashlib.sha256((written.parent / "export & more.csv").read_bytes()).hexdigest()
     assert "Prepared for: The board" in texts
     assert f"SHA-256 of export & more.csv: {digest}" in texts
     assert {"Prepared by", "Reviewed by"} <= set(texts)
     for sheet in live:
+        assert sheet.oddHeader is not None
+        assert sheet.oddFooter is not None
         assert sheet.oddHeader.right.text == "As of 2026-11-18 09:30 UTC"
         assert digest[:12] in str(sheet.oddHeader.left.text)
         assert "Page &P of &N" in str(sheet.oddFooter.right.text)
@@ -291,6 +320,7 @@ def test_it_prints(live: Workbook) -> None:
     for sheet in live:
         assert sheet.page_setup.orientation == "landscape"
         assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (None, 0)
+        assert sheet.sheet_properties.pageSetUpPr is not None
         assert sheet.sheet_properties.pageSetUpPr.fitToPage
         if sheet.tables:
             (held,) = sheet.tables.values()
@@ -308,7 +338,7 @@ def test_every_check_says_what_it_proves(check: str) -> None:
 
 def test_the_summary_says_what_each_check_proves(live: Workbook, wrong: dict[str, Any]) -> None:
     """Once per check, beside its counts."""
-    words = {row[0]: row[1] for row in live["Summary"].iter_rows(values_only=True) if row[0]}
+    words = {row[0]: row[1] for row in cells(live["Summary"]) if row[0]}
     for check in wrong["reconciliation"].checks["check"].unique():
         assert words[meaning(check).title] == meaning(check).proves
 
