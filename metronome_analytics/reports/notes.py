@@ -10,9 +10,9 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from metronome_analytics.reports.formulas import Places
     from metronome_analytics.reports.report import Report
     from metronome_analytics.reports.sheets import Sheet
-    from metronome_analytics.reports.totals import Places
 
 ROUNDING = (
     "Nothing is rounded. Amounts are computed as decimals; where something must be divided (at risk, shares) ten "
@@ -28,6 +28,16 @@ COUNTED = (
 )
 
 
+API_UNIT = (
+    "The number as the API sent it, further right. Where it has more digits than the 15 Excel keeps, it is text too."
+)
+FORMULAS = (
+    "Totals, differences and verdicts are formulas over the named tables; they follow what is changed or added there. "
+    "Excel adds in 15 digits, so a difference counts from 0.000001 on. Where a column of figures with two decimals "
+    "would not foot, a line called Rounding says what it lacks."
+)
+
+
 def notes(report: Report, sheets: Mapping[str, Sheet], places: Mapping[str, Places]) -> list[tuple[str, str]]:
     """Topic and text of each line of the Notes sheet."""
     rows = [
@@ -35,14 +45,13 @@ def notes(report: Report, sheets: Mapping[str, Sheet], places: Mapping[str, Plac
         *((f"Filter: {name}", str(value)) for name, value in report.filters.items()),
         made_by(),
         ("Units", UNITS),
-        (
-            "API unit",
-            "The number as the API sent it. Where it has more digits than the 15 Excel keeps, it is text too.",
-        ),
+        ("API unit", API_UNIT),
         ("Rounding", ROUNDING),
         ("Times", "UTC. A period holds its first instant and ends just before its last."),
         ("What an invoice counts as", COUNTED),
         ("Red", "Negative amounts."),
+        ("Formulas", FORMULAS),
+        ("Prints", "What comes first on a sheet, as far as it can be read on a page; the sheet has all columns."),
         ("Checks", _checks(report)),
     ]
     rows += [
@@ -51,10 +60,10 @@ def notes(report: Report, sheets: Mapping[str, Sheet], places: Mapping[str, Plac
         for text in sheet.left_out
     ]
     rows += [
-        (f"Rows of {name}", ", ".join(f"{height:,} on {written}" for written, height in held))
+        (f"Rows of {name}", ", ".join(f"{place.height:,} on {place.sheet}" for place in held))
         for name, held in places.items()
     ]
-    return rows + receipt_lines(report)
+    return rows if report.receipts is not None else rows + receipt_lines(report)
 
 
 def made_by() -> tuple[str, str]:

@@ -1,205 +1,227 @@
-"""The Excel workbook of a report."""
+"""The Excel workbook of a report: a workpaper that opens with money, and computes what it says."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import polars as pl
-
+from metronome_analytics.analysis.frames import checked
 from metronome_analytics.arguments import file_to_write
+from metronome_analytics.errors import ArgumentError
 from metronome_analytics.extras import need
-from metronome_analytics.reports.notes import notes
+from metronome_analytics.reports import cover, findings, footing, totals
+from metronome_analytics.reports.grid import ROW, WIDE, Grid, places_of
+from metronome_analytics.reports.notes import made_by, notes
 from metronome_analytics.reports.report import Report
-from metronome_analytics.reports.sheets import BALANCES, CHECKS, INVOICES, LEDGER, LINES, Sheet, as_sheet
-from metronome_analytics.reports.totals import SummaryTable, summary_tables
+from metronome_analytics.reports.sheets import BALANCES, INVOICES, LEDGER, LINES, RECEIPTS, as_sheet
+from metronome_analytics.reports.statement_sheets import STATEMENTS, by_unit, page
+from metronome_analytics.reports.totals import Source
 from metronome_analytics.wording import drawable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Unpack
 
+    import polars as pl
+
+    from metronome_analytics.analysis.frames import Given
+    from metronome_analytics.reports.formulas import Block, Place, Places
     from metronome_analytics.reports.report import Contents
+    from metronome_analytics.reports.sheets import Sheet
+    from metronome_analytics.reports.statement_sheets import Page
 
-MOST_ROWS = 1_048_575
-"""Rows of a sheet below its header; what is more goes on another sheet."""
-
-_DIGITS = "#,##0.00##########"
-_TIME = "yyyy-mm-dd hh:mm:ss"
-_CODE = re.compile(r"[A-Z]{3}")
-_WIDEST = 46
+_ID = {"Lines": "invoice_id", "Ledger": "balance_id"}
+"""By what exceptions find rows of a sheet, where it is not their own id."""
+_SHORT = 12
+"""Characters of a hash in the header of a page; the Summary has all of it."""
 
 
-def workbook(path: str | Path, *, title: str = "Metronome report", **contents: Unpack[Contents]) -> Path:
+def workbook(
+    path: str | Path,
+    *,
+    title: str = "Metronome report",
+    prepared_for: str | None = None,
+    files: Iterable[str | Path] = (),
+    statement: Given | None = None,
+    roll_forward: Given | None = None,
+    deferred_revenue: Given | None = None,
+    revenue: Given | None = None,
+    flux: Given | None = None,
+    accrual: Given | None = None,
+    aging: Given | None = None,
+    register: Given | None = None,
+    **contents: Unpack[Contents],
+) -> Path:
     """Writes an Excel workbook to `path` (.xlsx) and returns the path.
 
-    Sheets: Summary, Invoices, Line items, Balances, Ledger, Checks, Exceptions, Notes. `invoices` and `balances` are
-    the frames of `account.invoices()` and `account.balances()`, `customers` gives names, `reconciliation` is what
-    `reconcile()` found, `entries` are the ledger entries to show (those of `balances` unless given), `receipts` are
-    `account.receipts`, and `filters` says in the notes what was selected.
-    An amount is in major units with its currency beside the API's own number, and as text too where it has more than
-    the 15 digits Excel keeps; nothing is rounded. The Summary's totals are live formulas, per currency and kind.
-    Times are UTC. A sheet of more than 1,048,575 rows is continued on another. Raises ArgumentError for frames of
-    another kind and ConfigurationError without XlsxWriter (extra `excel`).
+    Sheets: Summary (verdict, the reconciliation in money, totals, ties, what each check proves), a sheet per statement
+    given, Footing, Exceptions (what failed, then warnings, with links to their rows), Checks, Invoices, Lines,
+    Balances, Ledger, Receipts, Notes. Each holds a table of its name (`Invoices`, `RollForward`). `statement` is what
+    `Reconciliation.statement()` gives; `roll_forward`, `deferred_revenue`, `revenue`, `flux`, `accrual` and `aging` are
+    the frames of these names in `ma`, `register` is that of `ma.corrections_register()`; `statements` has all of them,
+    and `journal_entries`, by name. `invoices` and `balances` are the frames of `account.invoices()` and
+    `account.balances()`, `customers` gives names, `reconciliation` is what `reconcile()` found, `entries` are the
+    ledger entries to show (those of `balances` unless given), `receipts` are `account.receipts`, and `filters` says
+    what was selected. `prepared_for` and the SHA-256 of `files` (an export that was compared with) are in the header.
+
+    An amount is in major units, with the API's own number further right in sheets of what was loaded: two decimals are
+    shown, the cell holds all of them, as text too where there are more than the 15 digits Excel keeps. Totals,
+    differences and verdicts are live formulas, per currency and kind; where a column of shown figures would not foot,
+    a rounding line says by how much. Times are UTC. A sheet of more than 1,048,575 rows is continued on another. Rows
+    are written as they come: the workbook takes no memory beyond the frames. Raises ArgumentError for frames of another
+    kind or a file that cannot be read, and ConfigurationError without XlsxWriter (extra `excel`).
     """
     need("excel")
     file = file_to_write("path", path, ".xlsx")
+    hashes = _hashes(files)
     report = Report.of(**contents)
-    sheets = [
-        as_sheet("Invoices", report.invoices, INVOICES),
-        as_sheet("Line items", report.lines, LINES),
-        as_sheet("Balances", report.balances, BALANCES),
-        as_sheet("Ledger", report.ledger, LEDGER),
-        as_sheet("Checks", report.checks, CHECKS),
-        as_sheet("Exceptions", report.exceptions, CHECKS),
-    ]
-    _WorkbookWriter(file).write({sheet.name: sheet for sheet in sheets}, report, drawable(title))
+    given = {
+        "reconciliation": statement,
+        "roll_forward": roll_forward,
+        "deferred_revenue": deferred_revenue,
+        "revenue": revenue,
+        "flux": flux,
+        "accrual": accrual,
+        "aging": aging,
+        "corrections_register": register,
+    }
+    frames = dict(report.statements)
+    frames |= {
+        name: report.named(checked(frame, name, "credit_type_id", "credit_type_name").collect())
+        for name, frame in given.items()
+        if frame is not None
+    }
+    money = frames.pop("reconciliation", None)
+    if money is not None:
+        checked(money, "statement", "line", "amount", "rows")
+    _Workpaper(report, frames, money).write(file, drawable(title), prepared_for, hashes)
     return file
 
 
-class _WorkbookWriter:
-    """An XlsxWriter workbook that takes texts for texts: a name that begins with `=` is no formula."""
-
-    def __init__(self, path: Path) -> None:
-        from xlsxwriter import Workbook  # noqa: PLC0415  # an extra
-
-        options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-        self._book = Workbook(str(path), options)
-        self._formats: dict[tuple[tuple[str, Any], ...], Any] = {}
-
-    def write(self, sheets: Mapping[str, Sheet], report: Report, title: str) -> None:
-        """Every sheet, and the file when all of them are done."""
-        from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415  # an extra
-
-        summary = self._book.add_worksheet("Summary")
-        places = {name: self._data(sheet) for name, sheet in sheets.items()}
-        self._summary(summary, summary_tables(report, sheets, places), report, title)
-        self._notes(notes(report, sheets, places))
+def _hashes(files: Iterable[str | Path]) -> dict[str, str]:
+    """The SHA-256 of each file, by its name."""
+    found = {}
+    for file in map(Path, files):
         try:
-            self._book.close()
-        except FileCreateError as error:
-            raise OSError(f"The workbook could not be written: {error}.") from error
+            with file.open("rb") as read:
+                found[drawable(file.name)] = file_digest(read, "sha256").hexdigest()
+        except OSError as error:
+            raise ArgumentError(f"files has {str(file)!r}, which cannot be read: {error}.") from error
+    return found
 
-    def _data(self, sheet: Sheet) -> list[tuple[str, int]]:
-        """Write the rows of a sheet; the sheets they are on, each with its number of rows."""
-        pieces = [sheet.frame.slice(start, MOST_ROWS) for start in range(0, max(sheet.frame.height, 1), MOST_ROWS)]
-        places = []
-        for number, piece in enumerate(pieces, start=1):
-            name = sheet.name if number == 1 else f"{sheet.name} ({number})"
-            places.append((name, piece.height))
-            self._piece(name, piece, sheet)
-        return places
 
-    def _piece(self, name: str, frame: pl.DataFrame, of: Sheet) -> None:
-        units = frame[of.headers["unit"]].unique(maintain_order=True).to_list()
-        only = units[0] if len(units) == 1 else None
-        frame.write_excel(
-            self._book,
-            name,
-            table_style="Table Style Light 1",
-            column_formats={
-                **dict.fromkeys(of.amounts, amount_format(only)),
-                **dict.fromkeys(of.raw, f"{_DIGITS};[Red]-{_DIGITS}"),
-                **dict.fromkeys(of.shares, "0.0%"),
-            },
-            dtype_formats={
-                pl.Datetime: _TIME,
-                pl.Float64: "#,##0.##########;[Red]-#,##0.##########",
-                pl.Int64: "#,##0",
-            },
-            header_format={"bold": True, "text_wrap": True, "valign": "top", "bottom": 1},
-            column_widths=_widths(frame),
-            freeze_panes=(1, 1),
-        )
-        sheet = self._book.get_worksheet_by_name(name)
-        sheet.set_landscape()
-        sheet.repeat_rows(0)
-        if len(units) > 1:
-            self._each_in_its_unit(sheet, frame, of)
+class _Workpaper:
+    """The sheets of a report, their rows and where they go, and what is added up from them."""
 
-    def _each_in_its_unit(self, sheet: Any, frame: pl.DataFrame, of: Sheet) -> None:
-        """A number format belongs to a column; amounts of several currencies in one need it cell by cell."""
-        units = frame[of.headers["unit"]].to_list()
-        formats = {unit: self._format(num_format=amount_format(unit)) for unit in set(units)}
-        for title in of.amounts:
-            column = frame.get_column_index(title)
-            for row, (value, unit) in enumerate(zip(frame[title].to_list(), units, strict=True), start=1):
-                if value is not None:
-                    sheet.write_number(row, column, value, formats[unit])
+    def __init__(self, report: Report, frames: Mapping[str, pl.DataFrame], statement: pl.DataFrame | None) -> None:
+        self._report, self._statement = report, statement
+        bills = footing.adjusted(report.invoices)
+        rows = {
+            "Checks": report.checks,
+            "Invoices": bills,
+            "Lines": footing.in_the_total(report.lines, bills),
+            "Balances": report.balances,
+            "Ledger": report.ledger,
+        }
+        firsts = {"Invoices": (*INVOICES[:6], "adjustments", *INVOICES[6:]), "Lines": LINES, "Balances": BALANCES}
+        firsts["Ledger"] = LEDGER
+        self._sheets = {"Checks": findings.checks(rows["Checks"])}
+        self._sheets |= {name: as_sheet(name, rows[name], first) for name, first in firsts.items()}
+        places = {name: places_of(sheet) for name, sheet in self._sheets.items()}
+        ids = {name: rows[name][_ID.get(name, "id")] for name in firsts}
+        exceptions = findings.exceptions(report.checks, places, ids)
+        self._sheets = {"Exceptions": exceptions} | self._sheets
+        if report.receipts is not None:
+            self._sheets["Receipts"] = as_sheet("Receipts", report.receipts, RECEIPTS)
+        self._places = {name: places.get(name) or places_of(sheet) for name, sheet in self._sheets.items()}
+        self._sources = {name: Source(rows[name], self._sheets[name], self._places[name]) for name in rows}
+        self._frames = {name: by_unit(frames[name]) for name in STATEMENTS if name in frames}
+        self._pages = {name: page(STATEMENTS[name], frame) for name, frame in self._frames.items()}
 
-    def _summary(self, sheet: Any, tables: list[SummaryTable], report: Report, title: str) -> None:
-        bold, quiet = self._format(bold=True), self._format(font_color="#59636E")
-        sheet.write_string(0, 0, title, self._format(bold=True, font_size=14))
-        lines = [
-            f"As of {report.as_of:%Y-%m-%d %H:%M} UTC",
-            *(f"{key}: {value}" for key, value in report.filters.items()),
+    def write(self, file: Path, title: str, prepared_for: str | None, hashes: Mapping[str, str]) -> None:
+        """Every sheet, from the first to the last, and the file when all of them are done."""
+        report = self._report
+        sums = ", ".join(f"{name} {digest[:_SHORT]}" for name, digest in hashes.items())
+        left = f"{title}\nSHA-256: {sums}" if sums else title
+        self._grid = Grid(file, left=left, right=f"As of {report.as_of:%Y-%m-%d %H:%M} UTC", foot=" ".join(made_by()))
+        self._summary(title, cover.head(report, prepared_for and drawable(prepared_for), hashes))
+        for found in self._pages.values():
+            self._page(found)
+        self._footing()
+        for name, sheet in self._sheets.items():
+            self._data(sheet, self._places[name])
+        self._notes(notes(report, self._sheets, self._places))
+        self._grid.close()
+
+    def _summary(self, title: str, lines: list[str]) -> None:
+        grid, sources = self._grid, self._sources
+        sheet = grid.sheet("Summary")
+        for column, width in enumerate((22, WIDE)):
+            sheet.set_column(column, column, width)
+        sheet.set_column(2, 9, 20)
+        row = grid.lines(sheet, 0, [("title", title), *(("quiet", line) for line in lines)])
+        grid.cells(sheet, row, cover.verdict(self._report, sources["Checks"]), bold=True, align="left")
+        for number, cells in enumerate(cover.signatures(), start=row + 1):
+            grid.cells(sheet, number, cells)
+        row += 4
+        for block in self._blocks():
+            row = grid.block(sheet, row, block)
+
+    def _blocks(self) -> list[Block]:
+        sources = self._sources
+        return [
+            *([] if self._statement is None else cover.reconciliation(self._statement)),
+            totals.invoices(sources["Invoices"]),
+            totals.balances(sources["Balances"]),
+            *([cover.tied(self._pages, self._frames, sources["Balances"], self._report.as_of)] if self._frames else []),
+            totals.checks(sources["Checks"]),
+            cover.contents({found.of.name: found.of.note for found in self._pages.values()}, self._places),
         ]
-        lines.append(report.headline)
-        for row, line in enumerate(lines, start=1):
-            sheet.write_string(row, 0, line, quiet)
-        row = len(lines) + 2
-        for table in tables:
-            sheet.write_string(row, 0, table.title, bold)
-            sheet.write_string(row + 1, 0, table.note, quiet)
-            for column, text in enumerate(table.headers):
-                side = "left" if column < 2 else "right"
-                sheet.write_string(row + 2, column, text, self._format(bold=True, bottom=1, align=side))
-            row += 3
-            for cells in table.rows:
-                for column, cell in enumerate(cells):
-                    self._cell(sheet, row, column, cell)
-                row += 1
-            if not table.rows:
-                sheet.write_string(row, 0, "none", quiet)
-                row += 1
-            row += 1
-        sheet.set_column(0, 0, 20)
-        sheet.set_column(1, 1, 50)
-        sheet.set_column(2, 9, 22)
-        sheet.set_landscape()
-        sheet.fit_to_pages(1, 0)
 
-    def _cell(self, sheet: Any, row: int, column: int, cell: Any) -> None:
-        if isinstance(cell, str):
-            sheet.write_string(row, column, cell)
-            return
-        number = "#,##0" if cell.unit is None else amount_format(cell.unit, "#,##0.00")
-        sheet.write_formula(row, column, cell.formula, self._format(num_format=number), cell.value)
+    def _page(self, found: Page) -> None:
+        """A statement: what it is, its table, and totals below the last row."""
+        of, row = found.sheet, 0
+        for place, piece in _pieces(of, found.places):
+            sheet = self._grid.sheet(place.sheet)
+            self._grid.lines(sheet, 0, [("title", found.of.name), ("quiet", found.of.note)])
+            self._grid.table(sheet, piece, of, place, below=len(found.totals) + 1)
+            row = place.head + max(place.height, 1) + 1
+        for number, cells in enumerate(found.totals, start=row):
+            self._grid.cells(sheet, number, cells, bold=True)
+
+    def _data(self, of: Sheet, places: Places) -> None:
+        """The rows of a sheet, on as many as they need."""
+        for place, piece in _pieces(of, places):
+            sheet = self._grid.sheet(place.sheet)
+            self._grid.table(sheet, piece, of, place)
+
+    def _footing(self) -> None:
+        sources = self._sources
+        sheet = self._grid.sheet("Footing")
+        sheet.set_column(0, 0, 22)
+        sheet.set_column(1, 1, 44)
+        sheet.set_column(2, 4, 20)
+        row = self._grid.lines(sheet, 0, [("title", "Footing"), ("quiet", "What adds up to what.")]) + 1
+        lines = footing.lines(sources["Invoices"], sources["Lines"])
+        held = footing.balances(sources["Balances"])
+        for block in (*lines, footing.other_units(sources["Lines"]), *held, totals.ledger(sources["Ledger"])):
+            row = self._grid.block(sheet, row, block)
 
     def _notes(self, rows: list[tuple[str, str]]) -> None:
-        sheet = self._book.add_worksheet("Notes")
-        wrapped = self._format(text_wrap=True, valign="top")
-        for row, (topic, text) in enumerate(rows):
-            sheet.write_string(row, 0, topic, self._format(bold=True, valign="top"))
-            sheet.write_string(row, 1, text, wrapped)
-            sheet.set_row(row, 15 * (1 + len(text) // 110))  # LibreOffice does not grow a row for wrapped text
+        grid = self._grid
+        sheet = grid.sheet("Notes")
         sheet.set_column(0, 0, 26)
         sheet.set_column(1, 1, 120)
-        sheet.set_landscape()
-        sheet.fit_to_pages(1, 0)
-
-    def _format(self, **properties: Any) -> Any:
-        key = tuple(sorted(properties.items()))
-        if key not in self._formats:
-            self._formats[key] = self._book.add_format(properties)
-        return self._formats[key]
+        for row, (topic, text) in enumerate(rows):
+            sheet.set_row(row, ROW * (1 + len(text) // 110))
+            sheet.write_string(row, 0, topic, grid.format(bold=True, valign="top"))
+            sheet.write_string(row, 1, text, grid.format(text_wrap=True, valign="top"))
 
 
-def amount_format(unit: str | None, digits: str = _DIGITS) -> str:
-    """How an amount looks: its currency's code before it, every digit that is there, red when negative."""
-    code = f"[${unit}] " if unit is not None and _CODE.fullmatch(unit) else ""
-    return f"{code}{digits};[Red]-{code}{digits}"
-
-
-def _widths(frame: pl.DataFrame) -> dict[Any, int]:
-    """Pixels for what the first rows hold; long ids and texts are cut by the cell, not in it."""
-    head = frame.head(500)
-    widths: dict[Any, int] = {}
-    for name, dtype in head.schema.items():
-        if dtype == pl.String:
-            longest = int(head[name].str.len_chars().max() or 0)  # type: ignore[arg-type]  # a count
-        else:
-            longest = {pl.Datetime: 19, pl.Float64: 18}.get(dtype.base_type(), 8)
-        widths[name] = 7 * max(7, min(_WIDEST, max(longest, min(len(name), 14)) + 2)) + 5
-    return widths
+def _pieces(of: Sheet, places: Places) -> Iterator[tuple[Place, pl.DataFrame]]:
+    """The rows of a sheet by where they go."""
+    start = 0
+    for place in places:
+        yield place, of.frame.slice(start, place.height)
+        start += place.height

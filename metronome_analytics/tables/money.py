@@ -52,9 +52,9 @@ def currency(credit_type_name: pl.Expr) -> pl.Expr:
 
 
 def currency_told_apart(credit_type_name: pl.Expr, credit_type_id: pl.Expr) -> pl.Expr:
-    """`currency`, with the start of the id where several credit types of the frame have one name."""
+    """`currency`, with the start of the id where several credit types of the frame have one name, in whatever case."""
     code = currency(credit_type_name)
-    alone = credit_type_id.n_unique().over(code) == 1
+    alone = credit_type_id.n_unique().over(code.str.to_lowercase()) == 1
     return pl.when(alone).then(code).otherwise(pl.format("{} {}", code, credit_type_id.str.head(8).fill_null("-")))
 
 

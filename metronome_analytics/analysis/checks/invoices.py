@@ -23,7 +23,7 @@ def invoice_total(invoices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     amount = pl.when("counted").then("total").otherwise(ZERO)
     sums = lines.group_by("row").agg(amount.sum().alias("expected"), pl.col("bare").any())
     names = invoices.collect_schema().names()
-    extra = _adjustments() if "invoice_adjustments" in names else ZERO
+    extra = adjustments() if "invoice_adjustments" in names else ZERO
     return invoices.join(sums, on="row", how="left", maintain_order="left").select(
         *_HEAD,
         (pl.col("expected").fill_null(ZERO) + extra).alias("expected"),
@@ -36,7 +36,7 @@ def invoice_total(invoices: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _adjustments() -> pl.Expr:
+def adjustments() -> pl.Expr:
     """What adjustments of a Plans invoice add to its lines."""
     total = pl.element().struct.field("total")
     return pl.col("invoice_adjustments").list.eval(total).list.sum().fill_null(0).cast(MONEY)
