@@ -6,15 +6,27 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.analysis.entries import BALANCE, NEEDED, access, covered, entries, identities
-from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, checked, like, literal, optional, required_instant
+from metronome_analytics.analysis.burn_down import in_books
+from metronome_analytics.analysis.entries import BALANCE, NEEDED, access, covered, identities
+from metronome_analytics.analysis.frames import (
+    INSTANT,
+    MONEY,
+    ZERO,
+    Given,
+    checked,
+    like,
+    literal,
+    optional,
+    required_instant,
+)
 from metronome_analytics.analysis.schemas import Lint
+from metronome_analytics.analysis.standing import answered
+from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.tables.vocabulary import BalanceType, Event
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from metronome_analytics.arguments import Instant
     from metronome_analytics.tables.columns import Frame
 
 IDLE_DAYS = 30
@@ -23,7 +35,14 @@ IDLE_DAYS = 30
 _COLUMNS = ("customer_id", "balance_id", "segment_id", "entry_index", "amount", "timestamp", "detail")
 
 
-def balance_lint(balances: Frame, *, as_of: Instant) -> Frame:
+def balance_lint(
+    balances: Frame,
+    *,
+    as_of: Instant,
+    breakdowns: Given | None = None,
+    invoices: Given | None = None,
+    loaded_at: Instant | None = None,
+) -> Frame:
     """What somebody should look at in commits and credits, one row per finding; the columns of `Lint`.
 
     `balances` is the frame of `account.balances()`; the result is of the same kind, sorted by rule. Rules:
@@ -32,16 +51,21 @@ def balance_lint(balances: Frame, *, as_of: Instant) -> Frame:
     manual entry without a reason, same priority (balances of one customer, type and credit type that run together at
     one priority, so that finer rules decide who pays; archived ones do not run), no burn (runs, and has had 30 days of
     access, gaps left out, without a deduction), rollover fraction above 1 (it is a share, not a percentage).
-    Raises ArgumentError without `as_of` or needed columns.
+    For a past `as_of` the rules of `burn_down()` hold, which also says what `breakdowns`, `invoices` and `loaded_at`
+    are needed for; what the API shows now says nothing about then.
+    Raises ArgumentError without `as_of` or needed columns, or for a past `as_of` that the frames cannot answer for.
     """
-    at = required_instant("as_of", as_of)
+    at, read = required_instant("as_of", as_of), instant("loaded_at", loaded_at)
     given = checked(balances, "balances", *NEEDED)
-    booked, spans = entries(given), access(given)
-    segments, active = _segments(booked, spans), _running(given, spans, at)
+    steps = in_books(given, at, read, breakdowns=breakdowns, invoices=invoices)
+    booked, spans = steps.filter(~pl.col("scheduled")).cache(), access(given)
+    past = booked.filter("past").select("customer_id").unique()
+    # Here alone, so that what cannot be answered is refused once.
+    segments, active = _segments(answered(booked, at), spans).cache(), _running(given, spans, at)
     rules = {
         "stacked grants": _stacked(spans),
         "negative segment": _negative(segments),
-        "expired but positive": _expired(given, segments, at),
+        "expired but positive": _expired(given.join(past, on="customer_id", how="anti"), segments, at),
         "manual entry without a reason": _unreasoned(booked),
         "same priority": _same_priority(given, active),
         "no burn": _no_burn(booked, spans, active, at),

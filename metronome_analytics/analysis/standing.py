@@ -34,7 +34,7 @@ def standing(steps: pl.LazyFrame, at: datetime | None, loaded_at: datetime | Non
     now, past = literal(at), pl.col("past")
     ahead, drawn = pl.col("booked_at") > now, pl.col("event") == Event.DEDUCTION
     in_segment_to_come = pl.col("segment_starting_at") > now
-    used_later = ahead & ((pl.col("usage_starting_at") >= now) | pl.col("period_to_come")).fill_null(False)
+    used_later = ahead & ((pl.col("usage_starting_at") >= now) | pl.col("period_to_come"))
     void = (pl.col("invoice_status") == InvoiceStatus.VOID).fill_null(False)
     to_come = (
         in_segment_to_come

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -10,7 +10,7 @@ from metronome_analytics.analysis import balance_lint
 from metronome_analytics.analysis.schemas import Lint
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import Balances
-from tests.analysis.support import Segment, amounts, balance, drawn, expired, manual, on, start
+from tests.analysis.support import Segment, amounts, applied, balance, drawn, expired, invoice, manual, on, start
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import Books
@@ -106,3 +106,33 @@ def test_thirty_days_are_idle(begin: str, found: bool) -> None:  # noqa: FBT001 
     assert (told["rule"].to_list() == ["no burn"]) == found
     if found:
         assert told["detail"].to_list() == ["nothing drawn in 30 days of access"]
+
+
+def found_at(as_of: str, books: pl.DataFrame, **told: Any) -> list[str]:
+    """The rules that find something at a past instant; the books were read in November."""
+    return balance_lint(books, as_of=as_of, loaded_at="2026-11-01", **told)["rule"].to_list()
+
+
+def test_a_past_lint_is_of_the_books_as_they_stood() -> None:
+    """What was booked later neither makes a finding nor hides one, and what the API shows now says nothing of then."""
+    later = [*USED, manual("2026-09-01", "-500"), manual("2026-09-02", "1", " ")]
+    assert found_at("2026-06-01", balance(later, [YEAR])) == []
+    cured = [*USED, manual("2026-03-01", "-500"), manual("2026-09-01", "500")]
+    assert found_at("2026-06-01", balance(cured, [YEAR])) == ["negative segment"]
+    first_use = [start("2026-01-01", "100"), drawn("2026-10-01", "-50")]
+    began = invoice([applied("-50")], "0", start_timestamp=on("2026-09-01"))
+    assert found_at("2026-06-01", balance(first_use, [YEAR]), invoices=began) == ["no burn"]
+    over = Segment("100", "2026-01-01", "2026-06-01")
+    emptied = [*USED, expired("2026-06-01", "-99")]
+    assert found_at("2026-06-01", balance(emptied, [over], balance="99")) == []
+    assert found_at("2026-05-31", balance(emptied, [over])) == []
+
+
+def test_a_past_lint_that_cannot_be_told_is_refused() -> None:
+    """A deduction dated later, of a period that may have been open: lint says what it needs, lazy or not."""
+    books = balance([start("2026-01-01", "100"), drawn("2026-10-01", "-50")], [YEAR])
+    with pytest.raises(ArgumentError, match="lies before these books were read"):
+        found_at("2026-09-15", books)
+    lazy = balance_lint(books.lazy(), as_of="2026-09-15", loaded_at="2026-11-01")
+    with pytest.raises(ArgumentError, match="breakdowns"):
+        lazy.collect()

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.mutation.__main__ import PACKAGE, its_tests, modules, settings
+from tests.mutation.mutants import mutants
+from tests.mutation.trials import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOURCE = '''
+from __future__ import annotations
+
+LEAST: int | None = 7
+
+
+def rule(frame: int | str, *, days: int | None) -> int | None:
+    """Seven 7 days."""
+    return frame.filter(days < 7).first("ACTIVE", "name")
+'''
+
+
+def test_what_runs_is_mutated(tmp_path: Path) -> None:
+    """Numbers, comparisons, steps of a chain, opposites and the API's words change; annotations and columns do not."""
+    path = tmp_path / "rule.py"
+    path.write_text(SOURCE)
+    found = mutants(path)
+    constant, line = "LEAST: int | None = 7", 'return frame.filter(days < 7).first("ACTIVE", "name")'
+    swaps = [("7", "8"), ("7", "6"), ("<", "<="), ("<", ">="), ("first", "last"), (".filter(days < 7)", "")]
+    changed = [line.replace(*swap) for swap in [*swaps, ('"ACTIVE"', "'ACTIVE_OTHER'")]]
+    expected = [constant.replace("7", "8"), constant.replace("7", "6"), *changed]
+    assert sorted(mutant.described().split("+ ", 1)[1] for mutant in found) == sorted(expected)
+    assert [mutant.function for mutant in found] == [None] * 2 + [range(7, 10)] * len(changed)
+
+
+@pytest.mark.parametrize("pattern", settings()["tests"])
+def test_every_pattern_is_of_modules_and_tests_that_are_there(pattern: str) -> None:
+    """What pyproject.toml names exists, and no pattern stands behind another that takes all it fits."""
+    tests = settings()["tests"][pattern]
+    assert all((ROOT / test).exists() for test in tests)
+    assert any(its_tests(path) == tests for path in modules([]))
+
+
+def test_a_folder_is_its_modules() -> None:
+    """Names are modules or folders of the package."""
+    assert modules(["api/pages.py"]) == [PACKAGE / "api" / "pages.py"]
+    assert {path.parent.name for path in modules(["analysis/checks"])} == {"checks"}
