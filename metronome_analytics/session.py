@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from metronome_analytics import arguments as args
 from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS, Client
+from metronome_analytics.api.network import Lent
 from metronome_analytics.background import Background
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.known import KnownCustomers
@@ -61,14 +62,18 @@ class Connection:
     max_bytes_per_answer: int = MAX_BYTES
 
     def client(self, *, writes: bool = False) -> Client:
-        """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint."""
+        """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint.
+
+        A transport that was given is closed with the session's own client, which lives as long as the session does.
+        """
+        transport = Lent(self.transport) if writes and self.transport is not None else self.transport
         return Client(
             self.token,
             self.base_url,
             max_requests_per_second=self.max_requests_per_second,
             max_concurrency=self.max_concurrency,
             timeout=self.timeout,
-            transport=self.transport,
+            transport=transport,
             proxy=proxy_of(self.base_url) if self.transport is None else None,
             page_size=self.page_size,
             max_seconds_per_request=self.max_seconds_per_request,
