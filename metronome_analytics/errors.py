@@ -74,8 +74,8 @@ class MetronomeError(Exception):
     `endpoint`, `customer_id`, `page` (counted from 1) and `status` are None where they do not apply.
     """
 
-    advice = ""
-    sent = True
+    advice: str = ""
+    sent: bool = True
     """False where it is known that what failed did not leave this machine."""
 
     def __init__(

@@ -73,7 +73,7 @@ class BalancePicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not
     unknown arguments and ids; what a callback raises shows below the fields.
     """
 
-    value = OfPython(default_value=None, allow_none=True)
+    value: OfPython[BalanceChoice | None] = OfPython(default_value=None, allow_none=True)
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anywidget
 import traitlets
@@ -26,11 +26,14 @@ CALM = (
 """The style of what is left of a widget in a page without a kernel."""
 
 
+Held = TypeVar("Held")
+
+
 class UnknownArgumentError(ArgumentError, TypeError):
     """An argument that no widget of ours takes; a TypeError too, as for any other call."""
 
 
-class OfPython(traitlets.TraitType[Any, Any]):
+class OfPython(traitlets.TraitType[Held, Any]):
     """A trait whose values its widget checks; it stays in Python, however large it is."""
 
     def validate(self, obj: Any, value: Any) -> Any:
