@@ -41,6 +41,14 @@ class OfPython(traitlets.TraitType[Held, Any]):
         return obj._taken(value)  # noqa: SLF001  # a trait is a part of its widget
 
 
+class OneLine(traitlets.Unicode[str, str | bytes]):
+    """A trait of one line of text: half a character, which Python can hold, could not even be sent to a browser."""
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """`value` as a browser can show it."""
+        return one_line(str(super().validate(obj, value)))
+
+
 def asset(name: str) -> str:
     """The text of a file beside this one without indentation and lines of comment: it travels with every widget."""
     lines = (line.strip() for line in (_HERE / name).read_text(encoding="utf-8").splitlines())
@@ -77,7 +85,7 @@ def static_list(title: str, items: Iterable[str], more: int = 0) -> str:
 class Widget(anywidget.AnyWidget):
     """A widget whose view sends messages that name a method `_on_<type>`, and shows what they answer."""
 
-    label = traitlets.Unicode().tag(sync=True)
+    label = OneLine().tag(sync=True)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
