@@ -86,7 +86,9 @@ class Background:
         try:
             found = self._wait(future, tick)
         except CancelledError:
-            raise _closed("The account was closed while this was running.") from None
+            closed = _closed("The account was closed while this was running.")
+            closed.sent = True
+            raise closed from None
         except BaseException:
             if not future.done():
                 future.cancel()

@@ -78,7 +78,9 @@ class MetronomeError(Exception):
     `endpoint`, `customer_id`, `page` (counted from 1) and `status` are None where they do not apply.
     """
 
-    advice = ""
+    advice: str = ""
+    sent: bool = True
+    """False where it is known that what failed did not leave this machine."""
 
     def __init__(
         self,
@@ -125,9 +127,13 @@ class MetronomeError(Exception):
 class ConfigurationError(MetronomeError):
     """The set-up cannot work: no token, an unusable base URL, a missing extra."""
 
+    sent = False
+
 
 class ArgumentError(MetronomeError, ValueError):
     """An argument cannot be used; its name is in the message and nothing was sent."""
+
+    sent = False
 
 
 class AuthenticationError(MetronomeError):
@@ -170,8 +176,6 @@ class TransportError(MetronomeError):
     """No whole answer arrived: connection refused or lost, a timeout, a body cut short."""
 
     advice = "Check the network and base_url, or raise timeout in connect()."
-    sent = True
-    """Whether any of the request may have left: False where no connection was made."""
 
 
 class MalformedResponse(MetronomeError):
@@ -242,25 +246,34 @@ class IncompleteLoadWarning(UserWarning):
 class WritesDisabled(MetronomeError):
     """A write was asked of a client that can only read; nothing was sent."""
 
+    sent = False
+
     advice = "Open the account with connect(allow_writes=True) to apply balance entries."
 
 
 class PlanRejected(MetronomeError):
     """The plan of changes breaks a rule; nothing was sent. `problems` has a row per problem."""
 
+    sent = False
     problems: pl.DataFrame | None = None
 
 
 class StalePlan(MetronomeError):
     """The plan is too old, or the account is no longer what the plan saw; nothing was sent."""
 
+    sent = False
+
 
 class ConfirmationError(MetronomeError):
     """The phrase given is not the plan's confirmation phrase; nothing was sent."""
 
+    sent = False
+
 
 class JournalError(MetronomeError):
     """The journal cannot be read, written or trusted; nothing was sent."""
+
+    sent = False
 
     advice = "Nothing is sent without a journal. Check the file METRONOME_ANALYTICS_JOURNAL names, its disk and rights."
 

@@ -64,16 +64,22 @@ class Connection:
     max_bytes_per_answer: int = MAX_BYTES
 
     def client(self, *, writes: bool = False) -> Client:
-        """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint."""
-        from metronome_analytics.api.client import Client  # noqa: PLC0415  # httpx is slow: not before a request
+        """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint.
 
+        A transport that was given is closed with the session's own client, which lives as long as the session does.
+        """
+        # httpx is slow to import: not before a request.
+        from metronome_analytics.api.client import Client  # noqa: PLC0415  # as above
+        from metronome_analytics.api.network import Lent  # noqa: PLC0415  # as above
+
+        transport = Lent(self.transport) if writes and self.transport is not None else self.transport
         return Client(
             self.token,
             self.base_url,
             max_requests_per_second=self.max_requests_per_second,
             max_concurrency=self.max_concurrency,
             timeout=self.timeout,
-            transport=self.transport,
+            transport=transport,
             proxy=proxy_of(self.base_url) if self.transport is None else None,
             page_size=self.page_size,
             max_seconds_per_request=self.max_seconds_per_request,

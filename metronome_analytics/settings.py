@@ -105,7 +105,18 @@ def _is_loopback(host: str) -> bool:
 
 
 class _Token(SecretStr):
-    """A token that stays in its process: whatever holds it cannot be pickled or copied."""
+    """A token that stays in its process: whatever holds it cannot be pickled or copied, and no attribute has it.
+
+    Some picklers ask no object, and write down whatever attributes they find.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__("*" * 10)
+        self._held = lambda: text
+
+    def get_secret_value(self) -> str:
+        """The token."""
+        return self._held()
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         """Refuse."""

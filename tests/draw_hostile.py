@@ -10,7 +10,7 @@ import json
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import polars as pl
@@ -22,6 +22,9 @@ from metronome_analytics.cli.chart import write_burn_down
 from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.summaries import running_out
 from tests.hostile import EVERY, HALF, NAMES
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def draw(account: ma.Account, folder: Path) -> None:
@@ -40,6 +43,9 @@ def draw(account: ma.Account, folder: Path) -> None:
             account.invoice_breakdowns(customers, starting_on=now - timedelta(days=5), ending_before=now)
         ),
         "invoices": charts.invoices(invoices),
+        "portfolio": charts.portfolio(burn, customers=customers, title=HALF),
+        "breakage": charts.breakage(use, title=HALF),
+        **statements(balances, invoices, now),
     }
     for name, chart in drawn.items():
         charts.save(chart, folder / f"{name}.svg")
@@ -63,6 +69,22 @@ def draw(account: ma.Account, folder: Path) -> None:
             shown = [explorer._tabs._state, explorer.output.outputs, explorer._repr_mimebundle_()]
             text = json.dumps(shown, ensure_ascii=False, default=str)
             (folder / f"explorer {tab} {len(name)}.json").write_text(text, encoding="utf-8")
+
+
+def statements(balances: pl.DataFrame, invoices: pl.DataFrame, now: datetime) -> dict[str, Any]:
+    """The charts of the statements."""
+    months = [f"{at:%Y-%m}" for at in (now.replace(day=1) - timedelta(days=1), now)]
+    longest = invoices.sort(pl.col("line_items").list.len())["id"][-1]
+    rolled = ma.roll_forward(balances, invoices, months=months, as_of=now)
+    deferred = ma.deferred_revenue(balances, invoices, months=months, as_of=now)
+    return {
+        "aging": charts.aging(invoices, as_of=now, title=HALF),
+        "deferred revenue": charts.deferred_revenue(deferred, title=HALF),
+        "explained": charts.explain_invoice(ma.explain_invoice(invoices, longest), title=HALF),
+        "flux": charts.flux(ma.flux(invoices, months=months, as_of=now), title=HALF),
+        "revenue": charts.revenue(ma.revenue(invoices, months=months, as_of=now), title=HALF),
+        "roll-forward": charts.roll_forward(rolled, title=HALF),
+    }
 
 
 def every_name() -> alt.Chart:

@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from hypothesis import strategies as st
 import metronome_analytics as ma
 from metronome_analytics import session
 from metronome_analytics.__main__ import main
+from metronome_analytics.changes.applying import Outcome
+from metronome_analytics.changes.records import OUTCOME_SCHEMA, Result, Status
 from metronome_analytics.cli.log import Readable
 from metronome_analytics.errors import printable
 from metronome_analytics.session import Clock
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Capture = pytest.CaptureFixture[str]
+# Charts beside the five that have been there from the beginning.
+STATEMENTS = 8
 # The command line lives in real time, so its simulated account does too.
 SIMULATOR = hostile.simulator(datetime.now(UTC))
 
@@ -138,7 +143,7 @@ def test_nothing_aborts_the_process_that_draws(drawn: tuple[Path, subprocess.Com
 def test_a_picture_is_well_formed_and_of_a_picture_s_size(drawn: tuple[Path, object]) -> None:
     """SVG parses; a name of ten thousand characters widens none."""
     pictures = sorted(drawn[0].rglob("*.svg"))
-    assert len(pictures) == 6
+    assert len(pictures) == 6 + STATEMENTS
     for file in pictures:
         assert parses(file.read_bytes())
     png = (drawn[0] / "names.png").read_bytes()
@@ -149,12 +154,12 @@ def test_a_picture_is_well_formed_and_of_a_picture_s_size(drawn: tuple[Path, obj
 def test_a_chart_in_a_notebook_holds_what_a_browser_can(drawn: tuple[Path, object]) -> None:
     """The mimebundle's live chart, its picture and its words; and all that an Explorer sends."""
     files = sorted(drawn[0].glob("*.json"))
-    assert len(files) == 13
+    assert len(files) == 13 + STATEMENTS
     for file in files:
         assert in_xml(file.read_text(encoding="utf-8"))
         assert "\\u0000" not in file.read_text(encoding="utf-8")
         assert "\\u000b" not in file.read_text(encoding="utf-8")
-    for file in (drawn[0] / f"{name}.json" for name in ("names", "burn-down", "utilisation", "costs", "invoices")):
+    for file in (file for file in files if not file.name.startswith("explorer")):
         assert in_terminal(json.loads(file.read_text(encoding="utf-8"))["text/plain"])
 
 
@@ -254,6 +259,51 @@ def test_a_balance_picker_tells_names_as_lines(account: ma.Account) -> None:
 
 
 @pytest.mark.parametrize("text", EVERY.values(), ids=EVERY)
+def test_what_a_widget_sends_a_browser_can_hold(account: ma.Account, text: str) -> None:
+    """Its traits and what is left of it in a page: JSON, in UTF-8, of what XML can hold; its repr is one line."""
+    customers, balances = account.customers(), account.balances(account.customers())
+    named = customers.filter(pl.col("name") == text)["id"] if text != HALF else ()
+    for widget in (
+        ma.widgets.CustomerPicker(customers, value=named, label=text),
+        ma.widgets.PeriodPicker(label=text, as_of=account.now),
+        ma.widgets.BalancePicker(balances, customers=customers, label=text),
+    ):
+        held: Any = widget
+        for sent in (held.get_state(), held._repr_mimebundle_()):
+            whole = json.dumps(sent, default=str, ensure_ascii=False)
+            whole.encode()
+            assert in_xml(whole)
+            assert "\\u0000" not in whole
+        assert in_terminal(repr(held))
+
+
+@pytest.mark.parametrize("text", EVERY.values(), ids=EVERY)
+def test_what_an_object_says_of_itself_is_text(served: str, text: str, tmp_path: Path) -> None:
+    """An account, an estimate, a mirror and an outcome, with a label of the user's and a message of the API's."""
+    with ma.connect(SIMULATOR.token, base_url=served, environment=text, progress=False) as labelled:
+        estimate = labelled.estimate("balances", ["c"])
+        result = Result(0, Status.REFUSED, str(ma.RequestRejected(text)))
+        outcome = Outcome(pl.DataFrame([result.row()], schema=OUTCOME_SCHEMA, orient="row"), "digest")
+        for shown in (labelled, estimate, outcome, *mirrored(labelled, tmp_path)):
+            assert in_terminal(repr(shown))
+            assert not any(line.startswith("metronome-analytics: all is well") for line in repr(shown).splitlines())
+            html = getattr(shown, "_repr_html_", str)()
+            html.encode()
+            assert in_xml(html)
+            page = Page(html)
+            assert {"script", "img"} & set(page.tags) == set()
+            assert page.handlers == []
+
+
+def mirrored(account: ma.Account, folder: Path) -> list[ma.Mirror]:
+    """A mirror of one table, where a label of the user's can be kept."""
+    if account.environment == HALF:
+        return []
+    mirror = account.sync(folder / "mirror", tables="credit_types")
+    return [mirror]
+
+
+@pytest.mark.parametrize("text", EVERY.values(), ids=EVERY)
 def test_what_a_callback_raises_is_one_line(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it says: half a character could not even be sent."""
     picker: Any = ma.widgets.CustomerPicker(pl.DataFrame({"id": ["c"], "name": ["Acme"]}))
@@ -325,6 +375,54 @@ def test_entries_on_the_command_line_print_text(shell: Path, account: ma.Account
     assert len(cells) > 100
     assert [cell for cell in cells if cell[:1] in {"=", "+", "@", "\t", "\r"}] == []
     assert [cell for cell in cells if cell.startswith("-") and not cell[1:].replace(".", "").isdigit()] == []
+
+
+@pytest.mark.parametrize("text", NAMES.values(), ids=NAMES)
+def test_a_phrase_is_one_line_whatever_a_unit_is_called(account: ma.Account, text: str) -> None:
+    """It is what a person types, so it holds nothing that cannot be typed."""
+    plan = account.plan_balance_entries([entries(account)[0] | {"reason": "Of a unit with a name"}])
+    named = replace(plan, changes=tuple(replace(each, credit_type_name=text) for each in plan.changes))
+    assert in_terminal(named.confirmation)
+    assert "\n" not in named.confirmation
+    assert in_terminal(repr(named))
+
+
+def test_any_change_is_text(account: ma.Account, shell: Path, capsys: Capture) -> None:
+    """A plan of other operations, in Python and on the command line, before and after it was applied."""
+    customers = account.customers()["id"].to_list()
+    product = account.products().filter(pl.col("type") == "FIXED")["id"][0]
+    with Path("credits.csv").open("w", encoding="utf-8", newline="") as file:
+        names = [name for name in NAMES.values() if len(name) < 1_000 and name.strip("\u200b\x00 ")]
+        rows = [
+            {
+                "customer_id": customers[at],
+                "product_id": product,
+                "amount": "1",
+                "starting_at": f"{account.now:%Y-%m-%dT00:00:00Z}",
+                "ending_before": "2030-01-01T00:00:00Z",
+                "priority": "1",
+                "name": name,
+                "reason": f"{name} (reason {at})",
+            }
+            for at, name in enumerate(names)
+        ]
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    assert run("changes", "plan", "credits.csv", "--operation", "credits.create", "--out", "plan.json") == 0, (
+        capsys.readouterr().err
+    )
+    plan = ma.Plan.load("plan.json")
+    for text in (repr(plan), plan.confirmation, plan._repr_html_()):
+        assert in_terminal(text)
+        assert not any(line.startswith("metronome-analytics: all is well") for line in text.splitlines())
+    page = Page(plan._repr_html_())
+    assert ({"script", "img"} & set(page.tags), page.handlers) == (set(), [])
+    assert run("changes", "apply", "plan.json", "--confirm", plan.confirmation) in {0, 4, 5}
+    assert run("changes", "status") in {0, 4, 5}
+    told = capsys.readouterr()
+    assert in_terminal(told.out)
+    assert in_terminal(told.err)
 
 
 def test_a_customer_without_a_name_can_be_planned_for(account: ma.Account) -> None:

@@ -6,6 +6,9 @@ import logging
 import pickle
 import traceback
 import warnings
+from collections import deque
+from collections.abc import Mapping
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -15,10 +18,11 @@ from pydantic import SecretStr
 
 import metronome_analytics as ma
 from metronome_analytics.settings import DEFAULT_BASE_URL, read_settings
+from metronome_analytics.simulator import Simulator, running
 from tests.fakes import account_of, answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 TOKEN = "very-secret-9f8e7d"
 
@@ -165,6 +169,45 @@ def test_an_account_is_not_written_down(pickler: Callable[[object], object]) -> 
                 pickler(holder)
         with pytest.raises(ma.ConfigurationError, match="cannot be pickled"):
             pickle.dumps(account.customers)
+
+
+def reached(holder: object) -> Iterator[object]:
+    """Whatever is held by attributes and containers, as a pickler finds it that asks no object how it is written."""
+    seen, waiting = set[int](), [holder]
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen or isinstance(one, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(one))
+        yield one
+        if isinstance(one, Mapping):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list | tuple | set | frozenset | deque):
+            waiting += one
+        waiting += vars(one).values() if hasattr(one, "__dict__") else ()
+        slots = [name for kind in type(one).__mro__ for name in (getattr(kind, "__slots__", None) or ())]
+        waiting += [getattr(one, name) for name in slots if hasattr(one, name)]
+
+
+def test_no_attribute_holds_the_token() -> None:
+    """Before a load, after one and after one that failed: what walks objects by their attributes never meets it."""
+    simulator = Simulator(customers=2, seed=7)
+    with (
+        running(simulator) as url,
+        ma.connect(simulator.token, base_url=url, max_requests_per_second=None, progress=False) as account,
+    ):
+        errors: list[object] = []
+        for load in (lambda: None, account.customers, lambda: account.invoices("nobody")):
+            try:
+                load()
+            except ma.LoadError as error:
+                errors.append(error)
+            found = list(reached([account, errors]))
+            assert any(one is account.session.client for one in found)
+            texts = [one.decode("latin-1") if isinstance(one, bytes) else one for one in found]
+            assert [text for text in texts if isinstance(text, str) and simulator.token in text] == []
+        assert errors
+        assert account.session.connection.token.get_secret_value() == simulator.token
 
 
 @pytest.mark.parametrize(

@@ -177,13 +177,12 @@ class Client:
                 response, body = await self._answer(http, request)
         except httpx.TransportError as error:
             lost = TransportError(f"No whole answer arrived: {type(error).__name__}: {error}".rstrip(": ") + ".")
-            lost.sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            # A proxy that refuses is asked for a way to https only, and told nothing of the request.
+            lost.sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
             raise lost from error
-        except OSError as error:
-            # A fault of TLS in the middle of an answer is none of httpx's.
+        except (OSError, httpx.InvalidURL, UnicodeError) as error:
+            # A fault of TLS in the middle of an answer is none of httpx's; nor is what a redirect names as an address.
             raise TransportError(f"No whole answer arrived: {type(error).__name__}: {error}.") from error
-        except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise ArgumentError(f"The request cannot be written: {error}.") from error
         tally.bytes += len(body)
         if response.is_success:
             return body
@@ -193,15 +192,7 @@ class Client:
 
     async def _answer(self, http: httpx.AsyncClient, request: Request) -> tuple[httpx.Response, bytes]:
         """The answer with its whole body, as far as time and size allow."""
-        endpoint = request.endpoint
-        sent = http.build_request(
-            endpoint.method,
-            endpoint.path.format_map({name: quote(value, safe="") for name, value in request.path.items()}),
-            params=_query(request.query),
-            json=dict(request.body) if endpoint.method == "POST" else None,
-            # What answers no JSON (a PDF, an empty body) is asked for as whatever it is.
-            headers={**({} if endpoint.wire is not None else {"Accept": "*/*"}), **request.headers},
-        )
+        sent = _written(http, request)
         with anyio.move_on_after(self._max_seconds):
             response = await http.send(sent, stream=True)
             self.server_time.see(response)
@@ -222,6 +213,22 @@ class Client:
         if isinstance(error, RateLimitedError) and error.retry_after is not None and everyone:
             self._pace.hold(min(error.retry_after, self._retry_budget))
         return error
+
+
+def _written(http: httpx.AsyncClient, request: Request) -> httpx.Request:
+    """The request as it is sent. Raises ArgumentError."""
+    endpoint = request.endpoint
+    try:
+        return http.build_request(
+            endpoint.method,
+            endpoint.path.format_map({name: quote(value, safe="") for name, value in request.path.items()}),
+            params=_query(request.query),
+            json=dict(request.body) if endpoint.method == "POST" else None,
+            # What answers no JSON (a PDF, an empty body) is asked for as whatever it is.
+            headers={**({} if endpoint.wire is not None else {"Accept": "*/*"}), **request.headers},
+        )
+    except (httpx.InvalidURL, ValueError, TypeError) as error:
+        raise ArgumentError(f"The request cannot be written: {error}.") from error
 
 
 def _query(parameters: Mapping[str, object]) -> dict[str, str]:

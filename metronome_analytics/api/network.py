@@ -98,6 +98,17 @@ def _is_readable(stream: httpcore.AsyncNetworkStream) -> bool:
     return True
 
 
+class Lent(httpx.AsyncBaseTransport):
+    """Somebody else's transport: used, and left open."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer of the other transport."""
+        return await self._transport.handle_async_request(request)
+
+
 @cache
 def certificates() -> ssl.SSLContext:
     """Whom we believe, read once: that takes longer than a request. ConfigurationError where they cannot be read."""

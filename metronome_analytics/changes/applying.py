@@ -12,6 +12,7 @@ from metronome_analytics.changes.operations import OPERATIONS
 from metronome_analytics.changes.records import OUTCOME_SCHEMA, STOPPING, Kind, Past, Record, Result, Status, latest
 from metronome_analytics.changes.sending import found, send_once
 from metronome_analytics.errors import ConfirmationError, JournalError, OutcomeUnknown
+from metronome_analytics.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +45,8 @@ class Outcome:
 
     def __repr__(self) -> str:
         counts = self.table["status"].value_counts(sort=True).rows()
-        lines = [f"  {row['entry']}  {row['status']}: {row['message']}" for row in self.table.iter_rows(named=True)]
+        rows = self.table.select("entry", "status", "message").iter_rows()
+        lines = [f"  {entry}  {status}: {one_line(message)}" for entry, status, message in rows]
         return "\n".join([f"Outcome: {', '.join(f'{count} {status}' for status, count in counts)}", *lines])
 
 

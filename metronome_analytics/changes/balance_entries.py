@@ -31,6 +31,7 @@ from metronome_analytics.changes.operation import (
     Weight,
 )
 from metronome_analytics.changes.records import Facts, Json, plain, sameness
+from metronome_analytics.changes.seats import not_in_use
 from metronome_analytics.changes.view import Balance, Look, Segment, View, token_of, with_token
 from metronome_analytics.tables.money import display
 from metronome_analytics.tables.vocabulary import BalanceType
@@ -51,8 +52,9 @@ class BalanceEntry(Change):
 
     `segment_id` may be left out where the balance has one segment, `contract_id` always (the balance knows it).
     `timestamp` is on the hour; left out it is this hour, or the segment's start if that is later. `per_group_amounts`
-    splits the amount over seats and must sum to it. Raises ArgumentError for a value of the wrong type; whether the
-    entry makes sense for the account is for `plan_balance_entries`.
+    splits the amount over seats, must sum to it, and needs a `timestamp` at which each of them is in use. Raises
+    ArgumentError for a value of the wrong type; whether the entry makes sense for the account is for
+    `plan_balance_entries`.
     """
 
     operation: ClassVar[str] = NAME
@@ -80,6 +82,7 @@ def prepare(entry: BalanceEntry, review: Review) -> PlannedChange | None:
     segment = None if balance is None else _segment(entry, balance, review)
     if balance is None or segment is None:
         return None
+    _seats(entry, balance, segment, review)
     same = nonce = ""
     if entry.amount.is_finite():
         same = same_entry(entry, segment.id)
@@ -168,6 +171,23 @@ def _segment(entry: BalanceEntry, balance: Balance, review: Review) -> Segment |
     return segment
 
 
+def _seats(entry: BalanceEntry, balance: Balance, segment: Segment, review: Review) -> None:
+    """The API takes an entry for a seat only of a time at which the seat is in use."""
+    if not entry.per_group_amounts:
+        return
+    periods = review.view.seats.get(balance.id)
+    if periods is None:
+        review.wrong("per_group_amounts", f"{balance.title} gives no seat a part of its own")
+        return
+    for problem in not_in_use(periods, entry.per_group_amounts, _at(entry, segment, review)):
+        review.wrong("timestamp", problem)
+
+
+def _at(entry: BalanceEntry, segment: Segment, review: Review) -> datetime:
+    """The time of an entry: the user's, or this hour; not before the segment's start, which is on the hour itself."""
+    return entry.timestamp or max(on_the_hour(review.now), segment.starting_at)
+
+
 def _left(balance: Balance, segment: Segment, review: Review) -> Decimal:
     """What is left in a segment after the entries of the plan so far."""
     return balance.available(segment) + review.taken.get((balance.id, segment.id), Decimal(0))
@@ -191,8 +211,7 @@ def _complete(
             "segment_id": segment.id,
             "contract_id": balance.contract_id,
             "reason": entry.reason.strip(),
-            # Not before the segment's start, which is on the hour itself.
-            "timestamp": entry.timestamp or max(on_the_hour(review.now), segment.starting_at),
+            "timestamp": _at(entry, segment, review),
         }
     )
     return PlannedChange(

@@ -105,7 +105,8 @@ class ChangeMachine:
 
     def _view(self, changes: Sequence[Change]) -> View:
         looks = {look for each in changes for look in OPERATIONS[each.operation].looks}
-        return View.read(self._loaders, looks, [each.customer_id for each in changes])
+        seated = {each.balance_id for each in changes if isinstance(each, BalanceEntry) and each.per_group_amounts}
+        return View.read(self._loaders, looks, [each.customer_id for each in changes], seats_of=seated)
 
     def _known(self, but: str, records: Iterable[Record] | None = None) -> Callable[[str], bool]:
         """Whether the journal says that a same change is applied, or may be, by any plan `but` one."""

@@ -94,8 +94,9 @@ class Plan:
     def confirmation(self) -> str:
         """The phrase to type: what and how many, the total of each unit, whose, where, and what was let through."""
         owners = list(dict.fromkeys((each.customer_id, each.customer_name) for each in self.changes))
-        whose = one_line(owners[0][1]) if len(owners) == 1 else f"{len(owners)} customers"
-        return f"{self._doing()}, for {whose} in {self._where}{_let_through(self.leeway)}"
+        whose = owners[0][1] if len(owners) == 1 else f"{len(owners)} customers"
+        # Names of customers, units and currencies are in it, and it must be possible to type it.
+        return one_line(f"{self._doing()}, for {whose} in {self._where}{_let_through(self.leeway)}")
 
     @property
     def _where(self) -> str:
@@ -104,7 +105,7 @@ class Plan:
     def _doing(self) -> str:
         first = self.changes[0]
         if self.operation(0).weight is Weight.FOR_EVER:
-            return one_line(f"{first.what} for ever, {first.loss}" if first.loss else f"{first.what} for ever")
+            return f"{first.what} for ever, {first.loss}" if first.loss else f"{first.what} for ever"
         by_name: dict[str, int] = {}
         totals: dict[str | None, Decimal] = {}
         for each in self.changes:
@@ -114,7 +115,7 @@ class Plan:
         counted = [f"{OPERATIONS[name].verb} {OPERATIONS[name].counted(count)}" for name, count in by_name.items()]
         doing = counted[0] if len(counted) == 1 else f"make {len(self.changes)} changes: {' and '.join(counted)}"
         if len(self.changes) == 1 and not totals:
-            doing = one_line(first.what)
+            doing = first.what
         sums = " and ".join(display(amount, unit) for unit, amount in totals.items())
         return f"{doing}, {sums}" if sums else doing
 
@@ -225,7 +226,11 @@ class Plan:
         for number, each in enumerate(self.changes):
             lines += [
                 f"  {number}  {one_line(each.customer_name)}: {one_line(each.what)}",
-                *([f"     {_before(each)}, then {_after(each)}"] if _before(each) or _after(each) else []),
+                *(
+                    [f"     {one_line(f'{_before(each)}, then {_after(each)}')}"]
+                    if _before(each) or _after(each)
+                    else []
+                ),
                 *([f"     !! {one_line(each.loss)}"] if each.loss else []),
                 *(f"     ! {one_line(warning)}" for warning in each.warnings),
             ]
@@ -286,7 +291,7 @@ def _let_through(leeway: Leeway) -> str:
 def _raised(name: str, limit: Limit, usual: Decimal) -> list[str]:
     if not isinstance(limit, Mapping):
         return [f"{name} {Decimal(limit):,f}"] if limit > usual else []
-    return [f"{name} {Decimal(each):,f} {one_line(code)}" for code, each in limit.items() if each > usual]
+    return [f"{name} {Decimal(each):,f} {code}" for code, each in limit.items() if each > usual]
 
 
 # --- to and from a file ----------------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from metronome_analytics.errors import (
     MetronomeError,
     RateLimitedError,
     RequestRejected,
-    TransportError,
 )
 
 if TYPE_CHECKING:
@@ -76,11 +75,10 @@ def send_once(send: Send, observer: Observer, key: Key, facts: Facts, call: Call
         return Result(entry, Status.NOT_SENT, str(error), error.status)
     except AuthenticationError as error:
         return Result(entry, Status.REFUSED, str(error), error.status)
-    except TransportError as error:
+    except MetronomeError as error:
+        # No connection, an account that was closed, what cannot be written: no byte of it left.
         if not error.sent:
             return Result(entry, Status.NOT_SENT, str(error))
-        status, said = error.status, error.message
-    except MetronomeError as error:
         # 409 on a key of our own, 408, a 5xx: it may have taken effect. Any other 4xx is the API's last word.
         if isinstance(error, RequestRejected) and error.status not in {408, 409}:
             return Result(entry, Status.REFUSED, str(error), error.status)

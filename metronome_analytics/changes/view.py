@@ -13,13 +13,15 @@ from uuid import UUID
 
 import polars as pl
 
+from metronome_analytics.changes.seats import read_seats
 from metronome_analytics.tables import ledger, segments
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
+    from metronome_analytics.changes.seats import SeatPeriod
     from metronome_analytics.loaders import AllLoaders
 
 # The short token by which an entry of ours is found again: a ledger entry has no id of its own.
@@ -225,12 +227,16 @@ class View:
     credit_types: Mapping[str, str] = field(default_factory=dict)
     drafts: Mapping[str, int] = field(default_factory=dict)
     """How many draft invoices each contract has."""
+    seats: Mapping[str, tuple[SeatPeriod, ...]] = field(default_factory=dict)
+    """Who sat when, by balance: of those asked for that give each seat a part of its own."""
     frame: pl.DataFrame | None = None
     """The balances as they were loaded."""
 
     @classmethod
-    def read(cls, loaders: AllLoaders, looks: Iterable[Look], ids: Iterable[str]) -> View:
-        """Read what there is of the customers `ids`, archived balances and contracts too; no id is nobody's."""
+    def read(
+        cls, loaders: AllLoaders, looks: Iterable[Look], ids: Iterable[str], *, seats_of: Collection[str] = ()
+    ) -> View:
+        """Read what there is of the customers `ids`, archived balances and contracts too, and seats of balances."""
         wanted = frozenset(looks)
         known = [id_ for id_ in dict.fromkeys(ids) if _is_uuid(id_)]
         customers = _customers(loaders.customers(customer_ids=known)) if Look.CUSTOMERS in wanted and known else {}
@@ -246,6 +252,7 @@ class View:
             _alerts(loaders.alerts(owners)) if Look.ALERTS in theirs else {},
             dict(loaders.credit_types().select("id", "name").rows()) if Look.CREDIT_TYPES in wanted else {},
             _drafts(loaders.invoices(owners, status=InvoiceStatus.DRAFT)) if Look.DRAFTS in theirs else {},
+            read_seats(loaders, frame, seats_of) if seats_of and frame is not None else {},
             frame,
         )
 

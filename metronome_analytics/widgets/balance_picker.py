@@ -73,7 +73,7 @@ class BalancePicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not
     unknown arguments and ids; what a callback raises shows below the fields.
     """
 
-    value = OfPython(default_value=None, allow_none=True)
+    value: OfPython[BalanceChoice | None] = OfPython(default_value=None, allow_none=True)
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class BalancePicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not
     ) -> None:
         options = known("BalancePicker", options)
         self._frame = checked(balances, "balances", *_NEEDED).collect()
-        self.label = label
+        self.label = one_line(label)
         owners = self._frame.select(pl.col("customer_id").alias("id")).unique(maintain_order=True)
         self._customer = CustomerPicker(_with_names(owners, customers), multiple=False, label="Customer")
         self._fields = _Fields(self._frame.clear(), label=label)

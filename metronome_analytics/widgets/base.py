@@ -6,7 +6,7 @@ import sys
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anywidget
 import traitlets
@@ -29,16 +29,27 @@ CALM = (
 """The style of what is left of a widget in a page without a kernel."""
 
 
+Held = TypeVar("Held")
+
+
 class UnknownArgumentError(ArgumentError, TypeError):
     """An argument that no widget of ours takes; a TypeError too, as for any other call."""
 
 
-class OfPython(traitlets.TraitType[Any, Any]):
+class OfPython(traitlets.TraitType[Held, Any]):
     """A trait whose values its widget checks; it stays in Python, however large it is."""
 
     def validate(self, obj: Any, value: Any) -> Any:
         """`value` as the widget takes it."""
         return obj._taken(value)  # noqa: SLF001  # a trait is a part of its widget
+
+
+class OneLine(traitlets.Unicode[str, str | bytes]):
+    """A trait of one line of text: half a character, which Python can hold, could not even be sent to a browser."""
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """`value` as a browser can show it."""
+        return one_line(str(super().validate(obj, value)))
 
 
 def asset(name: str) -> str:
@@ -96,7 +107,7 @@ def static_list(title: str, items: Iterable[str], more: int = 0) -> str:
 class Widget(anywidget.AnyWidget):
     """A widget whose view sends messages that name a method `_on_<type>`, and shows what they answer."""
 
-    label = traitlets.Unicode().tag(sync=True)
+    label = OneLine().tag(sync=True)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

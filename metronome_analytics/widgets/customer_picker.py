@@ -40,7 +40,7 @@ class CustomerPicker(Widget):
     _esm = asset("customer_picker.js")
     _css = asset("widgets.css")
     multiple = traitlets.Bool(default_value=True, read_only=True).tag(sync=True)
-    value = OfPython(default_value=())
+    value: OfPython[tuple[str, ...]] = OfPython(default_value=())
 
     def __init__(
         self,

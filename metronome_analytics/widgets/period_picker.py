@@ -25,7 +25,7 @@ class PeriodPicker(Form):
     else; what a callback raises shows below the picker.
     """
 
-    value = OfPython(default_value=None, allow_none=True)
+    value: OfPython[tuple[datetime, datetime] | None] = OfPython(default_value=None, allow_none=True)
 
     def __init__(
         self,

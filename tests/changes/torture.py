@@ -1,8 +1,9 @@
-"""Random plans, faults, crashes and re-runs: `python -m tests.changes.torture 5000` runs that many sequences."""
+"""Random plans, faults, crashes and re-runs: `python -m tests.changes.torture 5000 [SEED]` runs that many sequences."""
 
 from __future__ import annotations
 
 import logging
+import secrets
 import sys
 import time as clock
 from collections import Counter
@@ -303,8 +304,12 @@ def torture(
     drawn: st.SearchStrategy[Any] | None = None,
     played: Callable[[World, Any], str] | None = None,
     start: int | None = None,
+    tell: Callable[[int], object] | None = None,
 ) -> None:
-    """Play `examples` random sequences: of entries, unless others are given; with `start` the same at every run."""
+    """Play `examples` random sequences: of entries, unless others are given; with `start` the same at every run.
+
+    `tell` is called with the number of those that are done.
+    """
 
     @settings(
         max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=PHASES
@@ -314,6 +319,8 @@ def torture(
         ended = (played or play)(world, sequence)
         if seen is not None:
             seen[ended] += 1
+            if tell is not None:
+                tell(seen.total())
 
     if start is not None:
         law = seed(start)(law)
@@ -324,14 +331,22 @@ def torture(
 
 def main(arguments: list[str]) -> int:
     """Play as many sequences as asked, and say how they stood before they were settled."""
-    examples, seen, start = int(arguments[0]) if arguments else 5000, Counter[str](), clock.perf_counter()
+    examples, began, seen = int(arguments[0]) if arguments else 5000, clock.perf_counter(), Counter[str]()
+    start = int(arguments[1]) if len(arguments) > 1 else secrets.randbits(32)
+    sys.stdout.write(f"{examples} sequences of seed {start}\n")
     logging.getLogger("stamina").setLevel(logging.ERROR)
     simulator = small()
+
+    def tell(done: int) -> None:
+        if done % 250 == 0:
+            sys.stdout.write(f"{done} done after {clock.perf_counter() - began:.0f} s\n")
+            sys.stdout.flush()
+
     with running(simulator) as url:
-        torture(World(simulator, url), examples, seen)
+        torture(World(simulator, url), examples, seen, start=start, tell=tell)
     for ended, count in seen.most_common():
         sys.stdout.write(f"{count:6}  {ended}\n")
-    sys.stdout.write(f"{seen.total()} sequences in {clock.perf_counter() - start:.0f} s: none twice, none wrong\n")
+    sys.stdout.write(f"{seen.total()} sequences in {clock.perf_counter() - began:.0f} s: none twice, none wrong\n")
     return 0
 
 

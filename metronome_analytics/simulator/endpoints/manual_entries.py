@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 from metronome_analytics.simulator.endpoints.answers import ApiError, Reply
 from metronome_analytics.simulator.endpoints.hours import on_the_hour
 from metronome_analytics.simulator.endpoints.lookups import lookup
-from metronome_analytics.simulator.world.agreements import ManualEntry
+from metronome_analytics.simulator.world.agreements import ManualEntry, subscription_id, subscription_stream
 from metronome_analytics.simulator.world.amounts import scaled
 from metronome_analytics.simulator.world.days import instant
+from metronome_analytics.simulator.world.seats import assigned_seats
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from metronome_analytics.simulator.endpoints.parameters import Parameters
     from metronome_analytics.simulator.endpoints.request import Request
     from metronome_analytics.simulator.world.account import Account
+    from metronome_analytics.simulator.world.agreements import Segment
     from metronome_analytics.simulator.world.books import BalanceBook
 
 
@@ -42,6 +46,12 @@ def add_entry(account: Account, request: Request) -> Reply:
         raise ApiError(account.switches.wrong_segment_status, f"Segment not found on the balance: {segment_id}")
 
     when = timestamp or instant(segment.start)
+    if by_seat:
+        _within(segment, when)
+        in_use = _seats_in_use(account, index, book, when)
+        for seat, _ in by_seat:
+            if seat not in in_use:
+                raise ApiError(400, f"seat {seat} is not active at {when:%Y-%m-%dT%H:%M:%SZ}")
     entry = ManualEntry(segment_id, amount, reason, when, posted_at=account.clock.now, by_seat=by_seat)
     if uniqueness_key is not None:
         if uniqueness_key in account.uniqueness_keys:
@@ -66,12 +76,28 @@ def _amount(value: object, name: str) -> int:
 
 
 def _by_seat(asked: Parameters, amount: int) -> tuple[tuple[str, int], ...]:
-    """The amounts per seat, which must add up; only balances that are shared among seats have a use for them."""
+    """The amounts per seat, which must add up."""
     groups = asked.object("per_group_amounts") or {}
     amounts = tuple((seat, _amount(value, "per_group_amounts")) for seat, value in groups.items())
     if amounts and sum(part for _, part in amounts) != amount:
         raise ApiError(400, "per_group_amounts must sum to amount")
     return amounts
+
+
+def _within(segment: Segment, when: datetime) -> None:
+    """Demanded of an entry for seats; an entry without is taken at any time."""
+    if not instant(segment.start) <= when < instant(segment.end):
+        raise ApiError(400, "timestamp must be within the segment")
+
+
+def _seats_in_use(account: Account, index: int, book: BalanceBook, when: datetime) -> list[str]:
+    """The seats that share the balance at an instant. Raises ApiError 400 where none ever do."""
+    contracts = account.books(index).contracts()
+    contract = next((each for each in contracts if subscription_id(each) == book.balance.allocated_to), None)
+    stream = contract and subscription_stream(contract)
+    if contract is None or stream is None:
+        raise ApiError(400, "per_group_amounts needs a balance that is allocated to seats individually")
+    return assigned_seats(contract, stream, when.toordinal())
 
 
 def _uniqueness_key(account: Account, asked: Parameters) -> str | None:
