@@ -12,7 +12,7 @@ from distributed import Client, LocalCluster
 from polars.testing import assert_frame_equal
 
 import metronome_analytics as ma
-from metronome_analytics.analysis.reconcile import CHECKS
+from metronome_analytics.analysis.reconciliation import CHECKS
 from metronome_analytics.mirror.cluster import map_buckets
 from metronome_analytics.simulator import Simulator
 from tests.mirror.support import account_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from metronome_analytics.analysis.reconcile import Reconciliation
+    from metronome_analytics.analysis.reconciliation import Reconciliation
     from metronome_analytics.mirror.mirror import Mirror
 
 AS_OF = "2026-11-18"
