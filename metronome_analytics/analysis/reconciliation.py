@@ -79,8 +79,8 @@ class Reconciliation:
             _balances=balances,
         )
 
-    def of_month(self, month: str, loaded: Mapping[str, pl.DataFrame]) -> Reconciliation:
-        """The same, saying which month it is about and what was loaded for it."""
+    def with_loaded(self, loaded: Mapping[str, pl.DataFrame], month: str | None = None) -> Reconciliation:
+        """The same, with the frames it was made of, and the month it is about."""
         return replace(self, month=month, loaded=dict(loaded))
 
     @classmethod

@@ -13,6 +13,7 @@ from metronome_analytics.analysis.frames import Given, checked, optional, requir
 from metronome_analytics.analysis.invoiced import standing
 from metronome_analytics.analysis.schemas import Checks, CheckSummary
 from metronome_analytics.analysis.utilisation import utilisation
+from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.tables import ledger, line_items
 from metronome_analytics.tables.money import currency, currency_told_apart
 from metronome_analytics.wording import drawable, drawable_column
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from metronome_analytics.analysis import Reconciliation
-    from metronome_analytics.arguments import Instant
 
 _UNIT = ("credit_type_id", "credit_type_name")
 _USE = (
@@ -36,7 +36,10 @@ class Contents(TypedDict, total=False):
 
     `invoices` and `balances` are the frames of `account.invoices()` and `account.balances()`, `customers` gives names,
     `reconciliation` is what `reconcile()` found, `receipts` are `account.receipts`, `as_of` is when all of it was
-    loaded, and `filters` says in words what was selected.
+    loaded (or, with `loaded_at` for that, the past moment the balances are shown at), `filters` says in words what was
+    selected, and `statements` are the frames of the statements of a month by
+    name: reconciliation, roll_forward, deferred_revenue, revenue, flux, accrual, aging, corrections_register,
+    journal_entries, any of them.
     """
 
     invoices: Required[Given]
@@ -47,6 +50,8 @@ class Contents(TypedDict, total=False):
     as_of: Required[Instant]
     filters: Mapping[str, object] | None
     entries: Given | None
+    statements: Mapping[str, pl.DataFrame] | None
+    loaded_at: Instant | None
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Report:
     verdict: str | None = None
     headline: str = "Not reconciled."
     filters: Mapping[str, str] = field(default_factory=dict)
+    statements: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    loaded_at: datetime | None = None
 
     @property
     def exceptions(self) -> pl.DataFrame:
@@ -94,9 +101,11 @@ class Report:
         as_of: Instant,
         filters: Mapping[str, object] | None = None,
         entries: Given | None = None,
+        statements: Mapping[str, pl.DataFrame] | None = None,
+        loaded_at: Instant | None = None,
     ) -> Report:
         """The report of its `Contents`; ArgumentError for frames of another kind."""
-        at = required_instant("as_of", as_of)
+        at, read = required_instant("as_of", as_of), instant("loaded_at", loaded_at)
         bills = checked(
             invoices, "invoices", "id", "customer_id", "type", "status", *_UNIT, "total", "issued_at", "line_items"
         ).collect()
@@ -105,20 +114,25 @@ class Report:
         checks = Checks.create_empty() if reconciliation is None else reconciliation.checks
         summary = CheckSummary.create_empty() if reconciliation is None else reconciliation.summary
         lines = line_items(bills)
-        units = _units(bills, lines, held, checks)
+        stated = statements or {}
+        units = _units(
+            bills, lines, held, checks, *(frame for frame in stated.values() if {*_UNIT} <= {*frame.columns})
+        )
         bills = _named(bills, names, units).with_columns(standing(bills).alias("counts_as"))
         kinds = bills.select(invoice_id="id", counts_as="counts_as").unique("invoice_id")
         return cls(
             as_of=at,
             invoices=bills,
             lines=_named(lines, names, units).join(kinds, on="invoice_id", how="left", maintain_order="left"),
-            balances=_named(_used(held, at), names, units),
+            balances=_named(_used(held, at, bills, read), names, units),
             ledger=_named(_entries(held, entries), names, units),
             checks=_named(checks, names, units),
             summary=_unit(summary, units),
             receipts=None if receipts is None else receipts.lazy().collect(),
             **({} if reconciliation is None else _found(reconciliation)),
             filters={drawable(str(name)): drawable(str(value)) for name, value in (filters or {}).items()},
+            loaded_at=read,
+            statements={name: _stated(frame, names, units) for name, frame in stated.items()},
         )
 
 
@@ -156,9 +170,19 @@ def _named(frame: pl.DataFrame, names: pl.DataFrame, units: pl.DataFrame) -> pl.
     return _unit(frame, units).join(names, on="customer_id", how="left", maintain_order="left")
 
 
-def _used(balances: pl.DataFrame, at: datetime) -> pl.DataFrame:
+def _stated(frame: pl.DataFrame, names: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+    """A statement with `unit`, and `customer_name` where it is by customer."""
+    with_unit = (
+        _unit(frame, units) if "credit_type_id" in frame.columns else frame.with_columns(unit=pl.col("currency"))
+    )
+    if "customer_id" not in frame.columns:
+        return with_unit
+    return with_unit.join(names, on="customer_id", how="left", maintain_order="left")
+
+
+def _used(balances: pl.DataFrame, at: datetime, invoices: pl.DataFrame, read: datetime | None) -> pl.DataFrame:
     """`balances` with what was granted and used of each, and from when to when there is access."""
-    use = utilisation(balances, as_of=at).select(
+    use = utilisation(balances, as_of=at, invoices=invoices, loaded_at=read).select(
         "customer_id",
         pl.col("balance_id").alias("id"),
         *_USE,
