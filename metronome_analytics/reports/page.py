@@ -13,7 +13,7 @@ from metronome_analytics.reports.style import STYLE
 from metronome_analytics.wording import drawable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Unpack
 
@@ -59,9 +59,13 @@ def html(
         body += ["<h2>Charts</h2>", '<div class="charts">', *drawn, "</div>"]
     body += [*(checked.checks(report) if report.reconciled else []), *checked.books(report)]
     body += _notes(report)
-    page = _PAGE.format(policy=_POLICY, title=escape(title), style=STYLE, body="\n".join(body))
-    file.write_text(drawable(page), "utf-8")
+    file.write_text(drawable(page_of(title, body)), "utf-8")
     return file
+
+
+def page_of(title: str, body: Sequence[str]) -> str:
+    """A whole page of what stands in its body."""
+    return _PAGE.format(policy=_POLICY, title=escape(title), style=STYLE, body="\n".join(body))
 
 
 _PAGE = """<!DOCTYPE html>

@@ -25,6 +25,9 @@ p { margin: .3rem 0 .8rem; } .quiet { color: var(--quiet); }
 .scroll .gt_table td.gt_striped { background-color: var(--band) !important; }
 .scroll .gt_table td[style*="#b42318"] { color: var(--red) !important; }
 figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; overflow: visible; }
+/* The pictures are drawn for paper; what is white and black there takes the colours of the page. */
+figure svg [fill="#FFFFFF"] { fill: var(--page); } figure svg [fill="#1F2328"] { fill: var(--ink); }
+figure svg [stroke="#1F2328"] { stroke: var(--ink); }
 dl { display: grid; grid-template-columns: minmax(7rem, 14rem) 1fr; gap: .2rem 1rem; font-size: .9rem; }
 dt { font-weight: 600; overflow-wrap: anywhere; } dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 600px) { body { margin: 1rem auto; padding: 0 .8rem; } h1 { font-size: 1.35rem; } }
