@@ -106,7 +106,7 @@ def _why(row: dict[str, Any], before: dict[str, Any] | None) -> str:
         ("priority", _priority(row, before)),
         ("customer_level", "One for a single contract comes before one for the whole account."),
         ("cost", "What was paid for comes after what was given."),
-        ("products", _wider(row, "product", "products")),
+        ("products", _wider(row)),
         ("values", "It covers more kinds of usage than the one before."),
         ("segment_ending_before", "It ends later than the one before."),
         ("segment_starting_at", "It began later than the one before."),
@@ -122,14 +122,12 @@ def _priority(row: dict[str, Any], before: dict[str, Any]) -> str:
     return f"Its priority is {row['priority']:g}, that of the one before {before['priority']:g}: the lower comes first."
 
 
-def _wider(row: dict[str, Any], noun: str, column: str) -> str:
+def _wider(row: dict[str, Any]) -> str:
     """How many products it may be used for; what may be used for fewer comes first."""
     products = row["applicable_product_ids"] or row["applicable_product_tags"]
-    return (
-        f"It covers {count(len(products), noun)}: more than the one before."
-        if products and column
-        else ("It covers every product; what covers only some comes first.")
-    )
+    if not products:
+        return "It covers every product; what covers only some comes first."
+    return f"It covers {count(len(products), 'product')}, more than the one before."
 
 
 def _covered(moved: pl.DataFrame, order: pl.DataFrame) -> pl.DataFrame:
