@@ -124,7 +124,8 @@ def _write(frame: pl.DataFrame, place: Path, name: str) -> None:
     lists = [column for column, dtype in frame.schema.items() if dtype == pl.List(pl.String)]
     plain = frame.with_columns(pl.col(lists).list.join(", ", ignore_nulls=True))
     plain = plain.with_columns(cs.datetime().dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    plain.with_columns(harmless(cs.string())).write_csv(place / f"{name}.csv")
+    texts = [column for column, dtype in plain.schema.items() if dtype == pl.String]
+    plain.with_columns(harmless(pl.col(column)).alias(column) for column in texts).write_csv(place / f"{name}.csv")
 
 
 def _listed(place: Path, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
