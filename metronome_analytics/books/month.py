@@ -8,18 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-import polars as pl
-
-from metronome_analytics.analysis.closing import close
+from metronome_analytics.analysis.closing import across, close
 from metronome_analytics.analysis.reconcile import reconcile
 from metronome_analytics.analysis.statements import periods
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.external import External, read_file, wanted
-from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+    import polars as pl
 
     from metronome_analytics.analysis.checks.external import Units
     from metronome_analytics.analysis.closing import Close
@@ -149,13 +148,8 @@ class Month:
     @cached_property
     def days(self) -> pl.DataFrame | None:
         """Daily breakdowns of the customers whose billing periods lie on both sides of one of its ends, if any do."""
-        status, begins, ends = (pl.col(name) for name in ("status", "start_timestamp", "end_timestamp"))
-        across = [(begins < edge) & (edge < ends) for edge in (self.start, self.end)]
-        split = self.books.invoices.filter((status != InvoiceStatus.VOID) & pl.any_horizontal(across))
-        if split.is_empty():
-            return None
-        ids = split["customer_id"].unique(maintain_order=True).to_list()
-        return self.books.days_of(ids, *split.select(begins.min(), ends.max()).row(0))
+        needed = across(self.books.invoices, self.start, self.end)
+        return None if needed is None else self.books.days_of(*needed)
 
     @cached_property
     def closed(self) -> Close | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Required, TypedDict
 
 import polars as pl
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from metronome_analytics.analysis import Reconciliation
 
 _UNIT = ("credit_type_id", "credit_type_name")
+_LONGEST_UNIT = 100
 _USE = (
-    *("granted", "used", "expired", "rolled_over", "adjusted", "pending", "at_risk"),
-    *("utilisation", "elapsed", "days_left"),
+    *("granted", "used", "expired", "rolled_over", "trued_up", "adjusted", "overdraft", "not_started", "pending"),
+    *("at_risk", "utilisation", "elapsed", "days_left"),
 )
 
 
@@ -36,10 +37,8 @@ class Contents(TypedDict, total=False):
 
     `invoices` and `balances` are the frames of `account.invoices()` and `account.balances()`, `customers` gives names,
     `reconciliation` is what `reconcile()` found, `receipts` are `account.receipts`, `as_of` is when all of it was
-    loaded (or, with `loaded_at` for that, the past moment the balances are shown at), `filters` says in words what was
-    selected, and `statements` are the frames of the statements of a month by
-    name: reconciliation, roll_forward, deferred_revenue, revenue, flux, accrual, aging, corrections_register,
-    journal_entries, any of them.
+    loaded (or, with `loaded_at` for that, the past moment the balances are shown at), and `filters` says in words what
+    was selected.
     """
 
     invoices: Required[Given]
@@ -50,8 +49,27 @@ class Contents(TypedDict, total=False):
     as_of: Required[Instant]
     filters: Mapping[str, object] | None
     entries: Given | None
-    statements: Mapping[str, pl.DataFrame] | None
     loaded_at: Instant | None
+
+
+class Statements(TypedDict, total=False):
+    """The statements of a month: `statement` of a reconciliation, and the frames of the analyses of these names.
+
+    `register` is the frame of `ma.corrections_register()`.
+    """
+
+    statement: Given | None
+    roll_forward: Given | None
+    deferred_revenue: Given | None
+    revenue: Given | None
+    flux: Given | None
+    accrual: Given | None
+    aging: Given | None
+    register: Given | None
+
+
+class PageContents(Contents, Statements, total=False):
+    """What a page is given: what it is of, and the statements it shows."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +86,26 @@ class Report:
     ledger: pl.DataFrame
     checks: pl.DataFrame
     summary: pl.DataFrame
+    customers: pl.DataFrame
+    units: pl.DataFrame
     receipts: pl.DataFrame | None = None
     verdict: str | None = None
     headline: str = "Not reconciled."
     filters: Mapping[str, str] = field(default_factory=dict)
     statements: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     loaded_at: datetime | None = None
+
+    def with_statements(self, given: Mapping[str, object]) -> Report:
+        """The same, with those of `given` that are statements, named."""
+        frames = {name: given[name] for name in Statements.__annotations__ if given.get(name) is not None}
+        held = {name: checked(frame, name, *_UNIT).collect() for name, frame in frames.items()}  # type: ignore[arg-type]  # it says so if it is none
+        return replace(self, statements={name: self.named(frame) for name, frame in held.items()})
+
+    def named(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Another frame about these customers and credit types, with `unit`, and `customer_name` where it has ids."""
+        if "customer_id" in frame.columns:
+            return _named(frame, self.customers, self.units)
+        return _unit(frame, self.units)
 
     @property
     def exceptions(self) -> pl.DataFrame:
@@ -101,7 +133,6 @@ class Report:
         as_of: Instant,
         filters: Mapping[str, object] | None = None,
         entries: Given | None = None,
-        statements: Mapping[str, pl.DataFrame] | None = None,
         loaded_at: Instant | None = None,
     ) -> Report:
         """The report of its `Contents`; ArgumentError for frames of another kind."""
@@ -114,10 +145,7 @@ class Report:
         checks = Checks.create_empty() if reconciliation is None else reconciliation.checks
         summary = CheckSummary.create_empty() if reconciliation is None else reconciliation.summary
         lines = line_items(bills)
-        stated = statements or {}
-        units = _units(
-            bills, lines, held, checks, *(frame for frame in stated.values() if {*_UNIT} <= {*frame.columns})
-        )
+        units = _units(bills, lines, held, checks)
         bills = _named(bills, names, units).with_columns(standing(bills).alias("counts_as"))
         kinds = bills.select(invoice_id="id", counts_as="counts_as").unique("invoice_id")
         return cls(
@@ -128,11 +156,12 @@ class Report:
             ledger=_named(_entries(held, entries), names, units),
             checks=_named(checks, names, units),
             summary=_unit(summary, units),
+            customers=names,
+            units=units,
             receipts=None if receipts is None else receipts.lazy().collect(),
             **({} if reconciliation is None else _found(reconciliation)),
-            filters={drawable(str(name)): drawable(str(value)) for name, value in (filters or {}).items()},
             loaded_at=read,
-            statements={name: _stated(frame, names, units) for name, frame in stated.items()},
+            filters={drawable(str(name)): drawable(str(value)) for name, value in (filters or {}).items()},
         )
 
 
@@ -153,7 +182,14 @@ def _units(*frames: pl.DataFrame) -> pl.DataFrame:
     """Every credit type with a unit of its own: those of one name are told apart by the start of their ids."""
     pairs = pl.concat([frame.select(_UNIT) for frame in frames]).drop_nulls("credit_type_id").unique()
     named = pairs.sort(_UNIT, nulls_last=True).unique("credit_type_id", keep="first", maintain_order=True)
-    return named.with_columns(currency_told_apart(pl.col("credit_type_name"), pl.col("credit_type_id")).alias("unit"))
+    told = currency_told_apart(pl.col("credit_type_name"), pl.col("credit_type_id"))
+    return named.with_columns(_short(told).alias("unit"))
+
+
+def _short(unit: pl.Expr) -> pl.Expr:
+    """A unit as a formula can name it: Excel looks up no more than 255 characters."""
+    told = pl.format("{}… {}", unit.str.head(_LONGEST_UNIT), pl.col("credit_type_id").str.head(8).fill_null("-"))
+    return pl.when(unit.str.len_chars() > _LONGEST_UNIT).then(told).otherwise(unit)
 
 
 def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
@@ -161,23 +197,14 @@ def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     known = units.rename({"credit_type_name": "known_name"})
     joined = frame.join(known, on="credit_type_id", how="left", maintain_order="left")
     name = pl.coalesce("credit_type_name", "known_name")
-    named = joined.with_columns(name.alias("credit_type_name"), pl.coalesce("unit", currency(name)).alias("unit"))
+    unit = pl.coalesce("unit", _short(currency(name)))
+    named = joined.with_columns(name.alias("credit_type_name"), unit.alias("unit"))
     return named.drop("known_name").with_columns(drawable_column(cs.string()))
 
 
 def _named(frame: pl.DataFrame, names: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     """`frame` with `customer_name` and `unit`."""
     return _unit(frame, units).join(names, on="customer_id", how="left", maintain_order="left")
-
-
-def _stated(frame: pl.DataFrame, names: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
-    """A statement with `unit`, and `customer_name` where it is by customer."""
-    with_unit = (
-        _unit(frame, units) if "credit_type_id" in frame.columns else frame.with_columns(unit=pl.col("currency"))
-    )
-    if "customer_id" not in frame.columns:
-        return with_unit
-    return with_unit.join(names, on="customer_id", how="left", maintain_order="left")
 
 
 def _used(balances: pl.DataFrame, at: datetime, invoices: pl.DataFrame, read: datetime | None) -> pl.DataFrame:

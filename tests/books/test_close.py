@@ -152,7 +152,7 @@ def test_no_text_of_a_csv_is_a_formula(tmp_path: Path) -> None:
     text = (tmp_path / "table.csv").read_text("utf-8").splitlines()
     assert text[1:] == [
         "'=1+1,\"'=a, b\",2026-11-18T09:30:00Z",
-        *("'@x,,2026-11-18T09:30:00Z", "-5,,2026-11-18T09:30:00Z", "plain,c,2026-11-18T09:30:00Z"),
+        *('\'@x,"",2026-11-18T09:30:00Z', "-5,,2026-11-18T09:30:00Z", "plain,c,2026-11-18T09:30:00Z"),
     ]
     assert_frame_equal(pl.read_parquet(tmp_path / "table.parquet"), frame)
 
