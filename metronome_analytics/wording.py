@@ -40,6 +40,15 @@ def drawable_column(text: pl.Expr) -> pl.Expr:
     return text.str.replace_all(_NO_XML, " ")
 
 
+def harmless(text: pl.Expr) -> pl.Expr:
+    """A column of text for a CSV in which nothing begins as a spreadsheet's formula does; a number below zero is none.
+
+    What does begin so gets an apostrophe before it.
+    """
+    formula = text.str.contains(r"^[=+\-@\t\r]") & text.cast(pl.Decimal(38, 10), strict=False).is_null()
+    return pl.when(~formula).then(text).otherwise(pl.concat_str(pl.lit("'"), text))
+
+
 def grouped(number: pl.Expr) -> pl.Expr:
     """The text of a whole number with its thousands separated."""
     backwards = number.str.reverse().str.replace_all(r"(\d{3})", "${1},")

@@ -19,8 +19,8 @@ import metronome_analytics as ma
 from metronome_analytics import charts
 from metronome_analytics.__main__ import main
 from metronome_analytics.cli.chart import write_burn_down
-from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.summaries import running_out
+from metronome_analytics.folder import Folder
 from tests.hostile import EVERY, HALF, NAMES
 
 if TYPE_CHECKING:

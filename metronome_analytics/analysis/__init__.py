@@ -5,7 +5,8 @@ from metronome_analytics.analysis.burn_down import burn_down
 from metronome_analytics.analysis.drain_order import drain_order
 from metronome_analytics.analysis.forecast import forecast
 from metronome_analytics.analysis.invoiced import invoiced
-from metronome_analytics.analysis.reconcile import Reconciliation, reconcile
+from metronome_analytics.analysis.reconcile import reconcile
+from metronome_analytics.analysis.reconciliation import Reconciliation
 from metronome_analytics.analysis.statements import (
     accrual,
     aging,

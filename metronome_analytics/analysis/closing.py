@@ -11,6 +11,7 @@ from metronome_analytics.analysis.burn_down import burn_down
 from metronome_analytics.analysis.entries import BALANCE
 from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, Given, literal, optional
 from metronome_analytics.tables import ledger
+from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,6 +29,30 @@ class Close(NamedTuple):
 
     balances: pl.DataFrame
     ledger: pl.DataFrame
+
+
+class Across(NamedTuple):
+    """Whose billing periods lie on both sides of a close, and from when to when the days of them are needed."""
+
+    customer_ids: list[str]
+    starting: datetime
+    ending: datetime
+
+
+def across(invoices: Given, *edges: datetime) -> Across | None:
+    """The customers with a billing period on both sides of one of `edges`; None where there is none.
+
+    Only for them a close needs daily breakdowns (`account.invoice_breakdowns()`), and only of these days.
+    """
+    begins, ends = pl.col("start_timestamp"), pl.col("end_timestamp")
+    over = pl.any_horizontal((begins < literal(edge)) & (literal(edge) < ends) for edge in edges)
+    split = invoices.lazy().filter((pl.col("status") != InvoiceStatus.VOID) & over)
+    found = split.select("customer_id", "start_timestamp", "end_timestamp").collect()
+    if found.is_empty():
+        return None
+    return Across(
+        found["customer_id"].unique(maintain_order=True).to_list(), *found.select(begins.min(), ends.max()).row(0)
+    )
 
 
 def close(

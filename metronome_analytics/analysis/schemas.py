@@ -249,3 +249,22 @@ class CheckSummary(dy.Schema):
     warnings = c.count()
     not_checked = c.count()
     difference = c.amount()
+
+
+class TieOut(dy.Schema):
+    """One row per currency and line of a reconciliation statement. Key: `credit_type_id`, `credit_type_name`, `place`.
+
+    `line`, in the order of `place`: "per Metronome", "per the other system", "difference" (theirs less ours), and what
+    it is made of: "missing here" (invoices they have and we do not, or only as void), "missing there", "amount",
+    "timing" (a draft here, an invoice of another month, or dated where the other side has nothing), "not readable
+    there", "rounding" (at most half a minor unit each, summed), and "unexplained", which is zero. What is in another
+    currency there is missing there in the one and missing here in the other. `rows` counts the invoices that bring
+    something to the line.
+    """
+
+    credit_type_id = c.text()
+    credit_type_name = c.text()
+    place = c.index()
+    line = c.text()
+    amount = c.amount()
+    rows = c.count()

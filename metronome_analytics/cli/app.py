@@ -15,9 +15,9 @@ from metronome_analytics.account import connect
 from metronome_analytics.catalogue import catalogue
 from metronome_analytics.cli import exits
 from metronome_analytics.cli.changing import changes
+from metronome_analytics.cli.closing import close
 from metronome_analytics.cli.entries import entries, journal
 from metronome_analytics.cli.exporting import export
-from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import TABLES, LoadOptions, TableName
 from metronome_analytics.cli.log import readable_log
 from metronome_analytics.cli.mirroring import sync, write_demo_mirror
@@ -27,6 +27,7 @@ from metronome_analytics.cli.reconciling import reconcile, write_demo_report
 from metronome_analytics.cli.run import fill, outlook, report, unfinished
 from metronome_analytics.errors import ArgumentError, ConfigurationError, LoadError, MetronomeError
 from metronome_analytics.extras import need
+from metronome_analytics.folder import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,7 @@ app = App(
 
 app.register_install_completion_command(add_to_startup=False)
 app.command(changes)
+app.command(close)
 app.command(entries)
 app.command(export)
 app.command(journal)
@@ -75,8 +77,8 @@ Three commands to begin with; each has --help with its options, an example and i
   metronome-analytics reconcile --month 2026-10 --out report  does the month tie out?
 
 The token of your account is read from METRONOME_BEARER_TOKEN. More: sync keeps a mirror, entries corrects balances,
-endpoints lists what can be read, export makes a page of a notebook, simulate serves a made-up account to other
-programs.
+close writes the pack of a month, endpoints lists what can be read, export makes a page of a notebook, simulate serves
+a made-up account to other programs.
 """
 
 

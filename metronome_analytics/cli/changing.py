@@ -10,8 +10,8 @@ from cyclopts import App, Parameter
 from metronome_analytics.account import connect
 from metronome_analytics.changes import Plan, catalogue
 from metronome_analytics.cli.entries import apply_saved, limit, read_rows, status
-from metronome_analytics.cli.folder import writable
 from metronome_analytics.cli.printing import grid, say, screen, show_table
+from metronome_analytics.folder import writable
 from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL
 
 changes = App(name="changes", help="Guarded writes: what may be changed, plan it, apply a plan, see what became of it.")

@@ -13,7 +13,7 @@ from metronome_analytics.tables.vocabulary import BalanceType
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from metronome_analytics.cli.folder import Folder
+    from metronome_analytics.folder import Folder
 
 FILES = ("burn-down.svg", "burn-down.html")
 

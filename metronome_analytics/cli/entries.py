@@ -15,9 +15,9 @@ from metronome_analytics.changes import BalancePlan, Plan
 from metronome_analytics.changes.journal import Journal
 from metronome_analytics.changes.records import Status
 from metronome_analytics.cli import exits
-from metronome_analytics.cli.folder import writable
 from metronome_analytics.cli.printing import complain, plain, say, screen
 from metronome_analytics.errors import ArgumentError, JournalError, OutcomeUnknown
+from metronome_analytics.folder import writable
 from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL
 from metronome_analytics.settings import journal_path
 from metronome_analytics.tables.money import display

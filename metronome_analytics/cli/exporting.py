@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
 from typing import Any
 
-from metronome_analytics.cli.folder import writable
 from metronome_analytics.cli.printing import say, screen
 from metronome_analytics.errors import ArgumentError, ConfigurationError, MetronomeError
 from metronome_analytics.extras import need
+from metronome_analytics.folder import writable
 from metronome_analytics.wording import one_line
 
 # What a page would ask other machines for, by the exporter's own names.

@@ -34,6 +34,20 @@ def show(console: Console, found: Reconciliation, customers: pl.DataFrame, invoi
         _reasons(console, found.checks.filter(pl.col("verdict") == kind), title)
 
 
+def show_statement(console: Console, found: Reconciliation) -> None:
+    """The reconciliation with another system in money, currency by currency; nothing where there was none."""
+    statement = found.statement()
+    if statement.is_empty():
+        return
+    heading(console, "In money", "What Metronome invoiced, what the other system has, and what the difference is.")
+    unit = pl.col("credit_type_name")
+    rows = statement.select("line", amount_text(pl.col("amount"), unit), "rows")
+    table = grid("Line", "Amount>", "Invoices>")
+    for line, amount, number in rows.iter_rows():
+        table.add_row(line, amount, f"{number:,}")
+    show_table(console, table)
+
+
 def _summary(checks: pl.DataFrame, invoices: pl.DataFrame) -> pl.DataFrame:
     """Check, currency and the number of each verdict; a credit type with only an id gets its name."""
     pairs = pl.concat([frame.select("credit_type_id", "credit_type_name") for frame in (checks, invoices)])

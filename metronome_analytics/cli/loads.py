@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Literal, get_args
 import polars as pl
 
 from metronome_analytics.arguments import customer_ids, midnight, window
-from metronome_analytics.errors import NotFoundError
-from metronome_analytics.loaders.balances import net_balance_units
+from metronome_analytics.books.loading import every_customer, every_net_balance
 from metronome_analytics.tables import cost_lines, ledger, line_items, segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import polars as pl
 
     from metronome_analytics.account import Account
 
@@ -115,23 +116,3 @@ def load(account: Account, options: LoadOptions) -> Iterator[tuple[TableName, pl
         costs = account.costs(ids, starting_on=first, ending_before=last)
         yield "costs", costs
         yield "cost_lines", cost_lines(costs)
-
-
-def every_customer(account: Account, ids: Sequence[str] | None) -> pl.DataFrame:
-    """The customers asked for, active ones first; one call lists either active or archived customers."""
-    found = pl.concat([account.customers(customer_ids=ids, only_archived=archived) for archived in (False, True)])
-    for missing in sorted(set(ids or ()) - set(found["id"])):
-        raise NotFoundError("The account has no such customer.", endpoint="customers", customer_id=missing)
-    return found
-
-
-def every_net_balance(account: Account, customers: pl.Series, balances: pl.DataFrame) -> pl.DataFrame:
-    """The net balances of `customers` in the credit types of their `balances`, as `net_balance_units` has it."""
-    pairs = balances.select("customer_id", "credit_type_id").drop_nulls().unique(maintain_order=True)
-    held = {id_: tuple(units) for id_, units in pairs.group_by("customer_id").agg("credit_type_id").iter_rows()}
-    asked: dict[str | None, list[str]] = {}
-    for id_ in customers:
-        for unit in net_balance_units(held.get(id_, ())):
-            asked.setdefault(unit, []).append(id_)
-    frames = [account.net_balances(ids, credit_type_id=unit) for unit, ids in asked.items()]
-    return pl.concat(frames or [account.net_balances([])])

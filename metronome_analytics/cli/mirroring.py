@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime  # noqa: TC003  # cyclopts reads the annotations
 from shutil import rmtree
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from metronome_analytics.account import Account
-    from metronome_analytics.cli.folder import Folder
+    from metronome_analytics.folder import Folder
     from metronome_analytics.mirror.mirror import Mirror
 
-# What the exit code says.
 # Customers that could not be read, told by name.
 _NAMED = 10
 
@@ -144,9 +143,3 @@ def write_demo_mirror(console: Console, account: Account, folder: Folder) -> str
     heading(console, "Mirror", "Delta Lake tables that are read once and then kept up: metronome-analytics sync.")
     say(console, f"The first sync took {count(first, 'request')}, the second, of an unchanged account, {second:,}.")
     return "mirror"
-
-
-def as_of(mirror: Mirror) -> datetime:
-    """The moment the books in `mirror` are of: when the newest of them was read."""
-    newest = mirror.completeness["newest"].max()
-    return newest if isinstance(newest, datetime) else datetime.now(UTC)

@@ -4,39 +4,34 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import polars as pl
 from cyclopts import Parameter
 from rich.text import Text
 
-from metronome_analytics.analysis import reconcile as reconciled
-from metronome_analytics.analysis.closing import close
-from metronome_analytics.analysis.statements import periods
+from metronome_analytics.analysis import reconcile as reconcile_frames
+from metronome_analytics.analysis.statements.periods import By  # noqa: TC001  # cyclopts reads the annotations
+from metronome_analytics.books.loading import Books, account_books, every_net_balance, mirror_books
+from metronome_analytics.books.month import Comparison, Month
 from metronome_analytics.cli import exits, findings
-from metronome_analytics.cli.folder import Folder
-from metronome_analytics.cli.loads import every_customer, every_net_balance
-from metronome_analytics.cli.month import By, month_start, of_month, read_external
+from metronome_analytics.cli.external import read_external
 from metronome_analytics.cli.options import opened
 from metronome_analytics.cli.printing import say, screen
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.external import DecimalMark  # noqa: TC001  # cyclopts reads the annotations
-from metronome_analytics.tables import Receipts
-from metronome_analytics.tables.vocabulary import InvoiceStatus
+from metronome_analytics.folder import Folder
 from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    import polars as pl
     from rich.console import Console
 
     from metronome_analytics.account import Account
     from metronome_analytics.analysis import Reconciliation
-    from metronome_analytics.analysis.closing import Close
-    from metronome_analytics.mirror.mirror import Mirror
 
 
 def reconcile(
@@ -90,46 +85,43 @@ def reconcile(
     max_requests_per_second
         The pace; Metronome throttles an account, not a program.
     """
-    start = month_start(month)
-    if external is None and (map_ or decimal):
-        raise ArgumentError("--map and --decimal are about the file of --external, which is not given.")
-    theirs = None if external is None else read_external(external, map_, decimal)
+    month = Month.named(month, by)
+    compared = comparison(external, map_, decimal, external_units)
     console, folder = screen(), Folder(out)
     folder.try_out()
-    with _books(environment, base_url, max_requests_per_second, demo=demo, mirror=mirror) as books:
-        loaded, as_of = books.loaded, books.as_of
-        whole = reconciled(
-            loaded.invoices,
-            loaded.balances,
-            loaded.net_balances,
-            theirs,
-            as_of=as_of,
-            external_units=external_units,
-        )
-        chosen, end = of_month(loaded.invoices, start, by), periods.month_end(start)
-        found = whole.about(chosen, runs_until=end if as_of < end else None)
-        which = "whose period starts in it, or issued in it without one" if by == "period" else "issued in it"
-        filters = {"Account": books.environment or "(no label)", "Month": f"{month}, invoices {which}"}
-        if external is not None:
-            filters["Compared with"] = f"{external.name}, amounts in {external_units} units"
-        say(
-            console,
-            Text(f"{books.source} as of {as_of:%Y-%m-%d %H:%M} UTC", style="dim"),
-            f"{month}: {count(chosen.height, 'invoice')} ({which}), {count(loaded.balances.height, 'balance')}.",
-        )
-        findings.show(console, found, loaded.customers, loaded.invoices)
-        report = _Report(f"reconciliation-{month}", f"Reconciliation of {month}", filters, as_of)
-        closed = books.close(start, end) if end <= as_of else None
-        if closed is not None:
-            filters["Balances and ledger"] = f"as of the end of {month} (24:00 UTC); what moved in it"
-            filters["Checks"] = f"of the books as read at {as_of:%Y-%m-%d %H:%M} UTC"
-            loaded, report = (
-                replace(loaded, balances=closed.balances),
-                replace(report, as_of=end, entries=closed.ledger),
-            )
-        files = report.write(folder, loaded, chosen, found, books.receipts)
-    say(console, "", f"Wrote {', '.join(files)} into", Text(str(out), style="bold"), found.headline)
-    return exits.of_verdict(found.verdict)
+    with opened_books(environment, base_url, max_requests_per_second, demo=demo, mirror=mirror) as books:
+        part = Month(month, books, compared, by)
+        show_month(console, part)
+        report = _Report(f"reconciliation-{month}", f"Reconciliation of {month}", part.facts(external), part.cut)
+        balances = books.balances
+        if part.closed is not None:
+            balances, report = part.closed.balances, replace(report, entries=part.closed.ledger)
+        files = report.write(folder, replace(books, balances=balances), part.invoices, part.found)
+    say(console, "", f"Wrote {', '.join(files)} into", Text(str(out), style="bold"), part.found.headline)
+    return exits.of_verdict(part.found.verdict)
+
+
+def comparison(
+    external: Path | None, pairs: list[str] | None, decimal: DecimalMark | None, units: Literal["major", "api"]
+) -> Comparison:
+    """What the options say the books are compared with; the file is read, before anything is loaded."""
+    if external is None and (pairs or decimal):
+        raise ArgumentError("--map and --decimal are about the file of --external, which is not given.")
+    theirs = None if external is None else read_external(external, pairs, decimal)
+    return Comparison(external=theirs, external_units=units)
+
+
+def show_month(console: Console, month: Month) -> None:
+    """What of the books was read, and what was found of the month."""
+    books = month.books
+    say(
+        console,
+        Text(f"{books.source} as of {books.as_of:%Y-%m-%d %H:%M} UTC", style="dim"),
+        f"{month.name}: {count(month.invoices.height, 'invoice')} ({month.which}), "
+        f"{count(books.balances.height, 'balance')}.",
+    )
+    findings.show(console, month.found, books.customers, books.invoices)
+    findings.show_statement(console, month.found)
 
 
 def write_demo_report(
@@ -140,102 +132,36 @@ def write_demo_report(
     ids = tables["customers"]["id"]
     balances = account.balances(ids, include_archived=True)
     net_balances = every_net_balance(account, ids, balances)
-    loaded = _Loaded(tables["customers"], tables["invoices"], balances, net_balances)
-    found = reconciled(loaded.invoices, loaded.balances, loaded.net_balances, as_of=as_of)
-    findings.show(console, found, loaded.customers, loaded.invoices)
+    found = reconcile_frames(tables["invoices"], balances, net_balances, as_of=as_of)
+    findings.show(console, found, tables["customers"], tables["invoices"])
     say(console, found.headline)
     report = _Report("report", "Report of the demo account", {"Account": "demo (simulated)"}, as_of)
-    return report.write(folder, loaded, loaded.invoices, found, account.receipts)
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """What is reconciled."""
-
-    customers: pl.DataFrame
-    invoices: pl.DataFrame
-    balances: pl.DataFrame
-    net_balances: pl.DataFrame
-
-
-@dataclass(frozen=True)
-class _Books:
-    """What is reconciled, where it comes from, and the moment it is of."""
-
-    loaded: _Loaded
-    source: str
-    environment: str | None
-    as_of: datetime
-    receipts: pl.DataFrame
-    days_of: Callable[[list[str], datetime, datetime], pl.DataFrame | None]
-    """Daily breakdowns of some customers; None where there are none to be had."""
-
-    def close(self, start: datetime, end: datetime) -> Close:
-        """The close of a month. Days are loaded only of customers whose billing periods lie on both sides of one."""
-        status, begins, ends = (pl.col(name) for name in ("status", "start_timestamp", "end_timestamp"))
-        across = [(begins < edge) & (edge < ends) for edge in (start, end)]
-        split = self.loaded.invoices.filter((status != InvoiceStatus.VOID) & pl.any_horizontal(across))
-        days = None
-        if split.height:
-            ids = split["customer_id"].unique(maintain_order=True).to_list()
-            days = self.days_of(ids, *split.select(begins.min(), ends.max()).row(0))
-        return close(
-            self.loaded.balances,
-            starting=start,
-            ending=end,
-            loaded_at=self.as_of,
-            invoices=self.loaded.invoices,
-            breakdowns=days,
-        )
+    books = Books(
+        tables["customers"],
+        tables["invoices"],
+        balances,
+        net_balances,
+        as_of,
+        repr(account),
+        account.environment,
+        lambda: account.receipts,
+        lambda *_: None,
+    )
+    return report.write(folder, books, books.invoices, found)
 
 
 @contextmanager
-def _books(
+def opened_books(
     environment: str | None, base_url: str | None, pace: float, *, demo: bool, mirror: str | None
-) -> Iterator[_Books]:
+) -> Iterator[Books]:
     """The books of an account, or of its mirror."""
     if mirror is None:
         with opened(environment, base_url, pace, demo=demo) as account:
-            loaded = _load(account)
-            yield _Books(
-                loaded,
-                repr(account),
-                account.environment,
-                account.now,
-                account.receipts,
-                lambda ids, first, last: account.invoice_breakdowns(ids, starting_on=first, ending_before=last),
-            )
+            yield account_books(account)
         return
     if demo:
         raise ArgumentError("mirror and demo exclude each other: sync --demo makes a mirror of the simulated account.")
-    from metronome_analytics.cli.mirroring import as_of as newest  # noqa: PLC0415  # deltalake is an extra
-    from metronome_analytics.mirror.mirror import open_mirror  # noqa: PLC0415  # as above
-
-    held = open_mirror(mirror)
-    frames = (held.customers(), held.invoices(), held.balances(), held.net_balances())
-    yield _Books(
-        _Loaded(*(frame.collect() for frame in frames)),
-        repr(held),
-        held.environment,
-        newest(held),
-        Receipts.create_empty(),
-        partial(_mirrored_days, held),
-    )
-
-
-def _mirrored_days(held: Mirror, ids: list[str], first: datetime, last: datetime) -> pl.DataFrame | None:
-    if "invoice_breakdowns" not in held.completeness["table"]:
-        return None
-    begins = pl.col("breakdown_start_timestamp")
-    return held.invoice_breakdowns().filter(pl.col("customer_id").is_in(ids), begins >= first, begins < last).collect()
-
-
-def _load(account: Account) -> _Loaded:
-    customers = every_customer(account, None)
-    ids = customers["id"]
-    invoices = account.invoices(ids)
-    balances = account.balances(ids, include_archived=True)
-    return _Loaded(customers, invoices, balances, every_net_balance(account, ids, balances))
+    yield mirror_books(mirror)
 
 
 @dataclass(frozen=True)
@@ -248,23 +174,16 @@ class _Report:
     as_of: datetime
     entries: pl.DataFrame | None = None
 
-    def write(
-        self,
-        folder: Folder,
-        loaded: _Loaded,
-        invoices: pl.DataFrame,
-        found: Reconciliation,
-        receipts: pl.DataFrame,
-    ) -> list[str]:
+    def write(self, folder: Folder, books: Books, invoices: pl.DataFrame, found: Reconciliation) -> list[str]:
         """Write both, about `invoices` and every balance; the names of the files."""
         from metronome_analytics import reports  # noqa: PLC0415  # only who writes a report needs it
 
         given: dict[str, Any] = {
             "invoices": invoices,
-            "balances": loaded.balances,
-            "customers": loaded.customers,
+            "balances": books.balances,
+            "customers": books.customers,
             "reconciliation": found,
-            "receipts": receipts,
+            "receipts": books.receipts(),
             "as_of": self.as_of,
             "entries": self.entries,
             "filters": self.filters,
@@ -272,5 +191,5 @@ class _Report:
         }
         book, page = f"{self.name}.xlsx", f"{self.name}.html"
         folder.drawn(book, lambda path: reports.workbook(path, **given))
-        folder.drawn(page, lambda path: reports.html(path, history=loaded.invoices, **given))
+        folder.drawn(page, lambda path: reports.html(path, history=books.invoices, **given))
         return [book, page]

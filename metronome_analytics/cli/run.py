@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from metronome_analytics.account import Account
-    from metronome_analytics.cli.folder import Folder
     from metronome_analytics.cli.loads import LoadOptions
+    from metronome_analytics.folder import Folder
 
 Tables = dict[str, "pl.DataFrame"]
 

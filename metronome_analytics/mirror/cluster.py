@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast, overload
 
 import polars as pl
 
-from metronome_analytics.analysis.reconcile import Reconciliation
+from metronome_analytics.analysis.reconciliation import Reconciliation
 from metronome_analytics.errors import ArgumentError
 
 if TYPE_CHECKING:

@@ -6,41 +6,66 @@ import re
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from metronome_analytics import charts
 from metronome_analytics.analysis.burn_down import burn_down
 from metronome_analytics.analysis.invoiced import invoiced
+from metronome_analytics.analysis.statements.periods import last_months
+from metronome_analytics.analysis.statements.revenue import revenue
 from metronome_analytics.analysis.utilisation import utilisation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from metronome_analytics.analysis.frames import Given
     from metronome_analytics.reports.report import Report
 
+_MONTHS = 12
 _TOP = 6
 """Balances in the burn-down: more lines than that are no picture."""
 
 
-def pictures(report: Report, customers: Given | None, history: Given) -> Iterator[str]:
+def pictures(
+    report: Report, customers: Given | None, history: Given, year: Mapping[str, pl.DataFrame]
+) -> Iterator[str]:
     """Each chart as a figure; one that has nothing to say is left out."""
     bills = history.lazy().collect()
-    utilised = utilisation(report.balances, as_of=report.as_of)
+    then: dict[str, Any] = {"invoices": bills, "loaded_at": report.loaded_at}
     if bills.height:
-        yield _figure("invoices", charts.invoices(bills))
+        # Purchases have their own axis: one prepayment must not flatten twelve months.
+        yield _figure("revenue", charts.revenue(_billed(report, bills, year)))
+    if "flux" in report.statements and report.statements["flux"].height:
+        yield _figure("flux", charts.flux(report.statements["flux"], title="From the month before to this one"))
+    if "deferred_revenue" in year and year["deferred_revenue"].height:
+        yield _figure("deferred revenue", charts.deferred_revenue(year["deferred_revenue"]))
     if _unpaid(bills):
-        yield _figure("aging", charts.aging(bills, as_of=report.as_of))
+        yield _figure("aging", charts.aging(_issued(report, bills), as_of=report.as_of))
     if report.balances.height:
-        burn = burn_down(_largest(report.balances), invoices=bills, as_of=report.as_of)
+        utilised = utilisation(report.balances, as_of=report.as_of, **then)
+        burn = burn_down(_largest(report.balances), as_of=report.as_of, **then)
         title = f"Burn-down of the {_TOP} largest open balances of each currency"
         yield _figure(
             "burn-down", charts.burn_down(burn, as_of=report.as_of, customers=customers, top=_TOP, title=title)
         )
         yield _figure("utilisation", charts.utilisation(utilised, customers=customers, top=12))
-        yield _figure("breakage", charts.breakage(utilisation(report.balances, as_of=report.as_of, by="segment")))
+        segments = utilisation(report.balances, as_of=report.as_of, by="segment", **then)
+        yield _figure("breakage", charts.breakage(segments))
+
+
+def _billed(report: Report, bills: pl.DataFrame, year: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """What was billed in the last twelve months."""
+    if "revenue" in year:
+        return year["revenue"]
+    months = last_months(f"{report.as_of:%Y-%m}", _MONTHS)
+    return revenue(bills, months=months, by=(), as_of=report.as_of)
+
+
+def _issued(report: Report, bills: pl.DataFrame) -> pl.DataFrame:
+    """What had been issued by the moment of the report."""
+    return bills.filter((pl.col("issued_at") < report.as_of).fill_null(value=False))
 
 
 def _unpaid(bills: pl.DataFrame) -> bool:

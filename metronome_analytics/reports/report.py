@@ -14,6 +14,7 @@ from metronome_analytics.analysis.invoiced import standing
 from metronome_analytics.analysis.schemas import Checks, CheckSummary
 from metronome_analytics.analysis.utilisation import utilisation
 from metronome_analytics.arguments import Instant, instant
+from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import ledger, line_items
 from metronome_analytics.tables.money import currency, currency_told_apart
 from metronome_analytics.wording import drawable, drawable_column
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
     from metronome_analytics.analysis import Reconciliation
 
+STATEMENTS = (
+    *("reconciliation", "roll_forward", "deferred_revenue", "revenue", "flux", "accrual", "aging"),
+    *("corrections_register", "journal_entries"),
+)
+"""What statements are called: by the functions that give them."""
 _UNIT = ("credit_type_id", "credit_type_name")
 _LONGEST_UNIT = 100
 _USE = (
@@ -38,9 +44,7 @@ class Contents(TypedDict, total=False):
     `invoices` and `balances` are the frames of `account.invoices()` and `account.balances()`, `customers` gives names,
     `reconciliation` is what `reconcile()` found, `receipts` are `account.receipts`, `as_of` is when all of it was
     loaded (or, with `loaded_at` for that, the past moment the balances are shown at), `filters` says in words what was
-    selected, and `statements` are the frames of the statements of a month by
-    name: reconciliation, roll_forward, deferred_revenue, revenue, flux, accrual, aging, corrections_register,
-    journal_entries, any of them.
+    selected, and `statements` are the frames of the statements of a month by name, any of `STATEMENTS`.
     """
 
     invoices: Required[Given]
@@ -123,7 +127,9 @@ class Report:
         checks = Checks.create_empty() if reconciliation is None else reconciliation.checks
         summary = CheckSummary.create_empty() if reconciliation is None else reconciliation.summary
         lines = line_items(bills)
-        stated = statements or {}
+        stated = dict(statements or {})
+        if unknown := sorted(set(stated) - set(STATEMENTS)):
+            raise ArgumentError(f"statements has {', '.join(unknown)}; it may have {', '.join(STATEMENTS)}.")
         units = _units(
             bills, lines, held, checks, *(frame for frame in stated.values() if {*_UNIT} <= {*frame.columns})
         )

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from metronome_analytics.analysis.frames import Given
     from metronome_analytics.reports.formulas import Block, Place, Places
     from metronome_analytics.reports.report import Contents
     from metronome_analytics.reports.sheets import Sheet
@@ -43,27 +42,19 @@ def workbook(
     title: str = "Metronome report",
     prepared_for: str | None = None,
     files: Iterable[str | Path] = (),
-    statement: Given | None = None,
-    roll_forward: Given | None = None,
-    deferred_revenue: Given | None = None,
-    revenue: Given | None = None,
-    flux: Given | None = None,
-    accrual: Given | None = None,
-    aging: Given | None = None,
-    register: Given | None = None,
     **contents: Unpack[Contents],
 ) -> Path:
     """Writes an Excel workbook to `path` (.xlsx) and returns the path.
 
     Sheets: Summary (verdict, the reconciliation in money, totals, ties, what each check proves), a sheet per statement
     given, Footing, Exceptions (what failed, then warnings, with links to their rows), Checks, Invoices, Lines,
-    Balances, Ledger, Receipts, Notes. Each holds a table of its name (`Invoices`, `RollForward`). `statement` is what
-    `Reconciliation.statement()` gives; `roll_forward`, `deferred_revenue`, `revenue`, `flux`, `accrual` and `aging` are
-    the frames of these names in `ma`, `register` is that of `ma.corrections_register()`; `statements` has all of them,
-    and `journal_entries`, by name. `invoices` and `balances` are the frames of `account.invoices()` and
-    `account.balances()`, `customers` gives names, `reconciliation` is what `reconcile()` found, `entries` are the
-    ledger entries to show (those of `balances` unless given), `receipts` are `account.receipts`, and `filters` says
-    what was selected. `prepared_for` and the SHA-256 of `files` (an export that was compared with) are in the header.
+    Balances, Ledger, Receipts, Notes. Each holds a table of its name (`Invoices`, `RollForward`). `statements` has by
+    name what the functions of `ma` give: `roll_forward`, `deferred_revenue`, `revenue`, `flux`, `accrual`, `aging`,
+    `corrections_register`, `journal_entries`, and as `reconciliation` that of `Reconciliation.statement()`. `invoices`
+    and `balances` are the frames of `account.invoices()` and `account.balances()`, `customers` gives names,
+    `reconciliation` is what `reconcile()` found, `entries` are the ledger entries to show (those of `balances` unless
+    given), `receipts` are `account.receipts`, and `filters` says what was selected. `prepared_for` and the SHA-256 of
+    `files` (an export that was compared with) are in the header.
 
     An amount is in major units, with the API's own number further right in sheets of what was loaded: two decimals are
     shown, the cell holds all of them, as text too where there are more than the 15 digits Excel keeps. Totals,
@@ -76,25 +67,10 @@ def workbook(
     file = file_to_write("path", path, ".xlsx")
     hashes = _hashes(files)
     report = Report.of(**contents)
-    given = {
-        "reconciliation": statement,
-        "roll_forward": roll_forward,
-        "deferred_revenue": deferred_revenue,
-        "revenue": revenue,
-        "flux": flux,
-        "accrual": accrual,
-        "aging": aging,
-        "corrections_register": register,
-    }
     frames = dict(report.statements)
-    frames |= {
-        name: report.named(checked(frame, name, "credit_type_id", "credit_type_name").collect())
-        for name, frame in given.items()
-        if frame is not None
-    }
     money = frames.pop("reconciliation", None)
     if money is not None:
-        checked(money, "statement", "line", "amount", "rows")
+        checked(money, "statements['reconciliation']", "line", "amount", "rows")
     _Workpaper(report, frames, money).write(file, drawable(title), prepared_for, hashes)
     return file
 

@@ -71,7 +71,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not type
         **options: Any,
     ) -> None:
         options = known("Explorer", options)
-        missing = [name for name in ("customers", "balances", "invoices") if not hasattr(account, name)]
+        missing = [name for name in ("customers", "balances", "invoices", "now") if not hasattr(account, name)]
         if missing:
             raise ArgumentError(
                 f"account cannot be {type(account).__name__}.", advice="Pass ma.connect() or ma.demo()."
@@ -117,8 +117,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not type
         if not self.customer.value:
             self._tabs.tell("Choose a customer.")
             return
-        now = self._as_of or self._account.now.replace(minute=0, second=0, microsecond=0)
-        wanted = Wanted(self.customer.value[0], self.period.starting_on, self.period.ending_before, now)
+        now = self._account.now.replace(minute=0, second=0, microsecond=0)
+        at = self._as_of or now
+        wanted = Wanted(self.customer.value[0], self.period.starting_on, self.period.ending_before, at, max(at, now))
         key = (self.tab, wanted)
         if key in self._seen:
             self._tabs.tell("")

@@ -9,6 +9,7 @@ import polars as pl
 
 from metronome_analytics import charts
 from metronome_analytics.analysis.burn_down import burn_down
+from metronome_analytics.analysis.closing import across
 from metronome_analytics.display import show
 from metronome_analytics.tables import ledger
 
@@ -46,21 +47,34 @@ class Account(Protocol):
 
 
 class Wanted(NamedTuple):
-    """What is looked at: a customer, a half-open period or all time, and the moment taken for now."""
+    """What is looked at: a customer, a half-open period or all time, the moment taken for now, and that of loading."""
 
     customer: str
     starting_on: datetime | None
     ending_before: datetime | None
     as_of: datetime
+    loaded_at: datetime
 
 
 def balances(account: Account, wanted: Wanted) -> list[object]:
     """The burn-down of a customer's balances, and the balances. The period does not matter here."""
     frame = account.balances([wanted.customer], include_archived=True)
-    burn = burn_down(frame, as_of=wanted.as_of)
+    burn = burn_down(frame, as_of=wanted.as_of, loaded_at=wanted.loaded_at, **_books(account, wanted))
     shown = frame.sort("balance", descending=True, nulls_last=True)
     names = ["name", "type", "credit_type_name", "balance", "priority", "created_at", "archived_at", "id"]
     return [charts.burn_down(burn, as_of=wanted.as_of), _table(shown, names)]
+
+
+def _books(account: Account, wanted: Wanted) -> dict[str, pl.DataFrame]:
+    """What tells how the balances stood at a past moment: the invoices, and the days of a period that ran then."""
+    if wanted.as_of >= wanted.loaded_at:
+        return {}
+    bills = account.invoices([wanted.customer])
+    split = across(bills, wanted.as_of)
+    if split is None:
+        return {"invoices": bills}
+    days = account.invoice_breakdowns(split.customer_ids, starting_on=split.starting, ending_before=split.ending)
+    return {"invoices": bills, "breakdowns": days}
 
 
 def invoices(account: Account, wanted: Wanted) -> list[object]:

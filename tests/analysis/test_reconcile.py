@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from metronome_analytics.analysis import Reconciliation, reconcile
-from metronome_analytics.analysis.reconcile import CHECKS
+from metronome_analytics.analysis.reconciliation import CHECKS
 from metronome_analytics.analysis.schemas import Checks, CheckSummary
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import Balances, Invoices, NetBalances

@@ -8,7 +8,7 @@ import pytest
 import metronome_analytics as ma
 from metronome_analytics.__main__ import main
 from metronome_analytics.cli import exits
-from metronome_analytics.cli.folder import Folder, writable
+from metronome_analytics.folder import Folder, writable
 from tests.cli.support import ROOT
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from polars.testing import assert_frame_equal
 
 import metronome_analytics as ma
 from metronome_analytics.__main__ import main
-from metronome_analytics.cli.folder import Folder
 from metronome_analytics.cli.loads import TABLES
+from metronome_analytics.folder import Folder
 from metronome_analytics.simulator import Fault, Simulator
 from tests.analysis.support import USD
 from tests.cli.support import command

@@ -11,8 +11,9 @@ import pytest
 import metronome_analytics as ma
 from metronome_analytics import reports
 from metronome_analytics.__main__ import main
+from metronome_analytics.analysis.statements.periods import By, of_month, one_month
 from metronome_analytics.cli import exits, findings
-from metronome_analytics.cli.month import By, column_mapping, month_start, of_month
+from metronome_analytics.cli.external import column_mapping
 from metronome_analytics.cli.printing import screen
 from metronome_analytics.simulator import Fault, Simulator
 from metronome_analytics.tables import Invoices
@@ -22,7 +23,6 @@ from tests.cli.support import AS_OF, day, table
 if TYPE_CHECKING:
     from pathlib import Path
 
-START = datetime(2026, 10, 1, tzinfo=UTC)
 MAP = ("--map", "invoice_id=Number", "amount=Amount due", "currency=Currency")
 
 
@@ -38,7 +38,7 @@ def run(*arguments: str) -> int:
 def export() -> pl.DataFrame:
     """What a billing provider would have of October, made up from the served account's own invoices."""
     with ma.demo(customers=6, as_of=AS_OF) as account:
-        invoices = of_month(account.invoices(pl.concat([account.customers()])), START, "period")
+        invoices = of_month(account.invoices(pl.concat([account.customers()])), "2026-10")
     final = invoices.filter((pl.col("status") == "FINALIZED") & (pl.col("total") != 0))
     name = pl.col("credit_type_name")
     return final.select(
@@ -164,7 +164,7 @@ def test_the_reports_of_a_closed_month_show_its_close(tmp_path: Path, monkeypatc
     assert run("--month", "2026-10", "--demo", "--out", str(tmp_path)) == 0
     end = datetime(2026, 11, 1, tzinfo=UTC)
     assert given["as_of"] == end
-    assert given["entries"]["timestamp"].is_between(START, end).all()
+    assert given["entries"]["timestamp"].is_between(datetime(2026, 10, 1, tzinfo=UTC), end).all()
     assert ma.ledger(given["balances"])["timestamp"].max() <= end
     assert "24:00 UTC" in given["filters"]["Balances and ledger"]
     with ma.demo(as_of=end) as account:
@@ -213,7 +213,7 @@ def test_without_a_token_it_says_what_to_set(tmp_path: Path, capsys: pytest.Capt
 def test_a_month_is_year_and_month(month: str) -> None:
     """Anything else is refused before anything is sent."""
     with pytest.raises(ma.ArgumentError, match="month"):
-        month_start(month)
+        one_month(month)
 
 
 @pytest.mark.parametrize(("by", "wanted"), [("period", ["inside", "scheduled"]), ("issued", ["before", "scheduled"])])
@@ -226,7 +226,7 @@ def test_a_months_invoices_are_chosen_by_period_or_by_issue(by: By, wanted: list
         {"id": "scheduled", "issued_at": day(10, 31)},
         {"id": "after", "start_timestamp": day(11, 1), "end_timestamp": day(12, 1), "issued_at": day(12, 2)},
     )
-    assert of_month(invoices, START, by)["id"].to_list() == wanted
+    assert of_month(invoices, "2026-10", by)["id"].to_list() == wanted
 
 
 @pytest.mark.parametrize("pair", ["amount", "=x", "amount="])

@@ -9,7 +9,7 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 import metronome_analytics as ma
-from metronome_analytics.cli.loads import every_net_balance
+from metronome_analytics.books.loading import every_net_balance
 from metronome_analytics.mirror.mirrored import MIRRORED
 from metronome_analytics.session import Clock, open_session
 

@@ -12,7 +12,8 @@ from distributed import Client, LocalCluster
 from polars.testing import assert_frame_equal
 
 import metronome_analytics as ma
-from metronome_analytics.analysis.reconcile import CHECKS
+from metronome_analytics.analysis.reconciliation import CHECKS
+from metronome_analytics.analysis.statements.explain import InvoiceSteps
 from metronome_analytics.mirror.cluster import map_buckets
 from metronome_analytics.simulator import Simulator
 from tests.mirror.support import account_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from metronome_analytics.analysis.reconcile import Reconciliation
+    from metronome_analytics.analysis.reconciliation import Reconciliation
     from metronome_analytics.mirror.mirror import Mirror
 
 AS_OF = "2026-11-18"
@@ -31,6 +32,36 @@ ANALYSES: dict[str, Callable[[Mirror], pl.LazyFrame]] = {
     "daily costs": lambda part: part.daily_costs(),
     "lines": lambda part: part.line_items(),
 }
+MONTHS = ["2026-09", "2026-10", "2026-11"]
+STATEMENTS: dict[str, Callable[[Mirror], pl.LazyFrame]] = {
+    "roll_forward": lambda part: ma.roll_forward(
+        part.balances(), part.invoices(), months=MONTHS, by="customer_id", as_of=AS_OF
+    ),
+    "deferred_revenue": lambda part: ma.deferred_revenue(
+        part.balances(), part.invoices(), months=MONTHS, by="customer_id", as_of=AS_OF
+    ),
+    "revenue": lambda part: ma.revenue(
+        part.invoices(), breakdowns=part.invoice_breakdowns(), months=MONTHS, by=("customer_id", "product_id")
+    ),
+    "flux": lambda part: ma.flux(part.invoices(), months=MONTHS[:2]),
+    "accrual": lambda part: ma.accrual(
+        part.invoices(), breakdowns=part.invoice_breakdowns(), month="2026-10", as_of=AS_OF
+    ),
+    "aging": lambda part: ma.aging(part.invoices(), as_of=AS_OF),
+    "corrections_register": lambda part: ma.corrections_register(part.invoices()),
+    "journal_entries": lambda part: ma.journal_entries(
+        ma.deferred_revenue(part.balances(), part.invoices(), months=MONTHS, by="customer_id", as_of=AS_OF),
+        accounts={"billed": ("1", "2"), "recognised_use": ("2", "3")},
+    ).drop("entry"),  # entries are numbered part by part
+    "explain_invoice": lambda part: _explained(part),  # noqa: PLW0108  # it is defined below
+}
+
+
+def _explained(part: Mirror) -> pl.LazyFrame:
+    """The first invoice of a part, explained; a part may have none."""
+    first = part.invoices().sort("id").head(1)
+    ids = first.select("id").collect()["id"].to_list()
+    return ma.explain_invoice(first, ids[0]) if ids else InvoiceSteps.create_empty().lazy()
 
 
 def reconciled(part: Mirror) -> Reconciliation:
@@ -68,6 +99,17 @@ def test_bucket_by_bucket_is_the_whole(mirror: Mirror, name: str) -> None:
     keeps_order = name != "daily costs"  # contracts come first, then Plans
     assert_frame_equal(found, ANALYSES[name](mirror).collect(), check_exact=True, check_row_order=keeps_order)
     assert found.height
+
+
+def test_statements_bucket_by_bucket_and_on_a_cluster_are_the_whole(mirror: Mirror, client: Client) -> None:
+    """Each of them by customer: the rows of the buckets are those of the whole, with and without workers, exactly."""
+    for name, statement in STATEMENTS.items():
+        alone = mirror.map(statement)
+        assert alone.height, name
+        assert_frame_equal(mirror.map(statement, client=client), alone, check_exact=True)
+        if name != "explain_invoice":  # one of each part
+            whole = statement(mirror).collect()
+            assert_frame_equal(alone, whole, check_exact=True, check_row_order=False)
 
 
 def test_reconciliations_add_up(mirror: Mirror) -> None:

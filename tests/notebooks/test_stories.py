@@ -48,15 +48,24 @@ def test_burn_down_ends_where_the_api_does() -> None:
     assert story["soonest"].height > 0
 
 
-def test_reconciliation_finds_what_was_spoiled_and_nothing_else() -> None:
-    """The account ties out; of the made-up export exactly the three mistakes are found; both reports are written."""
+def test_the_close_finds_what_was_spoiled_and_nothing_else() -> None:
+    """The account ties out; of the made-up export exactly the three mistakes are found; the pack and both files are."""
     story = ran("03_reconciliation")
     assert story["found"].ok
-    assert story["closed"].complete
+    assert story["found"].complete
     exceptions = story["compared"].exceptions
     # The wrong currency is a row in each currency: they are never added.
     assert exceptions["check"].to_list() == ["external"] * 4
     assert exceptions["invoice_id"].n_unique() == 3
     assert {causes[0] for causes in exceptions["causes"].to_list()} >= {"unit 100 times off", "another currency"}
-    assert story["spoiled"].exceptions["check"].to_list()[0] == "invoice_total"
-    assert [file.name for file in story["files"]] == ["october.xlsx", "october.html"]
+    rest = story["statement"].filter(pl.col("line") == "unexplained")
+    assert rest.height >= 2
+    assert not rest["amount"].any()
+    written = {path.name for path in (story["folder"] / "october").iterdir()}
+    assert written == {"close-2026-10.xlsx", "close-2026-10.html", "manifest.json", "statements"}
+    assert [file.suffix for file in story["files"]] == [".html", ".xlsx"]
+
+
+def test_the_close_is_told_in_few_cells() -> None:
+    """Fewer than the reconciliation alone once took."""
+    assert len(cells("03_reconciliation", "markdown")) + len(cells("03_reconciliation", "code")) < 21

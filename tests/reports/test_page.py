@@ -87,7 +87,7 @@ def test_it_says_whether_everything_ties_out(text: str) -> None:
 def test_every_chart_is_a_picture(text: str) -> None:
     """Five figures of SVG, and what they refer to is there once."""
     assert re.findall(r'<figure aria-label="([^"]+)">', text) == [
-        *("invoices", "aging", "burn-down", "utilisation", "breakage")
+        *("revenue", "aging", "burn-down", "utilisation", "breakage")
     ]
     ids = re.findall(r'\bid="([^"]+)"', "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL)))
     assert len(ids) == len(set(ids))
@@ -103,12 +103,15 @@ def test_ids_of_a_chart_are_its_own() -> None:
 
 
 def test_totals_are_in_major_units_and_apart_by_currency(text: str, account: Account) -> None:
-    """What was invoiced of each type is there to its last digit."""
+    """What was invoiced of each type is there to its last digit, and its currency once, above the column."""
+    words = Page(text).words
     final = account.invoices.filter(pl.col("status") == "FINALIZED").group_by("credit_type_name", "type")
     for name, _, total in final.agg(pl.col("total").sum()).iter_rows():
         amount = total / 100 if "cents" in name else total
         whole, _, decimals = f"{amount:,f}".partition(".")
-        assert f"{name[:3]} {whole}.{decimals.rstrip('0'):0<2}" in Page(text).words
+        assert f"{whole}.{decimals.rstrip('0'):0<2}" in words
+        assert f"in {name[:3]}" in words
+    assert [word for word in words if re.fullmatch(r"(USD|EUR) -?[\d,.]+", word)] == []
 
 
 def test_failures_are_listed_with_their_causes(account: Account, tmp_path: Path) -> None:
@@ -149,6 +152,37 @@ def test_an_empty_account_is_a_page(account: Account, tmp_path: Path) -> None:
     page = path.read_text("utf-8")
     assert "Not reconciled." in page
     assert Page(page).tags.count("svg") == 0
+
+
+def test_it_opens_with_what_finance_reads_first(text: str) -> None:
+    """The verdict, money by currency, what needs a decision; checks come after, in words and with what they prove."""
+    heads = re.findall(r"<h2>(.*?)</h2>", text)
+    assert heads[:2] == ["Money", "What needs a decision"]
+    assert heads.index("Checks") > heads.index("Charts") > 1
+    assert text.index('class="verdict') < text.index("<h2>")
+    page = " ".join(Page(text).words)
+    assert "Ledgers to balances" in page
+    assert "ledger_balance" not in page
+    assert "The entries of each ledger add up to the balance the API states." in page
+
+
+def test_what_needs_a_decision_is_said_in_words(account: Account, tmp_path: Path) -> None:
+    """What failed and by how much in all, drafts, and what deserves a look; nothing of it is a table of checks."""
+    spoiled = pl.when(pl.int_range(pl.len()) == 3).then(pl.col("total") + 700).otherwise("total")
+    found = ma.reconcile(account.invoices.with_columns(spoiled.alias("total")), account.balances, as_of=AS_OF)
+    page = plain(account, tmp_path / "decide.html", reconciliation=found)
+    listed = re.findall(r"<li>(.*?)</li>", page)
+    assert listed[0].startswith("Invoice totals: 1 failed, off by ")
+    assert any("not final yet" in each for each in listed)
+    assert any(each.startswith("Net balances: 1 row that could not be checked") for each in listed)
+
+
+def test_it_suits_a_dark_screen(text: str) -> None:
+    """Colours are named once and change with the screen, those of tables and pictures too; paper is light."""
+    dark, paper = text.index("prefers-color-scheme: dark"), text.index("@media print")
+    assert dark < paper
+    assert "color-scheme: light; --ink" in text[paper:]
+    assert 'figure svg [fill="#FFFFFF"]' in text
 
 
 def test_it_prints(text: str) -> None:

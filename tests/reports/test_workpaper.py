@@ -90,11 +90,7 @@ def written(
         title="R&D: October",
         prepared_for="The board",
         files=[export],
-        statement=statements["reconciliation"],
-        register=statements["corrections_register"],
-        statements={
-            name: frame for name, frame in statements.items() if name not in {"reconciliation", "corrections_register"}
-        },
+        statements=statements,
         **wrong,
     )
 

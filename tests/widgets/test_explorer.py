@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import polars as pl
 import pytest
 
 import metronome_analytics as ma
 from metronome_analytics.charts.showing import LIVE
+from metronome_analytics.widgets import views
 from tests.fakes import account_of, answer
 from tests.widgets.support import a_few
 
@@ -125,6 +127,22 @@ def test_what_a_tab_shows_is_what_a_cell_would(account: ma.Account) -> None:
     chart, table = explorer.output.outputs
     assert {LIVE, "image/png"} < set(chart["data"])
     assert "text/html" in table["data"]
+
+
+def test_a_past_moment_shows_what_the_books_said_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a billing period too: every balance ends where the API's own did on that day."""
+    then = datetime(2026, 10, 15, tzinfo=UTC)
+    drawn: list[pl.DataFrame] = []
+    whole = views.charts.burn_down
+    monkeypatch.setattr(views.charts, "burn_down", lambda burn, **rest: (drawn.append(burn), whole(burn, **rest))[1])
+    with ma.demo(customers=3, as_of=AS_OF) as now, ma.demo(customers=3, as_of=then) as before:
+        for customer in before.customers()["id"]:
+            views.balances(now, views.Wanted(customer, None, None, then, now.now))
+        stood = before.balances(before.customers()).filter(pl.col("balance") != 0)
+    left = pl.concat(drawn).group_by("balance_id").agg(pl.col("remaining").sort_by("step").last())
+    both = stood.select("balance", balance_id="id").join(left, on="balance_id")
+    assert both.height == stood.height > 2
+    assert both.filter(pl.col("balance") != pl.col("remaining")).is_empty()
 
 
 def test_what_is_no_longer_wanted_is_cancelled() -> None:

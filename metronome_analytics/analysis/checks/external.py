@@ -6,9 +6,10 @@ from typing import Literal
 
 import polars as pl
 
-from metronome_analytics.analysis.frames import MONEY, ZERO
+from metronome_analytics.analysis.checks.verdicts import half_a_minor_unit
+from metronome_analytics.analysis.frames import ZERO
 from metronome_analytics.analysis.invoiced import is_invoiced
-from metronome_analytics.tables.money import USD_NAME, in_cents, minor
+from metronome_analytics.tables.money import USD_NAME, minor
 from metronome_analytics.tables.money import currency as currency_of
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
@@ -16,6 +17,7 @@ Units = Literal["major", "api"]
 
 MISSING_HERE, MISSING_THERE = "missing here", "missing there"
 AMOUNT, CURRENCY, MATCHED = "amount differs", "currency differs", "matched"
+CUT_OFF, DRAFT_HERE, VOID_HERE = "period cut-off", "a draft here, final there", "the invoice is void"
 
 _OURS = ("row", "invoice_id")
 
@@ -42,7 +44,6 @@ def external(invoices: pl.LazyFrame, theirs: pl.DataFrame, units: Units) -> pl.L
     )
     # Ours before theirs: what is concatenated first stays first.
     rows = pl.concat([matched.sort("currency"), strangers], how="diagonal")
-    cents = in_cents(pl.col("credit_type_name"))
     return rows.sort("row", "external_id", nulls_last=True, maintain_order=True).select(
         pl.coalesce("customer_id", "external_customer_id").alias("customer_id"),
         *("invoice_id", "external_id", "credit_type_id", "credit_type_name", "expected"),
@@ -50,7 +51,7 @@ def external(invoices: pl.LazyFrame, theirs: pl.DataFrame, units: Units) -> pl.L
         *("blame", "hint"),
         pl.col("trouble").alias("skip"),
         # Their amounts are rounded to the minor unit.
-        pl.when(cents).then(pl.lit("0.5000000001")).otherwise(pl.lit("0.0050000001")).cast(MONEY).alias("slack"),
+        half_a_minor_unit().alias("slack"),
         pl.when(pl.col("blame").is_null())
         .then(pl.when(pl.col("amount") == pl.col("expected")).then(pl.lit(MATCHED)).otherwise(pl.lit(AMOUNT)))
         .alias("detail"),
@@ -157,11 +158,11 @@ def _hint(final: pl.Expr) -> pl.Expr:
         pl.when(pl.col("blame") == CURRENCY)
         .then(pl.lit("another currency"))
         .when(pl.col("status") == InvoiceStatus.VOID)
-        .then(pl.lit("the invoice is void"))
+        .then(pl.lit(VOID_HERE))
         .when(pl.col("status").is_not_null() & ~final)
-        .then(pl.lit("a draft here, final there"))
+        .then(pl.lit(DRAFT_HERE))
         .when(pl.col("entries") > 1)
         .then(pl.lit("more than one entry there"))
         .when((missing_there & cut_there) | (missing_here & cut_here))
-        .then(pl.lit("period cut-off"))
+        .then(pl.lit(CUT_OFF))
     )

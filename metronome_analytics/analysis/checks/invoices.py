@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from metronome_analytics.analysis.checks.verdicts import half_a_minor_unit
 from metronome_analytics.analysis.frames import MONEY, ZERO, optional
-from metronome_analytics.tables.money import in_cents
 from metronome_analytics.tables.vocabulary import TROUBLED, WITHDRAWN, InvoiceStatus, InvoiceType, ProviderStatus
 
 _HEAD = ("customer_id", pl.col("id").alias("invoice_id"), "credit_type_id", "credit_type_name")
@@ -146,14 +146,12 @@ def billing_provider(invoices: pl.LazyFrame) -> pl.LazyFrame:
     billed = pl.coalesce(outside.field("invoiced_sub_total"), outside.field("invoiced_total") - tax)
     void, skipped = pl.col("status") == InvoiceStatus.VOID, status == ProviderStatus.SKIPPED
     held = void & ~status.is_in(_NO_BILL)
-    # Half of a minor unit itself still rounds to the amount billed, and the tolerance itself is a difference.
-    half = pl.when(in_cents(pl.col("credit_type_name"))).then(pl.lit("0.5000000001")).otherwise(pl.lit("0.0050000001"))
     return invoices.filter(pl.col("external_invoice").is_not_null() & "first").select(
         *_HEAD,
         outside.field("invoice_id").alias("external_id"),
         pl.when(void).then(billed.fill_null(ZERO)).otherwise("total").alias("expected"),
         pl.when(skipped).then(billed.fill_null(ZERO)).otherwise(billed).alias("actual"),
-        half.cast(MONEY).alias("slack"),
+        half_a_minor_unit().alias("slack"),
         pl.when(void & ~status.is_in([*WITHDRAWN, ProviderStatus.SKIPPED]))
         .then(pl.format("void here, {} at the billing provider", status))
         .when(status.is_in(TROUBLED))

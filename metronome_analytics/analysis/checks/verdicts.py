@@ -85,6 +85,15 @@ def _causes() -> pl.Expr:
     return pl.concat_list(listed).list.drop_nulls()
 
 
+def half_a_minor_unit() -> pl.Expr:
+    """Half a cent (or what else the smallest unit is) of each row's credit type, in its API unit, itself included.
+
+    Other systems round to whole minor units: half of one itself still rounds to the amount billed.
+    """
+    cents = in_cents(pl.col("credit_type_name"))
+    return pl.when(cents).then(pl.lit("0.5000000001")).otherwise(pl.lit("0.0050000001")).cast(MONEY)
+
+
 def unchecked(why: str) -> pl.LazyFrame:
     """The row of a check that could not be made at all."""
     return pl.LazyFrame({"skip": [why]})

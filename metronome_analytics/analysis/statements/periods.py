@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Literal
 
 import polars as pl
 
@@ -12,6 +13,9 @@ from metronome_analytics.periods import is_month
 
 Months = str | Iterable[str]
 """A month, or several."""
+
+By = Literal["period", "issued"]
+"""What decides an invoice's month: its period (or without one its date of issue), or always its date of issue."""
 
 
 def month_names(months: Months, argument: str = "months") -> list[str]:
@@ -33,6 +37,24 @@ def month_of(at: pl.Expr) -> pl.Expr:
 def invoice_at() -> pl.Expr:
     """What decides an invoice's month: where its period starts, and without a period its date of issue."""
     return pl.coalesce("start_timestamp", "issued_at")
+
+
+def of_month(invoices: pl.DataFrame, month: str, by: By = "period") -> pl.DataFrame:
+    """The invoices whose period starts in the month (without one: that are issued in it), or those issued in it."""
+    at = pl.col("issued_at") if by == "issued" else invoice_at()
+    return invoices.filter(month_of(at) == month)
+
+
+def one_month(text: str) -> str:
+    """`text` if it is a month as 2026-10, else ArgumentError."""
+    (name,) = month_names(text.strip() if isinstance(text, str) else text, "month")
+    return name
+
+
+def last_months(month: str, number: int) -> list[str]:
+    """`month` and those before it, `number` in all, in the order of time."""
+    last = int(month[:4]) * 12 + int(month[5:]) - 1
+    return [f"{at // 12:04}-{at % 12 + 1:02}" for at in range(last - number + 1, last + 1)]
 
 
 def month_start(name: str) -> datetime:

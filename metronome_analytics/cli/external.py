@@ -1,36 +1,17 @@
-"""What `reconcile` is given: a month, another system's file, and how its columns are called."""
+"""Another system's file, as `reconcile` and `close` are given it, and how its columns are called."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import polars as pl
-
-from metronome_analytics.analysis.statements import periods
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.external import External, Words, read_file, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from metronome_analytics.external import DecimalMark
-
-By = Literal["period", "issued"]
-
-
-def month_start(text: str) -> datetime:
-    """The first instant of a month written as 2026-10."""
-    (name,) = periods.month_names(text.strip(), "month")
-    return periods.month_start(name)
-
-
-def of_month(invoices: pl.DataFrame, start: datetime, by: By) -> pl.DataFrame:
-    """The invoices whose period starts in the month (without one: that are issued in it), or those issued in it."""
-    at = pl.col("issued_at") if by == "issued" else periods.invoice_at()
-    begin, end = (pl.lit(instant, pl.Datetime("us", "UTC")) for instant in (start, periods.month_end(start)))
-    return invoices.filter((at >= begin) & (at < end))
 
 
 def read_external(path: Path, pairs: Sequence[str] | None, decimal: DecimalMark | None) -> External:

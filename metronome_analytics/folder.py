@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from metronome_analytics.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import polars as pl
 
 
-def writable(path: Path) -> None:
-    """Raise ArgumentError, naming --out, unless a file can be written at `path`; nothing stays of the trial."""
+def writable(path: Path, argument: str = "--out") -> None:
+    """Raise ArgumentError, naming `argument`, unless a file can be written at `path`; nothing stays of the trial."""
     made = [folder for folder in path.parents if not folder.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +29,7 @@ def writable(path: Path) -> None:
             path.unlink()
     except OSError as error:
         why = error.strerror or str(error)
-        raise ArgumentError(f"--out {str(path.parent)!r} cannot be written to: {why}.") from error
+        raise ArgumentError(f"{argument} {str(path.parent)!r} cannot be written to: {why}.") from error
     finally:
         for folder in made:
             with suppress(OSError):
@@ -37,14 +39,15 @@ def writable(path: Path) -> None:
 class Folder:
     """Writes into `path`, which is made when there is something to write; remembers what it wrote."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, argument: str = "--out") -> None:
         self.path = path
+        self._argument = argument
         self.rows: dict[str, int] = {}
         """Each table written, and its rows, in the order of writing."""
 
     def try_out(self) -> None:
         """Write a file and take it away again, before hours are spent on what goes here; else ArgumentError."""
-        writable(self.path / f".{os.getpid()}.partial")
+        writable(self.path / f".{os.getpid()}.partial", self._argument)
 
     def table(self, name: str, frame: pl.DataFrame) -> None:
         """Write `frame` as `<name>.parquet`; an older file of that name stays until the new one is whole."""
@@ -56,6 +59,31 @@ class Folder:
         with self._whole(self.path / filename) as partial:
             write(partial)
         return self.path / filename
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[Path]:
+        """A folder beside this one: its files come here when the block ends, all of them, or none if it fails.
+
+        A file of another run that has the name of one of them is replaced; any other file stays.
+        """
+        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        self.path.mkdir(parents=True, exist_ok=True)
+        beside = Path(mkdtemp(dir=self.path, prefix=".", suffix=".partial"))
+        try:
+            yield beside
+            for file in sorted(beside.rglob("*")):
+                place = self.path / file.relative_to(beside)
+                if file.is_dir():
+                    place.mkdir(exist_ok=True)
+                else:
+                    file.replace(place)
+        except BaseException:
+            rmtree(beside, ignore_errors=True)
+            for folder in made:
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
+        rmtree(beside)
 
     def older(self, name: str) -> bool:
         """Whether a file of the table `name` is there that this run did not write."""
