@@ -14,18 +14,27 @@ from metronome_analytics.changes.access import (
 from metronome_analytics.changes.archiving import ArchiveCommit, ArchiveCredit
 from metronome_analytics.changes.balance_entries import BalanceEntry
 from metronome_analytics.changes.balance_plan import BalancePlan
+from metronome_analytics.changes.billing_configs import CreateBillingConfig, DeleteBillingConfig
+from metronome_analytics.changes.billing_configurations import ArchiveBillingConfigurations, SetBillingConfigurations
+from metronome_analytics.changes.customer_settings import SetIngestAliases, UpdateCustomerConfig
+from metronome_analytics.changes.customers import ArchiveCustomer, CreateCustomer
 from metronome_analytics.changes.granting import CreateCommit, CreateCredit
 from metronome_analytics.changes.operations import catalogue
 from metronome_analytics.changes.other_changes import EndContract, ResetAlert, SetCustomerName
 from metronome_analytics.changes.plan import Plan
 
 __all__ = [
+    "ArchiveBillingConfigurations",
     "ArchiveCommit",
     "ArchiveCredit",
+    "ArchiveCustomer",
     "BalanceEntry",
     "BalancePlan",
+    "CreateBillingConfig",
     "CreateCommit",
     "CreateCredit",
+    "CreateCustomer",
+    "DeleteBillingConfig",
     "EndCommit",
     "EndContract",
     "EndCredit",
@@ -33,6 +42,9 @@ __all__ = [
     "ExtendCredit",
     "Plan",
     "ResetAlert",
+    "SetBillingConfigurations",
     "SetCustomerName",
+    "SetIngestAliases",
+    "UpdateCustomerConfig",
     "catalogue",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,8 +20,10 @@ from metronome_analytics.changes.operation import (
     Sighting,
     Weight,
 )
-from metronome_analytics.changes.records import Facts, Json, sameness
 from metronome_analytics.changes.view import Contract, Look, View, digest
+
+if TYPE_CHECKING:
+    from metronome_analytics.changes.records import Facts, Json
 
 LONGEST_NAME = 160
 """The API cuts a longer name of a customer without a word."""
@@ -57,10 +59,6 @@ class ResetAlert(Change):
     alert_id: str
 
 
-def _same(change: Change) -> str:
-    return sameness(change.operation, *(f"{name}={value}" for name, value in sorted(change.fields().items())))
-
-
 # --- the name of a customer ------------------------------------------------------------------------------------------
 
 
@@ -78,7 +76,7 @@ def prepare_name(change: SetCustomerName, review: Review) -> PlannedChange | Non
         subject_id=change.customer_id,
         subject_name=None,
         what=f"rename customer {change.customer_id} to {change.name!r}",
-        same=_same(change),
+        same=change.same(),
         before=old,
         after=change.name,
         opposite=SetCustomerName(customer_id=change.customer_id, name=old) if len(old) <= LONGEST_NAME else None,
@@ -154,7 +152,7 @@ def prepare_contract(change: EndContract, review: Review) -> PlannedChange | Non
         subject_id=contract.id,
         subject_name=contract.name,
         what=f"end contract {contract.name or contract.id!r}: {after}",
-        same=_same(change),
+        same=change.same(),
         before=_end_text(contract),
         after=after,
         opposite=EndContract(
@@ -251,7 +249,7 @@ def prepare_alert(change: ResetAlert, review: Review) -> PlannedChange | None:
         subject_id=alert.id,
         subject_name=alert.name,
         what=f"reset alert {alert.name or alert.id!r}",
-        same=_same(change),
+        same=change.same(),
         before=alert.customer_status,
         after="evaluated again",
         no_undo="it only evaluates again",

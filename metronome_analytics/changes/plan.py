@@ -100,7 +100,7 @@ class Plan:
 
     def _doing(self) -> str:
         first = self.changes[0]
-        if self.operation(0).weight is Weight.FOR_EVER:
+        if self.operation(0).weight is Weight.FOR_EVER or first.loss:
             return one_line(f"{first.what} for ever, {first.loss}" if first.loss else f"{first.what} for ever")
         by_name: dict[str, int] = {}
         totals: dict[str | None, Decimal] = {}
@@ -154,6 +154,7 @@ class Plan:
         """What the journal keeps of a change."""
         each = self.changes[entry]
         given = each.change.fields()
+        call = self.call(entry)
         return Facts(
             base_url=self.base_url,
             environment=self.environment,
@@ -164,7 +165,8 @@ class Plan:
             same=each.same,
             token=self.token(entry),
             uniqueness_key=self.uniqueness_key(entry),
-            body=self.call(entry).body,
+            body=call.body,
+            path=call.path,
             segment_id=given.get("segment_id"),
             credit_type_name=each.credit_type_name,
             amount=each.amount,

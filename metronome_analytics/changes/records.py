@@ -76,8 +76,15 @@ class Facts:
     amount: Decimal | None = None
     reason: str | None = None
     timestamp: str | None = None
+    path: JsonObject = field(default_factory=dict)
+    """What of it stood in the path of the request."""
     twins: int = 0
     """How many same ones of somebody else there were before it was sent."""
+
+    @property
+    def given(self) -> dict[str, Json]:
+        """All that was sent, wherever it stood."""
+        return {"customer_id": self.customer_id, **self.path, **self.body}
 
 
 @dataclass(frozen=True, slots=True)

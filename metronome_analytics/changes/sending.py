@@ -87,7 +87,7 @@ def send_once(send: Send, observer: Observer, key: Key, facts: Facts, call: Call
         status, said = error.status, error.message
     finally:
         observer.sign(key)
-    if OPERATIONS[facts.operation].proof is Proof.NONE:
+    if OPERATIONS[facts.operation].proved_by(facts) is Proof.NONE:
         return _unprovable(entry, status, said)
     return _seen(entry, facts, observer.sees(facts), status, said)
 
@@ -113,7 +113,7 @@ OTHERS = (
 
 def _seen(entry: int, facts: Facts, seen: Sighting, status: int | None, said: str) -> Result:
     mark = OPERATIONS[facts.operation].proof is Proof.MARK
-    where = "ledger" if mark else "account"
+    where = OPERATIONS[facts.operation].place
     if seen.seen is Seen.THERE:
         if status == 409 and not mark:
             said += " Whether by this plan or by somebody else's same change, it is there once."

@@ -29,6 +29,10 @@ class Example:
     sdk: Callable[[Any, Plan], object] | None
     undone: bool = True
     """Whether its undo brings every loader's frame back."""
+    also: Callable[[ma.Account], pl.DataFrame] | None = None
+    """What else must be as it was, beside what is read for all of them."""
+    spoil: Callable[[ma.Account], Change] | None = None
+    """A change after which the plan is stale; where there is none, its customer is archived."""
 
 
 def _balance(account: ma.Account, kind: str) -> dict[str, Any]:
@@ -172,6 +176,86 @@ EXAMPLES: dict[str, Example] = {
         lambda account: ma.changes.ResetAlert(**_alert(account)),
         lambda sdk, plan: sdk.v1.customers.alerts.reset(**_fields(plan, "customer_id", "alert_id")),
         undone=False,  # there is nothing to undo
+    ),
+}
+
+
+def _customer(account: ma.Account, place: int = 0) -> dict[str, Any]:
+    return {"customer_id": account.customers()["id"][place]}
+
+
+def _billing(account: ma.Account) -> dict[str, Any]:
+    return {
+        **_customer(account),
+        "billing_provider": "netsuite",
+        "configuration": {"netsuite_customer_id": "4711"},
+        "delivery_method": "direct_to_billing_provider",
+    }
+
+
+_LEGACY = ("customer_id", "billing_provider_type", "billing_provider_customer_id", "stripe_collection_method")
+
+
+def _legacy(account: ma.Account) -> dict[str, Any]:
+    return dict(zip(_LEGACY, (account.customers()["id"][1], "stripe", "cus_4711", "send_invoice"), strict=True))
+
+
+def _legacy_made(account: ma.Account) -> dict[str, Any]:
+    made = _legacy(account)
+    _apply(account, ma.changes.CreateBillingConfig(**made))
+    return {name: made[name] for name in _LEGACY[:2]}
+
+
+def _apply(account: ma.Account, change: Change) -> None:
+    plan = account.plan(change)
+    assert account.apply(plan, plan.confirmation).ok
+
+
+EXAMPLES |= {
+    "customers.create": Example(
+        lambda _: ma.changes.CreateCustomer(
+            name="Newcomer Ltd", ingest_aliases=("newcomer", "team@newcomer"), custom_fields={"tier": "startup"}
+        ),
+        lambda sdk, plan: sdk.v1.customers.create(**_fields(plan, "name", "ingest_aliases", "custom_fields")),
+        spoil=lambda _: ma.changes.CreateCustomer(name="Another Ltd", ingest_aliases=("newcomer",)),
+    ),
+    "customers.archive": Example(
+        lambda account: ma.changes.ArchiveCustomer(**_customer(account)),
+        lambda sdk, plan: sdk.v1.customers.archive(id=plan.changes[0].customer_id),
+        spoil=lambda account: ma.changes.CreateCredit(**_grant(account)),
+    ),
+    "customers.set_ingest_aliases": Example(
+        lambda account: ma.changes.SetIngestAliases(**_customer(account), ingest_aliases=("acme-main", "acme-eu")),
+        lambda sdk, plan: sdk.v1.customers.set_ingest_aliases(**_fields(plan, "customer_id", "ingest_aliases")),
+    ),
+    "customers.update_config": Example(
+        lambda account: ma.changes.UpdateCustomerConfig(**_customer(account), salesforce_account_id="0015500000000042"),
+        lambda sdk, plan: sdk.v1.customers.update_config(**_fields(plan, "customer_id", "salesforce_account_id")),
+    ),
+    "billing_configurations.set": Example(
+        lambda account: ma.changes.SetBillingConfigurations(**_billing(account)),
+        lambda sdk, plan: sdk.v1.customers.set_billing_configurations(
+            data=[_fields(plan, "customer_id", "billing_provider", "configuration", "delivery_method")]
+        ),
+        also=lambda account: account.billing_configurations(),
+    ),
+    "billing_configurations.archive": Example(
+        lambda account: ma.changes.ArchiveBillingConfigurations(
+            customer_id=account.billing_configurations()["customer_id"][0],
+            customer_billing_provider_configuration_ids=(account.billing_configurations()["id"][0],),
+        ),
+        lambda sdk, plan: sdk.v1.customers.archive_billing_configurations(
+            **_fields(plan, "customer_id", "customer_billing_provider_configuration_ids")
+        ),
+    ),
+    "billing_config.create": Example(
+        lambda account: ma.changes.CreateBillingConfig(**_legacy(account)),
+        lambda sdk, plan: sdk.v1.customers.billing_config.create(**_fields(plan, *_LEGACY)),
+    ),
+    "billing_config.delete": Example(
+        lambda account: ma.changes.DeleteBillingConfig(**_legacy_made(account)),
+        lambda sdk, plan: sdk.v1.customers.billing_config.delete(**_fields(plan, *_LEGACY[:2])),
+        also=lambda account: account.billing_config(account.customers()["id"][1], "stripe"),
     ),
 }
 

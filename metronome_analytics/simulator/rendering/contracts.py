@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.rendering import balances as render_balances
-from metronome_analytics.simulator.rendering.billing_providers import provider_id
 from metronome_analytics.simulator.rendering.parts import invoice_schedule, reference
 from metronome_analytics.simulator.rendering.scalars import Json, number, offset_text
 from metronome_analytics.simulator.rendering.subscriptions import subscriptions
-from metronome_analytics.simulator.world.agreements import subscription_stream
+from metronome_analytics.simulator.world.agreements import provider_id, subscription_stream
 from metronome_analytics.simulator.world.days import instant
 from metronome_analytics.simulator.world.ids import make_id
 

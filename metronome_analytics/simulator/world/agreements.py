@@ -74,6 +74,8 @@ class Contract:
     plan: str | None = None
     overrides: tuple[Override, ...] = ()
     package_id: str | None = None
+    delivered_until: datetime | None = None
+    """When what says where its invoices go was archived."""
 
     def rate(self, product: Product, group: Group) -> Rate:
         """What one unit costs under this contract."""
@@ -98,6 +100,11 @@ def subscription_stream(contract: Contract) -> Stream | None:
 def subscription_id(contract: Contract) -> str:
     """The id of a contract's one subscription, its seats."""
     return make_id(contract.id, "subscription", SEATS.key)
+
+
+def provider_id(customer_id: str, provider: str) -> str:
+    """The id of the configuration of a billing provider that a customer had from the beginning."""
+    return make_id(customer_id, "billing", provider)
 
 
 def plan_id(name: str) -> str:

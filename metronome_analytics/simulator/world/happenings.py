@@ -10,16 +10,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from metronome_analytics.simulator.world.agreements import Balance, ManualEntry, Mishap, Segment
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """Who a new customer is said to be."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    custom_fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
-    """The customer was created."""
+    """The customer was created: on contracts of its own accord, or as a bare card through the API."""
 
     at: datetime
+    card: Card | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,9 @@ class Updated:
     at: datetime
     name: str | None = None
     custom_fields: tuple[tuple[str, str], ...] | None = None
+    aliases: tuple[str, ...] | None = None
+    config: tuple[tuple[str, object], ...] = ()
+    """Settings that were set, None where one was taken away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +136,35 @@ class ContractEnded:
     end: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """A configuration of a billing provider was made, told as the API tells it."""
+
+    at: datetime
+    configuration_id: str
+    said: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class BillingArchived:
+    """Configurations of billing providers were archived: what is issued from then on is not delivered by them."""
+
+    at: datetime
+    configuration_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlansBilled:
+    """Where the invoices of plans go with one provider: there, or nowhere."""
+
+    at: datetime
+    provider: str
+    said: Mapping[str, object] | None
+
+
+Billing = Billed | BillingArchived | PlansBilled
+
 Terms = Granted | Retimed | BalanceArchived | ContractEnded
 """What changes the agreements themselves."""
 
-Happening = Joined | Updated | Archived | Posted | Arrived | Voided | Regenerated | Corrected | Terms
+Happening = Joined | Updated | Archived | Posted | Arrived | Voided | Regenerated | Corrected | Terms | Billing
