@@ -254,6 +254,13 @@ _ROWS = (
     _write("archive_billing_configurations", "/v1/archiveCustomerBillingProviderConfigurations"),
     _write("create_billing_config", f"{_CUSTOMER}/billing-config/{{billing_provider_type}}", status=_PLANS),
     _write("delete_billing_config", f"{_CUSTOMER}/billing-config/{{billing_provider_type}}", method="DELETE", status=_PLANS),
+    _write("void_invoice", "/v1/invoices/void"),
+    _write("regenerate_invoice", "/v1/invoices/regenerate"),
+    _write("add_plan", f"{_CUSTOMER}/plans/add", status=_PLANS),
+    _write("end_plan", f"{_CUSTOMER}/plans/{{customer_plan_id}}/end", status=_PLANS),
+    _write("add_charge", f"{_CUSTOMER}/addCharge", status=_PLANS),
+    _write("update_named_schedule", "/v1/customers/updateNamedSchedule", status=_GATED),
+    _write("set_usage_filter", "/v1/contracts/setUsageFilter"),
     _write("reset_alert", "/v1/customer-alerts/reset"),
 )
 # fmt: on

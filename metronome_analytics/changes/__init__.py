@@ -16,14 +16,20 @@ from metronome_analytics.changes.balance_entries import BalanceEntry
 from metronome_analytics.changes.balance_plan import BalancePlan
 from metronome_analytics.changes.billing_configs import CreateBillingConfig, DeleteBillingConfig
 from metronome_analytics.changes.billing_configurations import ArchiveBillingConfigurations, SetBillingConfigurations
+from metronome_analytics.changes.charges import AddCharge
 from metronome_analytics.changes.customer_settings import SetIngestAliases, UpdateCustomerConfig
 from metronome_analytics.changes.customers import ArchiveCustomer, CreateCustomer
 from metronome_analytics.changes.granting import CreateCommit, CreateCredit
+from metronome_analytics.changes.invoice_changes import RegenerateInvoice, VoidInvoice
 from metronome_analytics.changes.operations import catalogue
 from metronome_analytics.changes.other_changes import EndContract, ResetAlert, SetCustomerName
 from metronome_analytics.changes.plan import Plan
+from metronome_analytics.changes.plan_changes import AddPlan, EndPlan
+from metronome_analytics.changes.schedules_and_filters import SetUsageFilter, UpdateNamedSchedule
 
 __all__ = [
+    "AddCharge",
+    "AddPlan",
     "ArchiveBillingConfigurations",
     "ArchiveCommit",
     "ArchiveCredit",
@@ -38,13 +44,18 @@ __all__ = [
     "EndCommit",
     "EndContract",
     "EndCredit",
+    "EndPlan",
     "ExtendCommit",
     "ExtendCredit",
     "Plan",
+    "RegenerateInvoice",
     "ResetAlert",
     "SetBillingConfigurations",
     "SetCustomerName",
     "SetIngestAliases",
+    "SetUsageFilter",
     "UpdateCustomerConfig",
+    "UpdateNamedSchedule",
+    "VoidInvoice",
     "catalogue",
 ]

@@ -15,10 +15,14 @@ from metronome_analytics.changes.billing_configurations import (
     ARCHIVE_BILLING_CONFIGURATIONS,
     SET_BILLING_CONFIGURATIONS,
 )
+from metronome_analytics.changes.charges import ADD_CHARGE
 from metronome_analytics.changes.customer_settings import SET_INGEST_ALIASES, UPDATE_CONFIG
 from metronome_analytics.changes.customers import ARCHIVE_CUSTOMER, CREATE_CUSTOMER
 from metronome_analytics.changes.granting import CREATE_COMMIT, CREATE_CREDIT
+from metronome_analytics.changes.invoice_changes import REGENERATE_INVOICE, VOID_INVOICE
 from metronome_analytics.changes.other_changes import END_CONTRACT, RESET_ALERT, SET_NAME
+from metronome_analytics.changes.plan_changes import ADD_PLAN, END_PLAN
+from metronome_analytics.changes.schedules_and_filters import SET_USAGE_FILTER, UPDATE_NAMED_SCHEDULE
 from metronome_analytics.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -44,6 +48,13 @@ _ROWS = (
     ARCHIVE_BILLING_CONFIGURATIONS,
     CREATE_BILLING_CONFIG,
     DELETE_BILLING_CONFIG,
+    VOID_INVOICE,
+    REGENERATE_INVOICE,
+    ADD_PLAN,
+    END_PLAN,
+    ADD_CHARGE,
+    UPDATE_NAMED_SCHEDULE,
+    SET_USAGE_FILTER,
 )
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _ROWS}
 

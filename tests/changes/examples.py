@@ -11,6 +11,8 @@ import polars as pl
 
 import metronome_analytics as ma
 from metronome_analytics.changes.fields import Change, rfc3339
+from metronome_analytics.simulator.endpoints.plan_writes import CHARGE_ID
+from metronome_analytics.simulator.world.agreements import PLANS, plan_id
 from tests.changes.support import targets
 
 if TYPE_CHECKING:
@@ -211,7 +213,110 @@ def _apply(account: ma.Account, change: Change) -> None:
     assert account.apply(plan, plan.confirmation).ok
 
 
+def _final(account: ma.Account) -> dict[str, Any]:
+    final = account.invoices(status="FINALIZED").filter(pl.col("type") == "USAGE")
+    row = final.row(0, named=True)
+    return {"customer_id": row["customer_id"], "invoice_id": row["id"]}
+
+
+def _voided(account: ma.Account) -> dict[str, Any]:
+    final = _final(account)
+    _apply(account, ma.changes.VoidInvoice(**final))
+    return final
+
+
+def _plan(account: ma.Account) -> dict[str, Any]:
+    return {
+        **_customer(account, 1),
+        "plan_id": plan_id(PLANS[0]),
+        "starting_on": account.now.replace(day=1, hour=0, minute=0, second=0, microsecond=0),
+    }
+
+
+def _plan_made(account: ma.Account) -> dict[str, Any]:
+    made = _plan(account)
+    _apply(account, ma.changes.AddPlan(**made, ending_before="open"))
+    return {
+        "customer_id": made["customer_id"],
+        "customer_plan_id": account.plans(made["customer_id"]).filter(plan_id=made["plan_id"])["id"][0],
+    }
+
+
+def _charge(account: ma.Account) -> dict[str, Any]:
+    return {
+        **_plan_made(account),
+        "charge_id": CHARGE_ID,
+        "description": "Onboarding by hand",
+        "invoice_start_timestamp": _plan(account)["starting_on"],
+        "price": 12_500,
+        "quantity": 2,
+    }
+
+
+def _schedule_set(account: ma.Account) -> dict[str, Any]:
+    return {
+        **_customer(account),
+        "schedule_name": "account-manager",
+        "starting_at": AHEAD,
+        "ending_before": AHEAD + WEEK,
+        "value": {"email": "someone@example.com", "regions": ["us"]},
+    }
+
+
+def _filter(account: ma.Account) -> dict[str, Any]:
+    return {**_contract(account), "group_key": "region", "group_values": ("eu-west",), "starting_at": AHEAD}
+
+
+def _sent_as(plan: Plan, *names: str) -> dict[str, Any]:
+    """Fields as they are sent: what carries a mark of ours, and numbers as JSON has them."""
+    return _fields(plan, *names) | {name: value for name, value in plan.call(0).body.items() if name in names}
+
+
 EXAMPLES |= {
+    "invoices.void": Example(
+        lambda account: ma.changes.VoidInvoice(**_final(account)),
+        lambda sdk, plan: sdk.v1.invoices.void(id=plan.changes[0].subject_id),
+    ),
+    "invoices.regenerate": Example(
+        lambda account: ma.changes.RegenerateInvoice(**_voided(account)),
+        lambda sdk, plan: sdk.v1.invoices.regenerate(id=plan.changes[0].subject_id),
+    ),
+    "plans.add": Example(
+        lambda account: ma.changes.AddPlan(**_plan(account), ending_before=AHEAD, net_payment_terms_days=30),
+        lambda sdk, plan: sdk.v1.customers.plans.add(
+            **_fields(plan, "customer_id", "plan_id", "starting_on", "ending_before", "net_payment_terms_days")
+        ),
+    ),
+    "plans.end": Example(
+        lambda account: ma.changes.EndPlan(**_plan_made(account), ending_before=AHEAD),
+        lambda sdk, plan: sdk.v1.customers.plans.end(
+            **_fields(plan, "customer_id", "customer_plan_id", "ending_before", "void_invoices", "void_stripe_invoices")
+        ),
+        also=lambda account: account.plans(),
+    ),
+    "invoices.add_charge": Example(
+        lambda account: ma.changes.AddCharge(**_charge(account)),
+        lambda sdk, plan: sdk.v1.customers.invoices.add_charge(
+            **_sent_as(
+                plan,
+                *("customer_id", "customer_plan_id", "charge_id", "description", "invoice_start_timestamp"),
+                *("price", "quantity"),
+            )
+        ),
+    ),
+    "named_schedules.update": Example(
+        lambda account: ma.changes.UpdateNamedSchedule(**_schedule_set(account)),
+        lambda sdk, plan: sdk.v1.customers.named_schedules.update(
+            **_fields(plan, "customer_id", "schedule_name", "starting_at", "ending_before", "value")
+        ),
+        also=lambda account: account.named_schedule("account-manager", customer=account.customers()["id"][0]),
+    ),
+    "contracts.set_usage_filter": Example(
+        lambda account: ma.changes.SetUsageFilter(**_filter(account)),
+        lambda sdk, plan: sdk.v1.contracts.set_usage_filter(
+            **_fields(plan, "customer_id", "contract_id", "group_key", "group_values", "starting_at")
+        ),
+    ),
     "customers.create": Example(
         lambda _: ma.changes.CreateCustomer(
             name="Newcomer Ltd", ingest_aliases=("newcomer", "team@newcomer"), custom_fields={"tier": "startup"}

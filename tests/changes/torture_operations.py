@@ -20,12 +20,18 @@ from metronome_analytics.simulator.world.happenings import (
     BalanceArchived,
     Billed,
     BillingArchived,
+    Charged,
     ContractEnded,
+    Filtered,
     Granted,
     Joined,
+    PlanAdded,
     PlansBilled,
+    Regenerated,
     Retimed,
+    ScheduleSet,
     Updated,
+    Voided,
 )
 from tests.changes.examples import EXAMPLES
 from tests.changes.support import Desk, Sender, Time, folder, opened, renew, said, small, times_in_ledger
@@ -160,6 +166,10 @@ def _granted(happening: object, each: PlannedChange) -> bool:
     return isinstance(happening, Granted) and happening.balance.uniqueness_key == each.uniqueness_key
 
 
+def _ended(happening: object, each: PlannedChange) -> bool:
+    return isinstance(happening, ContractEnded) and happening.contract_id == each.subject_id
+
+
 def _is(kind: type[Any], **fields: bool) -> Effect:
     """Any such happening, of which each of the fields says something, or nothing."""
     return lambda happening, _: (
@@ -172,7 +182,7 @@ EFFECTS: dict[str, Effect] = {
     **dict.fromkeys(("credits.create", "commits.create"), _granted),
     **dict.fromkeys(("credits.end", "commits.end", "credits.extend", "commits.extend"), _retimed),
     **dict.fromkeys(("credits.archive", "commits.archive"), _is(BalanceArchived)),
-    "contracts.end": _is(ContractEnded),
+    "contracts.end": _ended,
     "alerts.reset": lambda _, __: False,
     "customers.create": _is(Joined),
     "customers.archive": _is(Archived),
@@ -183,6 +193,13 @@ EFFECTS: dict[str, Effect] = {
     "billing_configurations.archive": _is(BillingArchived),
     "billing_config.create": _is(PlansBilled, said=True),
     "billing_config.delete": _is(PlansBilled, said=False),
+    "invoices.void": _is(Voided),
+    "invoices.regenerate": _is(Regenerated),
+    "plans.add": _is(PlanAdded),
+    "plans.end": _ended,
+    "invoices.add_charge": _is(Charged),
+    "named_schedules.update": _is(ScheduleSet),
+    "contracts.set_usage_filter": _is(Filtered),
 }
 """What in the simulator's memory is the effect of each operation; `balances.enter` is in its ledgers."""
 

@@ -22,12 +22,14 @@ from metronome_analytics.simulator.endpoints import (
     dashboards,
     events,
     grants,
+    invoice_writes,
     invoices,
     manual_entries,
     metrics,
     named_schedules,
     notifications,
     packages,
+    plan_writes,
     plans,
     previews,
     products,
@@ -36,6 +38,7 @@ from metronome_analytics.simulator.endpoints import (
     spend_breakdowns,
     subscriptions,
     usage,
+    usage_filters,
 )
 from metronome_analytics.simulator.endpoints.answers import Answer, ApiError
 from metronome_analytics.simulator.endpoints.request import Request
@@ -107,6 +110,17 @@ ROUTES = (
         "POST", "/v1/customers/{customer_id}/setIngestAliases", customer_writes.set_ingest_aliases, "body", writes=True,
     ),
     Route("POST", "/v1/customers/{customer_id}/updateConfig", customer_writes.update_config, "body", writes=True),
+    Route("POST", "/v1/customers/{customer_id}/addCharge", plan_writes.add_charge, "body", writes=True),
+    Route("POST", "/v1/customers/{customer_id}/plans/add", plan_writes.add_plan, "body", writes=True),
+    Route(
+        "POST", "/v1/customers/{customer_id}/plans/{customer_plan_id}/end", plan_writes.end_plan, "body", writes=True,
+    ),
+    Route("POST", "/v1/invoices/void", invoice_writes.void_invoice, "body", writes=True),
+    Route("POST", "/v1/invoices/regenerate", invoice_writes.regenerate_invoice, "body", writes=True),
+    Route("POST", "/v1/contracts/setUsageFilter", usage_filters.set_usage_filter, "body", writes=True),
+    Route(
+        "POST", "/v1/customers/updateNamedSchedule", named_schedules.update_customer_schedule, "body", writes=True,
+    ),
     Route("POST", "/v1/customers/getNamedSchedule", named_schedules.get_customer_schedule, "body"),
     Route("POST", "/v1/customer-alerts/list", alerts.list_alerts, "body", in_query=_CURSOR),
     Route("POST", "/v1/customer-alerts/get", alerts.get_alert, "body"),

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import Balance, ManualEntry, Mishap, Segment
+    from metronome_analytics.simulator.world.agreements import (
+        Balance,
+        Contract,
+        ManualEntry,
+        Mishap,
+        Segment,
+        UsageFilter,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +169,45 @@ class PlansBilled:
     said: Mapping[str, object] | None
 
 
-Billing = Billed | BillingArchived | PlansBilled
+@dataclass(frozen=True, slots=True)
+class PlanAdded:
+    """A customer got a plan."""
+
+    at: datetime
+    plan: Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """A one-time charge was put on the invoice of a plan that begins on a day."""
+
+    at: datetime
+    customer_plan_id: str
+    start: int
+    description: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """A contract bills only some usage from a day on."""
+
+    at: datetime
+    contract_id: str
+    usage_filter: UsageFilter
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSet:
+    """A named schedule of the customer has a value in a window."""
+
+    at: datetime
+    name: str
+    segment: tuple[object, datetime, datetime | None]
+
+
+Billing = Billed | BillingArchived | PlansBilled | PlanAdded | Charged | Filtered | ScheduleSet
+"""What says what is billed beside the terms, and where it goes."""
 
 Terms = Granted | Retimed | BalanceArchived | ContractEnded
 """What changes the agreements themselves."""

@@ -6,13 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.world.agreements import provider_id
-from metronome_analytics.simulator.world.happenings import BillingArchived, ContractEnded, Granted, Retimed
+from metronome_analytics.simulator.world.happenings import (
+    BillingArchived,
+    ContractEnded,
+    Filtered,
+    Granted,
+    PlanAdded,
+    Retimed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import Agreements, Contract
+    from metronome_analytics.simulator.world.agreements import Agreements, Contract, UsageFilter
     from metronome_analytics.simulator.world.happenings import Happening
 
 
@@ -27,6 +34,10 @@ def amended(agreements: Agreements, history: Iterable[Happening]) -> Agreements:
                 balances = [replace(b, segments=segments) if b.id == balance_id else b for b in balances]
             case ContractEnded(_, contract_id, end):
                 contracts = [replace(c, end=end) if c.id == contract_id else c for c in contracts]
+            case PlanAdded(_, plan):
+                contracts.append(plan)
+            case Filtered(_, contract_id, wanted):
+                contracts = [_filtered(c, wanted) if c.id == contract_id else c for c in contracts]
             case BillingArchived(at, ids):
                 contracts = [_undelivered(c, agreements.customer_id, ids, at) for c in contracts]
     if (balances, contracts) == (list(agreements.balances), list(agreements.contracts)):
@@ -39,3 +50,9 @@ def _undelivered(contract: Contract, customer_id: str, ids: Iterable[str], at: d
     provider = contract.billing_provider
     gone = provider is not None and contract.plan is None and provider_id(customer_id, provider) in ids
     return replace(contract, delivered_until=contract.delivered_until or at) if gone else contract
+
+
+def _filtered(contract: Contract, wanted: UsageFilter) -> Contract:
+    """The contract with a filter more, in place of one of the same day."""
+    others = [each for each in contract.usage_filters if each.start != wanted.start]
+    return replace(contract, usage_filters=tuple(sorted([*others, wanted], key=lambda each: each.start)))
