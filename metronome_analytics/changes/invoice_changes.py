@@ -24,7 +24,7 @@ from metronome_analytics.tables.money import display
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from metronome_analytics.changes.records import Facts
     from metronome_analytics.changes.surroundings import Invoice
@@ -180,21 +180,29 @@ def prepare_regenerate(change: RegenerateInvoice, review: Review) -> PlannedChan
         before="VOID, and no other in its place",
         after="another invoice in its place, by the terms and the usage that hold now",
         no_undo="invoices.void voids the new invoice, by the id it was given",
+        seen=tuple(sorted(each.id for each in review.view.around.invoices.values() if _alike(each, invoice))),
         warnings=("it is final at once, draws on balances anew, and goes to the billing provider",),
     )
 
 
-def _follows(other: Invoice, voided: Invoice) -> bool:
-    """Whether an invoice stands in the place of another: it says so, or it bills the same period and is not void.
+def _alike(other: Invoice, voided: Invoice) -> bool:
+    """Whether two invoices bill the same contract or plan for the same period, or at times in the same way."""
+    place = ("customer_id", "contract_id", "plan_id", "type", "credit_type_name", "start_timestamp", "end_timestamp")
+    return all(getattr(other, name) == getattr(voided, name) for name in place)
 
-    That it says so the official client knows alone; an invoice without a period can be told by nothing else.
+
+def _follows(other: Invoice, voided: Invoice, seen: Collection[str] | None = None) -> bool:
+    """Whether an invoice stands in the place of another: it says so, bills the same period, or is new and the same.
+
+    That it says so the official client knows alone. An invoice without a period is told by what was `seen` before.
     """
     if other.regenerated_from_invoice_id is not None:
         return other.regenerated_from_invoice_id == voided.id
-    place = ("customer_id", "contract_id", "plan_id", "type", "credit_type_name", "start_timestamp", "end_timestamp")
-    same = all(getattr(other, name) == getattr(voided, name) for name in place)
-    has_period = voided.start_timestamp is not None
-    return has_period and same and other.id != voided.id and other.status != InvoiceStatus.VOID
+    if other.id == voided.id or other.status == InvoiceStatus.VOID or not _alike(other, voided):
+        return False
+    if voided.start_timestamp is not None:
+        return True
+    return seen is not None and other.id not in seen and (other.lines, other.total) == (voided.lines, voided.total)
 
 
 def call_regenerate(change: RegenerateInvoice) -> Call:
@@ -207,7 +215,7 @@ def sighting_regenerate(facts: Facts, view: View) -> Sighting:
     voided = view.around.invoices.get(facts.subject_id)
     if voided is None:
         return UNREADABLE
-    return THERE if any(_follows(other, voided) for other in view.around.invoices.values()) else ABSENT
+    return THERE if any(_follows(other, voided, facts.seen) for other in view.around.invoices.values()) else ABSENT
 
 
 REGENERATE_INVOICE = Operation(

@@ -105,7 +105,7 @@ class ChangeMachine:
 
     def _view(self, changes: Sequence[Change]) -> View:
         looks = {look for each in changes for look in OPERATIONS[each.operation].looks}
-        return View.read(self._loaders, looks, [each.fields() for each in changes])
+        return View.read(self._loaders, looks, [dict(each) for each in changes])
 
     def _known(self, but: str, records: Iterable[Record] | None = None) -> Callable[[str], bool]:
         """Whether the journal says that a same change is applied, or may be, by any plan `but` one."""
@@ -208,6 +208,7 @@ def _as_checked(planned: PlannedChange) -> PlannedChange:
         fingerprint="",
         opposite=None,
         warnings=(),
+        seen=(),
     )
 
 

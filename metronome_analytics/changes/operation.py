@@ -122,6 +122,8 @@ class PlannedChange:
     no_undo: str = ""
     """Why there is no opposite."""
     warnings: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    """Ids that were there when it was planned, where what it makes is told by an id that was not."""
 
     @property
     def uniqueness_key(self) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _VERSION = 2
 _TIMES = ("timestamp", "access_ending_before", "ending_before")
 """The time that a change is about, whatever its field is called."""
+_LISTS = ("warnings", "seen")
 _DECIMALS = ("amount", "balance_before", "balance_after")
 
 PLAN_SCHEMA = pl.Schema(
@@ -167,6 +168,7 @@ class Plan:
             uniqueness_key=self.uniqueness_key(entry),
             body=call.body,
             path=call.path,
+            seen=each.seen,
             segment_id=given.get("segment_id"),
             credit_type_name=each.credit_type_name,
             amount=each.amount,
@@ -295,13 +297,13 @@ def _item(each: PlannedChange) -> dict[str, Any]:
     plainly = {
         part.name: getattr(each, part.name)
         for part in fields(each)
-        if part.name not in {"change", "opposite", "warnings", *_DECIMALS}
+        if part.name not in {"change", "opposite", *_LISTS, *_DECIMALS}
     }
     return {
         "operation": each.change.operation,
         **plainly,
         **{name: None if (value := getattr(each, name)) is None else plain(value) for name in _DECIMALS},
-        "warnings": list(each.warnings),
+        **{name: list(getattr(each, name)) for name in _LISTS},
         "change": each.change.fields(),
         "opposite": each.opposite and {"operation": each.opposite.operation, **each.opposite.fields()},
     }
@@ -315,8 +317,8 @@ def _planned(item: Mapping[str, Any]) -> PlannedChange:
         opposite = dict(opposite)
         opposite = OPERATIONS[opposite.pop("operation")].change(**opposite)
     numbers = {name: None if given[name] is None else Decimal(given[name]) for name in _DECIMALS}
-    warnings = tuple(str(warning) for warning in given.pop("warnings"))
-    return PlannedChange(**{**given, **numbers, "change": change, "opposite": opposite, "warnings": warnings})
+    lists = {name: tuple(map(str, given[name])) for name in _LISTS}
+    return PlannedChange(**{**given, **numbers, **lists, "change": change, "opposite": opposite})
 
 
 def _leeway(item: Mapping[str, Any]) -> Leeway:

@@ -75,7 +75,7 @@ def send_once(send: Send, observer: Observer, key: Key, facts: Facts, call: Call
     except RateLimitedError as error:
         return Result(entry, Status.NOT_SENT, str(error), error.status)
     except AuthenticationError as error:
-        return Result(entry, Status.REFUSED, str(error), error.status)
+        return _refused(entry, facts, error)
     except TransportError as error:
         if not error.sent:
             return Result(entry, Status.NOT_SENT, str(error))
@@ -83,13 +83,18 @@ def send_once(send: Send, observer: Observer, key: Key, facts: Facts, call: Call
     except MetronomeError as error:
         # 409 on a key of our own, 408, a 5xx: it may have taken effect. Any other 4xx is the API's last word.
         if isinstance(error, RequestRejected) and error.status not in {408, 409}:
-            return Result(entry, Status.REFUSED, str(error), error.status)
+            return _refused(entry, facts, error)
         status, said = error.status, error.message
     finally:
         observer.sign(key)
     if OPERATIONS[facts.operation].proved_by(facts) is Proof.NONE:
         return _unprovable(entry, status, said)
     return _seen(entry, facts, observer.sees(facts), status, said)
+
+
+def _refused(entry: int, facts: Facts, error: MetronomeError) -> Result:
+    standing = OPERATIONS[facts.operation].standing
+    return Result(entry, Status.REFUSED, f"{error} {standing}." if standing else str(error), error.status)
 
 
 def found(

@@ -6,6 +6,7 @@ later, and ends ahead, though the API itself takes other days.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -50,10 +51,9 @@ def add_plan(account: Account, request: Request) -> Reply:
     if any(end is None or plan.start < end for plan in held):
         raise ApiError(400, "the customer has another plan in that time")
     deals = Deals(account.seed, index, account.customer(index).id, start, 1)
-    facts = {} if terms is None else {"net_terms": int(str(terms))}
-    plan = deals.contract(
-        f"plan {len(account.happened)}", plan=name, count=2, end=end, created_at=account.clock.now, **facts
-    )
+    plan = deals.contract(f"plan {len(account.happened)}", plan=name, count=2, end=end, created_at=account.clock.now)
+    if terms is not None:
+        plan = replace(plan, net_terms=int(str(terms)))
     account.happen(index, PlanAdded(account.clock.now, plan))
     return data({"id": plan.id})
 
