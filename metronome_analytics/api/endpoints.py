@@ -147,8 +147,8 @@ def _one(  # noqa: PLR0917  # as above
     )
 
 
-def _write(name: str, path: str) -> Endpoint:
-    return Endpoint(name, "POST", path, Effect.WRITE, Cursor.NONE, None, None, is_list=False)
+def _write(name: str, path: str, *, method: str = "POST", status: Status = Status.CURRENT) -> Endpoint:
+    return Endpoint(name, method, path, Effect.WRITE, Cursor.NONE, None, None, is_list=False, status=status)
 
 
 _CUSTOMER = "/v1/customers/{customer_id}"
@@ -246,6 +246,21 @@ _ROWS = (
     _write("archive_commit", "/v2/contracts/commits/archive"),
     _write("end_contract", "/v1/contracts/updateEndDate"),
     _write("set_name", f"{_CUSTOMER}/setName"),
+    _write("create_customer", "/v1/customers"),
+    _write("archive_customer", "/v1/customers/archive"),
+    _write("set_ingest_aliases", f"{_CUSTOMER}/setIngestAliases"),
+    _write("update_config", f"{_CUSTOMER}/updateConfig"),
+    _write("set_billing_configurations", "/v1/setCustomerBillingProviderConfigurations"),
+    _write("archive_billing_configurations", "/v1/archiveCustomerBillingProviderConfigurations"),
+    _write("create_billing_config", f"{_CUSTOMER}/billing-config/{{billing_provider_type}}", status=_PLANS),
+    _write("delete_billing_config", f"{_CUSTOMER}/billing-config/{{billing_provider_type}}", method="DELETE", status=_PLANS),
+    _write("void_invoice", "/v1/invoices/void"),
+    _write("regenerate_invoice", "/v1/invoices/regenerate"),
+    _write("add_plan", f"{_CUSTOMER}/plans/add", status=_PLANS),
+    _write("end_plan", f"{_CUSTOMER}/plans/{{customer_plan_id}}/end", status=_PLANS),
+    _write("add_charge", f"{_CUSTOMER}/addCharge", status=_PLANS),
+    _write("update_named_schedule", "/v1/customers/updateNamedSchedule", status=_GATED),
+    _write("set_usage_filter", "/v1/contracts/setUsageFilter"),
     _write("reset_alert", "/v1/customer-alerts/reset"),
 )
 # fmt: on

@@ -12,10 +12,18 @@ from metronome_analytics.changes.access import *
 from metronome_analytics.changes.archiving import *
 from metronome_analytics.changes.balance_entries import *
 from metronome_analytics.changes.balance_plan import *
+from metronome_analytics.changes.billing_configs import *
+from metronome_analytics.changes.billing_configurations import *
+from metronome_analytics.changes.charges import *
+from metronome_analytics.changes.customer_settings import *
+from metronome_analytics.changes.customers import *
 from metronome_analytics.changes.granting import *
+from metronome_analytics.changes.invoice_changes import *
 from metronome_analytics.changes.operations import *
 from metronome_analytics.changes.other_changes import *
 from metronome_analytics.changes.plan import *
+from metronome_analytics.changes.plan_changes import *
+from metronome_analytics.changes.schedules_and_filters import *
 
 __all__ = sorted(
     name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)

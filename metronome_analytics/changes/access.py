@@ -18,7 +18,6 @@ from metronome_analytics.changes.operation import (
     Sighting,
     Weight,
 )
-from metronome_analytics.changes.records import Facts, Json, sameness
 from metronome_analytics.changes.view import Balance, Look, Segment, View, digest
 from metronome_analytics.tables.money import display
 from metronome_analytics.tables.vocabulary import BalanceType
@@ -26,6 +25,8 @@ from metronome_analytics.tables.vocabulary import BalanceType
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+
+    from metronome_analytics.changes.records import Facts, Json
 
 __all__ = ["EndCommit", "EndCredit", "ExtendCommit", "ExtendCredit"]
 
@@ -144,7 +145,7 @@ def planned_access(  # what a plan says of it
         subject_id=balance.id,
         subject_name=balance.name,
         what=what,
-        same=sameness(change.operation, *(f"{name}={value}" for name, value in sorted(change.fields().items()))),
+        same=change.same(),
         before=before,
         after=after,
         opposite=opposite,

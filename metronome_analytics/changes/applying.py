@@ -146,8 +146,8 @@ class Applier:
         entry = key[1]
         seen = self.observer.settled(key, facts, past, began=began)
         if seen.seen is Seen.THERE:
-            where = "ledger" if OPERATIONS[facts.operation].proof is Proof.MARK else "account"
-            return found(entry, Status.APPLIED, facts, seen, message=f"Found in the {where}.")
+            place = OPERATIONS[facts.operation].place
+            return found(entry, Status.APPLIED, facts, seen, message=f"Found in the {place}.")
         if seen.seen is Seen.UNREADABLE:
             return Result(entry, Status.UNKNOWN, "What would show it cannot be read; settle again later.")
         if past.answered_yes:
@@ -158,7 +158,7 @@ class Applier:
 def facts_and_sighting(plan: Plan, number: int, view: View) -> tuple[Facts, Sighting]:
     """What is known of a change before it is sent, the same ones of others counted; and what a view shows of it."""
     operation, facts = plan.operation(number), plan.facts(number)
-    if operation.proof is Proof.NONE:
+    if operation.proved_by(facts) is Proof.NONE:
         return facts, ABSENT
     seen = operation.sighting(facts, view.without(frozenset(plan.tokens()) - {facts.token}))
     # What the plan itself repeats on purpose is not somebody else's.
@@ -175,15 +175,13 @@ _OPEN = (
 def _repeatable(plan: Plan, number: int) -> bool:
     """Whether nothing can show it, and sending it twice does the same as once."""
     operation = plan.operation(number)
-    return operation.proof is Proof.NONE and operation.once is OnceBy.ABSOLUTE
+    return operation.proved_by(plan.facts(number)) is Proof.NONE and operation.once is OnceBy.ABSOLUTE
 
 
 def _there(plan: Plan, number: int, past: Past) -> str:
-    proof = plan.operation(number).proof
-    if proof is Proof.MARK:
-        return "In the ledger; nothing was sent."
-    if past.attempts:
-        return "In the account; nothing was sent."
+    operation = plan.operation(number)
+    if operation.proof is Proof.MARK or past.attempts:
+        return f"In the {operation.place}; nothing was sent."
     return "It was so before, and not by this plan; nothing was sent."
 
 

@@ -321,4 +321,5 @@ ENTER = Operation(
     proof=Proof.MARK,
     undo="balances.enter of the opposite amount",
     weight=Weight.BILLING,
+    place="ledger",
 )

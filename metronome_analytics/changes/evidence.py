@@ -29,7 +29,7 @@ LANDED = 61.0
 class Observer:
     """Looks at the account, as often as it takes."""
 
-    look: Callable[[Operation, str], View]
+    look: Callable[[Operation, Facts], View]
     clock: Clock
     signs: dict[Key, float] = field(default_factory=dict)
     """When this process last had a sign of a change, by its monotonic clock."""
@@ -56,14 +56,14 @@ class Observer:
     def sees(self, facts: Facts, pauses: Sequence[float] = LOOKS) -> Sighting:
         """What the account has of a change, at the last look if not before."""
         operation = OPERATIONS.get(facts.operation)
-        if operation is None or operation.proof is Proof.NONE:
+        if operation is None or operation.proved_by(facts) is Proof.NONE:
             return UNREADABLE
         seen = ABSENT
         for pause in pauses:
             if pause:
                 self.clock.sleep(pause)
             try:
-                seen = operation.sighting(facts, self.look(operation, facts.customer_id))
+                seen = operation.sighting(facts, self.look(operation, facts))
             except MetronomeError:
                 seen = UNREADABLE
             if seen.seen is Seen.THERE:

@@ -10,9 +10,18 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import polars as pl
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    ValidationError,
+)
 
-from metronome_analytics.changes.records import plain
+from metronome_analytics.changes.records import plain, sameness
 from metronome_analytics.errors import ArgumentError
 
 DECIMALS = 10
@@ -43,6 +52,12 @@ def _on_the_hour(at: datetime) -> datetime:
     return at
 
 
+def _at_midnight(at: datetime) -> datetime:
+    if at.time() != time():
+        raise ValueError(f"{at:%Y-%m-%d %H:%M:%S} UTC is not midnight UTC, as the API demands")
+    return at
+
+
 def on_the_hour(at: datetime) -> datetime:
     """The hour that `at` is in: the API takes no other times of access."""
     return at.replace(minute=0, second=0, microsecond=0)
@@ -60,6 +75,15 @@ def _mapping(value: object) -> object:
 def _texts(value: object) -> object:
     """A CSV writes several texts as a JSON list."""
     return json.loads(value) if isinstance(value, str) and value.startswith("[") else value
+
+
+def _json(value: object) -> object:
+    """A CSV writes an object or a list as JSON text; a frame as a Map or a struct with nulls."""
+    if isinstance(value, str) and value[:1] in {"{", "["}:
+        return json.loads(value)
+    if isinstance(value, Mapping):
+        return {key: each for key, each in value.items() if each is not None}
+    return value
 
 
 def is_exact(amount: Decimal) -> bool:
@@ -103,6 +127,16 @@ Granted = Annotated[Exact, BeforeValidator(_exact), AfterValidator(_granted)]
 AnyTime = Annotated[datetime, BeforeValidator(_utc)]
 Hour = Annotated[datetime, BeforeValidator(_utc), AfterValidator(_on_the_hour)]
 """A time of access, in UTC."""
+Midnight = Annotated[datetime, BeforeValidator(_utc), AfterValidator(_at_midnight)]
+"""The beginning of a day, in UTC."""
+Object = Annotated[dict[str, JsonValue], BeforeValidator(_json)]
+"""A JSON object."""
+Objects = Annotated[tuple[dict[str, JsonValue], ...], BeforeValidator(_json)]
+"""Several JSON objects."""
+TextByName = Annotated[dict[str, str], BeforeValidator(_json)]
+"""Texts by their names, as custom fields are."""
+AnyJson = Annotated[JsonValue, BeforeValidator(_json)]
+"""Any JSON: text that begins as an object or a list is read as one."""
 Groups = Annotated[dict[str, Exact] | None, BeforeValidator(_mapping)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Name = Annotated[str, Field(min_length=1)]
@@ -130,6 +164,10 @@ class Change(BaseModel):
     def fields(self) -> dict[str, Any]:
         """The fields as JSON, amounts as exact text."""
         return self.model_dump(mode="json")
+
+    def same(self) -> str:
+        """What makes another change the same: the operation with the same fields."""
+        return sameness(self.operation, *(f"{name}={value}" for name, value in sorted(self.fields().items())))
 
 
 C = TypeVar("C", bound=Change)

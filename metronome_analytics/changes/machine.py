@@ -45,7 +45,8 @@ class ChangeMachine:
         self._session = loaders.session
         self._send = send or SendOnce(loaders.session)
         self._observer = Observer(
-            lambda operation, id_: View.read(self._loaders, operation.proof_looks, [id_]), self._session.clock
+            lambda operation, facts: View.read(self._loaders, operation.proof_looks, [facts.given]),
+            self._session.clock,
         )
 
     def plan(self, asked: Asked, operation: str | None, leeway: Leeway) -> Plan:
@@ -89,10 +90,10 @@ class ChangeMachine:
         review = Review(view, self._session.clock.now(), leeway, self._known(""), problems=problems)
         for row, each in enumerate(changes):
             if each is not None:
-                review.check(row, each, OPERATIONS[each.operation])
-        for row, each in enumerate(changes):
-            if each is not None and len(changes) > 1 and OPERATIONS[each.operation].weight is Weight.FOR_EVER:
-                review.problems.append(Problem(row, "", "it cannot be undone, so it needs a plan of its own"))
+                planned = review.check(row, each, OPERATIONS[each.operation])
+                lost = OPERATIONS[each.operation].weight is Weight.FOR_EVER or (planned is not None and planned.loss)
+                if lost and len(changes) > 1:
+                    review.problems.append(Problem(row, "", "it cannot be undone, so it needs a plan of its own"))
         if review.problems:
             raise _rejected(review.problems, len(changes))
         return kind(
@@ -106,7 +107,7 @@ class ChangeMachine:
     def _view(self, changes: Sequence[Change]) -> View:
         looks = {look for each in changes for look in OPERATIONS[each.operation].looks}
         seated = {each.balance_id for each in changes if isinstance(each, BalanceEntry) and each.per_group_amounts}
-        return View.read(self._loaders, looks, [each.customer_id for each in changes], seats_of=seated)
+        return View.read(self._loaders, looks, [dict(each) for each in changes], seats_of=seated)
 
     def _known(self, but: str, records: Iterable[Record] | None = None) -> Callable[[str], bool]:
         """Whether the journal says that a same change is applied, or may be, by any plan `but` one."""
@@ -209,6 +210,7 @@ def _as_checked(planned: PlannedChange) -> PlannedChange:
         fingerprint="",
         opposite=None,
         warnings=(),
+        seen=(),
     )
 
 

@@ -117,6 +117,8 @@ class PlannedChange:
     no_undo: str = ""
     """Why there is no opposite."""
     warnings: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    """Ids that were there when it was planned, where what it makes is told by an id that was not."""
 
     @property
     def uniqueness_key(self) -> str:
@@ -161,7 +163,9 @@ class Review:
         self.problems[before:] = found
         if planned is None or found or unread:
             return None
-        planned = replace(planned, fingerprint=operation.fingerprint(planned.change, self.view))
+        warnings = planned.warnings if operation.status == "current" else (*planned.warnings, operation.standing)
+        fingerprint = operation.fingerprint(planned.change, self.view)
+        planned = replace(planned, fingerprint=fingerprint, warnings=warnings)
         self.planned.append(planned)
         # What a row that is refused would have taken is not held against the rows after it.
         if planned.amount is not None:
@@ -203,6 +207,11 @@ class Review:
             self.wrong("", f"{found}; allow_duplicate=True lets it through")
         return True
 
+    @property
+    def fine(self) -> bool:
+        """Whether nothing is wrong with the row so far."""
+        return not any(problem.row == self.row for problem in self.problems)
+
     def once_only(self, subject_id: str, aspect: str) -> None:
         """A problem where the plan sets the same thing twice: the order of their proofs would be anybody's guess."""
         first = self._subjects.setdefault((aspect, subject_id), self.row)
@@ -239,7 +248,26 @@ class Operation:
     """What undoes it, or why nothing does."""
     weight: Weight
     status: str = "current"
+    """For whom it answers."""
+    place: str = "account"
+    """Where it is looked for."""
+    unproved: frozenset[str] = frozenset()
+    """Fields of the body that no read shows: a change of one of them is proved by nothing."""
 
     def counted(self, number: int) -> str:
         """`2 entries`."""
         return f"{number} {self.noun[number != 1]}"
+
+    @property
+    def standing(self) -> str:
+        """For whom it answers, in words; empty where for everybody."""
+        return "" if self.status == "current" else f"{self.name} is {self.status}: not every account has it"
+
+    def proved_by(self, facts: Facts) -> Proof:
+        """What a read shows of this very change."""
+        return Proof.NONE if self.unproved & facts.body.keys() else self.proof
+
+
+def keyless(call: Callable[[Any], Call]) -> Callable[[Any, str, str], Call]:
+    """What is sent by an operation that takes no key and leaves no mark."""
+    return lambda change, _key, _token: call(change)

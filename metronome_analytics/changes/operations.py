@@ -10,8 +10,19 @@ from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.changes.access import ACCESS
 from metronome_analytics.changes.archiving import ARCHIVE_COMMIT, ARCHIVE_CREDIT
 from metronome_analytics.changes.balance_entries import ENTER
+from metronome_analytics.changes.billing_configs import CREATE_BILLING_CONFIG, DELETE_BILLING_CONFIG
+from metronome_analytics.changes.billing_configurations import (
+    ARCHIVE_BILLING_CONFIGURATIONS,
+    SET_BILLING_CONFIGURATIONS,
+)
+from metronome_analytics.changes.charges import ADD_CHARGE
+from metronome_analytics.changes.customer_settings import SET_INGEST_ALIASES, UPDATE_CONFIG
+from metronome_analytics.changes.customers import ARCHIVE_CUSTOMER, CREATE_CUSTOMER
 from metronome_analytics.changes.granting import CREATE_COMMIT, CREATE_CREDIT
+from metronome_analytics.changes.invoice_changes import REGENERATE_INVOICE, VOID_INVOICE
 from metronome_analytics.changes.other_changes import END_CONTRACT, RESET_ALERT, SET_NAME
+from metronome_analytics.changes.plan_changes import ADD_PLAN, END_PLAN
+from metronome_analytics.changes.schedules_and_filters import SET_USAGE_FILTER, UPDATE_NAMED_SCHEDULE
 from metronome_analytics.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -31,6 +42,21 @@ _ROWS = (
     END_CONTRACT,
     SET_NAME,
     RESET_ALERT,
+    CREATE_CUSTOMER,
+    ARCHIVE_CUSTOMER,
+    SET_INGEST_ALIASES,
+    UPDATE_CONFIG,
+    SET_BILLING_CONFIGURATIONS,
+    ARCHIVE_BILLING_CONFIGURATIONS,
+    CREATE_BILLING_CONFIG,
+    DELETE_BILLING_CONFIG,
+    VOID_INVOICE,
+    REGENERATE_INVOICE,
+    ADD_PLAN,
+    END_PLAN,
+    ADD_CHARGE,
+    UPDATE_NAMED_SCHEDULE,
+    SET_USAGE_FILTER,
 )
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _ROWS}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,8 +20,10 @@ from metronome_analytics.changes.operation import (
     Sighting,
     Weight,
 )
-from metronome_analytics.changes.records import Facts, Json, sameness
 from metronome_analytics.changes.view import Contract, Look, View, digest
+
+if TYPE_CHECKING:
+    from metronome_analytics.changes.records import Facts, Json
 
 __all__ = ["EndContract", "ResetAlert", "SetCustomerName"]
 
@@ -59,10 +61,6 @@ class ResetAlert(Change):
     alert_id: str
 
 
-def _same(change: Change) -> str:
-    return sameness(change.operation, *(f"{name}={value}" for name, value in sorted(change.fields().items())))
-
-
 # --- the name of a customer ------------------------------------------------------------------------------------------
 
 
@@ -80,7 +78,7 @@ def prepare_name(change: SetCustomerName, review: Review) -> PlannedChange | Non
         subject_id=change.customer_id,
         subject_name=None,
         what=f"rename customer {change.customer_id} to {change.name!r}",
-        same=_same(change),
+        same=change.same(),
         before=old,
         after=change.name,
         opposite=SetCustomerName(customer_id=change.customer_id, name=old) if len(old) <= LONGEST_NAME else None,
@@ -156,7 +154,7 @@ def prepare_contract(change: EndContract, review: Review) -> PlannedChange | Non
         subject_id=contract.id,
         subject_name=contract.name,
         what=f"end contract {contract.name or contract.id!r}: {after}",
-        same=_same(change),
+        same=change.same(),
         before=_end_text(contract),
         after=after,
         opposite=EndContract(
@@ -253,7 +251,7 @@ def prepare_alert(change: ResetAlert, review: Review) -> PlannedChange | None:
         subject_id=alert.id,
         subject_name=alert.name,
         what=f"reset alert {alert.name or alert.id!r}",
-        same=_same(change),
+        same=change.same(),
         before=alert.customer_status,
         after="evaluated again",
         no_undo="it only evaluates again",

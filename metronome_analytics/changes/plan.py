@@ -35,6 +35,7 @@ __all__ = ["Plan"]
 _VERSION = 2
 _TIMES = ("timestamp", "access_ending_before", "ending_before")
 """The time that a change is about, whatever its field is called."""
+_LISTS = ("warnings", "seen")
 _DECIMALS = ("amount", "balance_before", "balance_after")
 
 PLAN_SCHEMA = pl.Schema(
@@ -104,8 +105,8 @@ class Plan:
 
     def _doing(self) -> str:
         first = self.changes[0]
-        if self.operation(0).weight is Weight.FOR_EVER:
-            return f"{first.what} for ever, {first.loss}" if first.loss else f"{first.what} for ever"
+        if self.operation(0).weight is Weight.FOR_EVER or first.loss:
+            return one_line(f"{first.what} for ever, {first.loss}" if first.loss else f"{first.what} for ever")
         by_name: dict[str, int] = {}
         totals: dict[str | None, Decimal] = {}
         for each in self.changes:
@@ -158,6 +159,7 @@ class Plan:
         """What the journal keeps of a change."""
         each = self.changes[entry]
         given = each.change.fields()
+        call = self.call(entry)
         return Facts(
             base_url=self.base_url,
             environment=self.environment,
@@ -168,7 +170,9 @@ class Plan:
             same=each.same,
             token=self.token(entry),
             uniqueness_key=self.uniqueness_key(entry),
-            body=self.call(entry).body,
+            body=call.body,
+            path=call.path,
+            seen=each.seen,
             segment_id=given.get("segment_id"),
             credit_type_name=each.credit_type_name,
             amount=each.amount,
@@ -301,13 +305,13 @@ def _item(each: PlannedChange) -> dict[str, Any]:
     plainly = {
         part.name: getattr(each, part.name)
         for part in fields(each)
-        if part.name not in {"change", "opposite", "warnings", *_DECIMALS}
+        if part.name not in {"change", "opposite", *_LISTS, *_DECIMALS}
     }
     return {
         "operation": each.change.operation,
         **plainly,
         **{name: None if (value := getattr(each, name)) is None else plain(value) for name in _DECIMALS},
-        "warnings": list(each.warnings),
+        **{name: list(getattr(each, name)) for name in _LISTS},
         "change": each.change.fields(),
         "opposite": each.opposite and {"operation": each.opposite.operation, **each.opposite.fields()},
     }
@@ -321,8 +325,8 @@ def _planned(item: Mapping[str, Any]) -> PlannedChange:
         opposite = dict(opposite)
         opposite = OPERATIONS[opposite.pop("operation")].change(**opposite)
     numbers = {name: None if given[name] is None else Decimal(given[name]) for name in _DECIMALS}
-    warnings = tuple(str(warning) for warning in given.pop("warnings"))
-    return PlannedChange(**{**given, **numbers, "change": change, "opposite": opposite, "warnings": warnings})
+    lists = {name: tuple(map(str, given[name])) for name in _LISTS}
+    return PlannedChange(**{**given, **numbers, **lists, "change": change, "opposite": opposite})
 
 
 def _leeway(item: Mapping[str, Any]) -> Leeway:

@@ -76,8 +76,17 @@ class Facts:
     amount: Decimal | None = None
     reason: str | None = None
     timestamp: str | None = None
+    path: JsonObject = field(default_factory=dict)
+    """What of it stood in the path of the request."""
+    seen: Sequence[str] = ()
+    """Ids that were there before, where what it makes is told by an id that was not."""
     twins: int = 0
     """How many same ones of somebody else there were before it was sent."""
+
+    @property
+    def given(self) -> dict[str, Json]:
+        """All that was sent, wherever it stood."""
+        return {"customer_id": self.customer_id, **self.path, **self.body}
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,4 +302,6 @@ def journal_frame(records: Sequence[Record]) -> pl.DataFrame:
 
 def _json(value: Any) -> Json:
     """`value` as JSON."""
+    if isinstance(value, tuple):
+        return list(value)
     return plain(value) if isinstance(value, Decimal) else value

@@ -74,20 +74,25 @@ def send_once(send: Send, observer: Observer, key: Key, facts: Facts, call: Call
     except RateLimitedError as error:
         return Result(entry, Status.NOT_SENT, str(error), error.status)
     except AuthenticationError as error:
-        return Result(entry, Status.REFUSED, str(error), error.status)
+        return _refused(entry, facts, error)
     except MetronomeError as error:
         # No connection, an account that was closed, what cannot be written: no byte of it left.
         if not error.sent:
             return Result(entry, Status.NOT_SENT, str(error))
         # 409 on a key of our own, 408, a 5xx: it may have taken effect. Any other 4xx is the API's last word.
         if isinstance(error, RequestRejected) and error.status not in {408, 409}:
-            return Result(entry, Status.REFUSED, str(error), error.status)
+            return _refused(entry, facts, error)
         status, said = error.status, error.message
     finally:
         observer.sign(key)
-    if OPERATIONS[facts.operation].proof is Proof.NONE:
+    if OPERATIONS[facts.operation].proved_by(facts) is Proof.NONE:
         return _unprovable(entry, status, said)
     return _seen(entry, facts, observer.sees(facts), status, said)
+
+
+def _refused(entry: int, facts: Facts, error: MetronomeError) -> Result:
+    standing = OPERATIONS[facts.operation].standing
+    return Result(entry, Status.REFUSED, f"{error} {standing}." if standing else str(error), error.status)
 
 
 def found(
@@ -111,7 +116,7 @@ OTHERS = (
 
 def _seen(entry: int, facts: Facts, seen: Sighting, status: int | None, said: str) -> Result:
     mark = OPERATIONS[facts.operation].proof is Proof.MARK
-    where = "ledger" if mark else "account"
+    where = OPERATIONS[facts.operation].place
     if seen.seen is Seen.THERE:
         if status == 409 and not mark:
             said += " Whether by this plan or by somebody else's same change, it is there once."

@@ -14,6 +14,7 @@ from uuid import UUID
 import polars as pl
 
 from metronome_analytics.changes.seats import read_seats
+from metronome_analytics.changes.surroundings import Surroundings, alerts_of
 from metronome_analytics.tables import ledger, segments
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from metronome_analytics.changes.seats import SeatPeriod
+    from metronome_analytics.changes.surroundings import Alert
     from metronome_analytics.loaders import AllLoaders
 
 # The short token by which an entry of ours is found again: a ledger entry has no id of its own.
@@ -54,6 +56,19 @@ class Look(Enum):
     ALERTS = "alerts"
     CREDIT_TYPES = "credit_types"
     DRAFTS = "drafts"
+    # These are read by `surroundings`, whose fields have the same names.
+    ARCHIVED = "archived"
+    ALIASES = "aliases"
+    SALESFORCE = "salesforce"
+    FIELD_KEYS = "field_keys"
+    USAGE = "usage"
+    CONFIGURATIONS = "configurations"
+    DELIVERY_METHODS = "delivery_methods"
+    BILLING_CONFIGS = "billing_configs"
+    PLANS = "plans"
+    INVOICES = "invoices"
+    SCHEDULES = "schedules"
+    GROUP_KEYS = "group_keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,17 +217,15 @@ class Contract:
     name: str | None
     starting_at: datetime
     ending_before: datetime | None
+    customer_billing_provider_configuration: str | None = None
+    """JSON text."""
+    usage_filter: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One alert of one customer."""
-
-    id: str
-    customer_id: str
-    name: str | None
-    enabled: bool
-    customer_status: str | None
+    @property
+    def provider(self) -> str | None:
+        """The id of the billing provider configuration that it sends its invoices to."""
+        said = json.loads(self.customer_billing_provider_configuration or "{}")
+        return said.get("id") if isinstance(said, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,14 +244,23 @@ class View:
     """Who sat when, by balance: of those asked for that give each seat a part of its own."""
     frame: pl.DataFrame | None = None
     """The balances as they were loaded."""
+    around: Surroundings = field(default_factory=Surroundings)
 
     @classmethod
     def read(
-        cls, loaders: AllLoaders, looks: Iterable[Look], ids: Iterable[str], *, seats_of: Collection[str] = ()
+        cls,
+        loaders: AllLoaders,
+        looks: Iterable[Look],
+        given: Iterable[Mapping[str, Any]],
+        *,
+        seats_of: Collection[str] = (),
     ) -> View:
-        """Read what there is of the customers `ids`, archived balances and contracts too, and seats of balances."""
-        wanted = frozenset(looks)
-        known = [id_ for id_ in dict.fromkeys(ids) if _is_uuid(id_)]
+        """Read what changes with the fields `given` are about: customers, archived balances and contracts too.
+
+        What is no id is nobody's. The seats are read of the balances `seats_of`.
+        """
+        wanted, about = frozenset(looks), list(given)
+        known = [id_ for id_ in dict.fromkeys(str(each["customer_id"]) for each in about) if _is_uuid(id_)]
         customers = _customers(loaders.customers(customer_ids=known)) if Look.CUSTOMERS in wanted and known else {}
         # What is said of a customer that there is not is an error of the API's: it is not asked.
         owners = list(customers) if Look.CUSTOMERS in wanted else known
@@ -249,11 +271,12 @@ class View:
             {} if frame is None else _balances(frame),
             _contracts(loaders.contracts(owners)) if Look.CONTRACTS in theirs else {},
             _products(loaders.products()) if Look.PRODUCTS in wanted else {},
-            _alerts(loaders.alerts(owners)) if Look.ALERTS in theirs else {},
+            alerts_of(loaders.alerts(owners)) if Look.ALERTS in theirs else {},
             dict(loaders.credit_types().select("id", "name").rows()) if Look.CREDIT_TYPES in wanted else {},
             _drafts(loaders.invoices(owners, status=InvoiceStatus.DRAFT)) if Look.DRAFTS in theirs else {},
             read_seats(loaders, frame, seats_of) if seats_of and frame is not None else {},
             frame,
+            Surroundings.read(loaders, {look.value for look in wanted}, known, owners, about),
         )
 
     def without(self, tokens: frozenset[str], keys: frozenset[str] = frozenset()) -> View:
@@ -327,7 +350,8 @@ def _balances(rows: pl.DataFrame) -> dict[str, Balance]:
 
 def _contracts(rows: pl.DataFrame) -> dict[str, Contract]:
     names = ("id", "customer_id", "name", "starting_at", "ending_before")
-    return {row["id"]: Contract(**row) for row in _rows(rows, *names)}
+    more = ("customer_billing_provider_configuration", "usage_filter")
+    return {row["id"]: Contract(**row) for row in _rows(rows, *names, *more)}
 
 
 def _drafts(rows: pl.DataFrame) -> dict[str, int]:
@@ -336,12 +360,3 @@ def _drafts(rows: pl.DataFrame) -> dict[str, int]:
 
 def _products(rows: pl.DataFrame) -> dict[str, Mapping[str, str | None]]:
     return {row["id"]: row for row in _rows(rows, "id", "type", "name")}
-
-
-def _alerts(rows: pl.DataFrame) -> dict[tuple[str, str], Alert]:
-    return {
-        (row["customer_id"], row["id"]): Alert(
-            row["id"], row["customer_id"], row["name"], row["status"].upper() == "ENABLED", row["customer_status"]
-        )
-        for row in _rows(rows, "id", "customer_id", "name", "status", "customer_status")
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from metronome_analytics.simulator import Fault, Simulator, Switches
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from metronome_analytics.api.endpoints import Endpoint
     from metronome_analytics.changes.operation import Call
     from metronome_analytics.session import Session
 
@@ -54,6 +56,12 @@ class Time:
         self.passed += seconds
         self.at += timedelta(seconds=seconds)
         self.passing()
+
+
+def calls_of(*endpoints: Endpoint) -> Callable[[str, str], bool]:
+    """Whether a method and a path are a call of one of them."""
+    patterns = [(each.method, re.compile(re.sub(r"\{\w+\}", "[^/]+", each.path))) for each in endpoints]
+    return lambda method, path: any(method == m and pattern.fullmatch(path) for m, pattern in patterns)
 
 
 @contextmanager
@@ -197,6 +205,6 @@ class Desk:
         """How often each entry is in the ledger."""
         return times_in_ledger(self.simulator, plan)
 
-    def fault(self, kind: Any, match: str = POST, **options: Any) -> Fault:
+    def fault(self, kind: Any, match: str | Callable[[str, str], bool] = POST, **options: Any) -> Fault:
         """Order a fault."""
         return self.simulator.faults.add(Fault(kind, match, **options))

@@ -21,7 +21,7 @@ from metronome_analytics.api.endpoints import ENDPOINTS, Effect
 from metronome_analytics.changes.journal import Journal
 from metronome_analytics.changes.records import Kind
 from metronome_analytics.simulator import Fault, Simulator, running
-from tests.changes.support import READ, Desk, Sender, Time, folder, opened, renew, said, small, targets
+from tests.changes.support import READ, Desk, Sender, Time, calls_of, folder, opened, renew, said, small, targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,13 +31,8 @@ if TYPE_CHECKING:
     from metronome_analytics.changes.applying import Outcome
     from metronome_analytics.changes.records import Record
 
-WRITES = tuple(e.path.rpartition("/")[2] for e in ENDPOINTS.values() if e.effect is Effect.WRITE)
-
-
-def is_write(method: str, path: str) -> bool:
-    """Whether a request is one that changes something."""
-    return method == "POST" and path.endswith(WRITES)
-
+is_write = calls_of(*(endpoint for endpoint in ENDPOINTS.values() if endpoint.effect is Effect.WRITE))
+"""Whether a request is one that changes something."""
 
 # What may become of one POST. The first lines happen at the server, the last three on the way.
 FAULTS: dict[str, Fault | None] = {

@@ -47,6 +47,12 @@ VENDOR_UNDECLARED = {BREAKDOWNS: ["$.data[0].subtotal", "$.data[1].subtotal"]}
 WITHOUT_EXAMPLE = {
     MANUAL_ENTRY: "answers nothing",
     "/v1/customer-alerts/reset": "answers nothing",
+    "/v1/customers/{customer_id}/setIngestAliases": "answers nothing",
+    "/v1/customers/{customer_id}/updateConfig": "answers nothing",
+    "/v1/customers/updateNamedSchedule": "answers nothing",
+    "/v1/setCustomerBillingProviderConfigurations": "the vendor gives none",
+    "/v1/archiveCustomerBillingProviderConfigurations": "the vendor gives none",
+    "/v1/contracts/setUsageFilter": "answers nothing",
     PDF: "answers a document that is not JSON",
     "/v1/payments/list": "the vendor gives none",
     "/v1/contracts/getContractRateSchedule": "the vendor gives none",

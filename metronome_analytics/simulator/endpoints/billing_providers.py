@@ -11,11 +11,10 @@ from metronome_analytics.simulator.rendering.billing_providers import (
     delivery,
     external_invoice,
     payments,
-    provider_configuration,
-    provider_details,
     revenue_system_configuration,
 )
-from metronome_analytics.simulator.rendering.scalars import Json, millis_text
+from metronome_analytics.simulator.rendering.configurations import configurations, plans_billing
+from metronome_analytics.simulator.rendering.scalars import millis_text
 
 if TYPE_CHECKING:
     from metronome_analytics.simulator.endpoints.request import Request
@@ -40,15 +39,9 @@ def list_configurations(account: Account, request: Request) -> Reply:
     index = account.index(customer_id)
     if index is None:
         raise ApiError(400, f"Customer not found: {customer_id}")  # the one status documented here
-    who = account.customer(index)
     contracts = account.books(index).agreements.contracts
-    providers = dict.fromkeys(
-        item.billing_provider for item in contracts if item.plan is None and item.billing_provider
-    )
-    rows = [provider_configuration(who, provider) for provider in providers]
-    if with_archived and index % 3 == 0 and "quickbooks_online" not in providers:
-        rows.append(provider_configuration(who, "quickbooks_online") | {"archived_at": millis_text(who.updated_at)})
-    return data(rows)
+    rows = configurations(account.customer(index), contracts, account.history(index))
+    return data([row for row in rows if with_archived or row["archived_at"] is None])
 
 
 def list_providers(account: Account, request: Request) -> Page:
@@ -83,16 +76,11 @@ def get_billing_config(account: Account, request: Request) -> Reply:
     request.parameters.finish()
     if provider not in PROVIDERS:
         raise ApiError(400, f"billing_provider_type must be one of {', '.join(PROVIDERS)}")
-    plans = [item for item in account.books(index).agreements.contracts if item.plan is not None]
-    if not any((item.billing_provider or "stripe") == provider for item in plans):
+    contracts = account.books(index).agreements.contracts
+    said = plans_billing(account.customer(index), contracts, account.history(index), provider)
+    if said is None:
         raise ApiError(404, f"No {provider} billing configuration")
-    details = provider_details(account.customer(index), provider)
-    payload: Json = {"billing_provider_customer_id": next(iter(details.values()))}
-    if provider == "stripe":
-        payload["stripe_collection_method"] = details["stripe_collection_method"]
-    if provider == "aws_marketplace":
-        payload |= {name: details[name] for name in ("aws_product_code", "aws_region")}
-    return data(payload)
+    return data(said)
 
 
 def list_payments(account: Account, request: Request) -> Page:

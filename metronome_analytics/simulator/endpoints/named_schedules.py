@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.endpoints.answers import Page, Reply, data
+from metronome_analytics.simulator.endpoints.answers import ApiError, Page, Reply, data
+from metronome_analytics.simulator.endpoints.hours import on_the_hour
 from metronome_analytics.simulator.endpoints.lookups import PAGE_MAXIMUM, card_of, find_contract, lookup
 from metronome_analytics.simulator.endpoints.pages import page
 from metronome_analytics.simulator.rendering.named_schedules import schedule_segments
+from metronome_analytics.simulator.world.happenings import ScheduleSet
 from metronome_analytics.simulator.world.named_schedules import (
     CONTRACT_SCHEDULES,
     contract_schedule,
     customer_schedule,
     rate_card_schedule,
+    with_changes,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +33,24 @@ def get_customer_schedule(account: Account, request: Request) -> Reply:
     index = lookup(account, asked.required_uuid("customer_id"))
     name, covering = asked.required("schedule_name"), asked.instant("covering_date")
     asked.finish()
-    return data(schedule_segments(customer_schedule(index, name), covering))
+    segments = with_changes(customer_schedule(index, name), name, account.history(index))
+    return data(schedule_segments(segments, covering))
+
+
+def update_customer_schedule(account: Account, request: Request) -> Reply:
+    """POST /v1/customers/updateNamedSchedule: any name; without `ending_before` the value holds for good."""
+    asked = request.parameters
+    index = lookup(account, asked.required_uuid("customer_id"))
+    name, start = asked.required("schedule_name"), asked.required_instant("starting_at")
+    end, value = asked.instant("ending_before"), asked.raw("value")
+    asked.finish()
+    if "value" not in request.body:
+        raise ApiError(400, "value is required")
+    on_the_hour(account, "starting_at", start)
+    if end is not None and on_the_hour(account, "ending_before", end) and end <= start:
+        raise ApiError(400, "ending_before must be after starting_at")
+    account.happen(index, ScheduleSet(account.clock.now, name, (value, start, end)))
+    return Reply()
 
 
 def get_rate_card_schedule(_: Account, request: Request) -> Reply:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.rendering.parts import reference
 from metronome_analytics.simulator.rendering.scalars import Json, millis_text, number
+from metronome_analytics.simulator.world.agreements import provider_id
 from metronome_analytics.simulator.world.amounts import SCALE
 from metronome_analytics.simulator.world.ids import digest, make_id
 
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
     from metronome_analytics.simulator.world.customers import Customer
 
 _OUTCOME = {"PAID": "paid", "SENT": "pending", "PAYMENT_FAILED": "requires_intervention"}
-
-
-def provider_id(customer_id: str, provider: str) -> str:
-    """The id of a customer's configuration of a billing provider."""
-    return make_id(customer_id, "billing", provider)
 
 
 def provider_configuration(who: Customer, provider: str) -> Json:
@@ -72,8 +68,8 @@ def provider_details(who: Customer, provider: str) -> Json:
 
 def external_invoice(item: Invoice, now: datetime) -> Json | None:
     """The ExternalInvoice of an invoice that was sent to a billing provider."""
-    provider = item.contract.billing_provider
-    if provider is None:
+    provider, until = item.contract.billing_provider, item.contract.delivered_until
+    if provider is None or (until is not None and until <= item.issued_at):
         return None
     chance = digest(item.id, "external")
     if item.total == 0:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.rendering import balances as render_balances
-from metronome_analytics.simulator.rendering.billing_providers import provider_id
 from metronome_analytics.simulator.rendering.parts import invoice_schedule, reference
 from metronome_analytics.simulator.rendering.scalars import Json, number, offset_text
 from metronome_analytics.simulator.rendering.subscriptions import subscriptions
-from metronome_analytics.simulator.world.agreements import subscription_stream
+from metronome_analytics.simulator.world.agreements import provider_id, subscription_stream
 from metronome_analytics.simulator.world.days import instant
 from metronome_analytics.simulator.world.ids import make_id
 
@@ -71,7 +70,7 @@ def contract_v2(books: Books, item: Contract, switches: Switches, included: Incl
             for book, row in zip(free, _balances(free[:maximum], books, switches, included), strict=False)
         ],
         "has_more": {"commits": len(commits) > maximum, "credits": len(free) > maximum},
-        "usage_filter": [],
+        "usage_filter": _usage_filters(item),
         "overrides": _overrides(item),
         "multiplier_override_prioritization": "LOWEST_MULTIPLIER",
         "subscriptions": subscriptions(books, item),
@@ -164,6 +163,16 @@ def _charges(item: Contract) -> list[Json]:
         }
         for charge in item.charges
     ]
+
+
+def _usage_filters(item: Contract) -> list[Json]:
+    rows: list[Json] = []
+    for each in item.usage_filters:
+        start = offset_text(instant(each.start))
+        if rows:
+            rows[-1]["ending_before"] = start
+        rows.append({"group_key": each.key, "group_values": list(each.values), "starting_at": start})
+    return rows
 
 
 def _overrides(item: Contract) -> list[Json]:

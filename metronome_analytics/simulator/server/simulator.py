@@ -118,14 +118,7 @@ class Simulator:
 
     def voidable(self, customer_id: str) -> list[str]:
         """The invoices that may be voided: final usage invoices that no correction or true-up counts on."""
-        books = self._books(customer_id)
-        corrected = {item.corrects.id for item in books.invoices if item.corrects is not None}
-        return [
-            item.id
-            for item in books.invoices
-            if item.type == "USAGE" and item.status == "FINALIZED" and item.id not in corrected
-            if not any(segment is not None and segment.settled(books.now) for _, _, segment, _ in item.lines)
-        ]
+        return [item.id for item in self._books(customer_id).voidable() if item.type == "USAGE"]
 
     def void(self, customer_id: str, invoice_id: str) -> None:
         """Void a final usage invoice: what it drew is back on the balances until it is regenerated."""
@@ -135,9 +128,7 @@ class Simulator:
 
     def regenerable(self, customer_id: str) -> list[str]:
         """The voided usage invoices that have no successor yet."""
-        invoices = self._books(customer_id).invoices
-        replaced = {item.regenerated_from for item in invoices}
-        return [i.id for i in invoices if i.type == "USAGE" and i.status == "VOID" and i.id not in replaced]
+        return [item.id for item in self._books(customer_id).regenerable() if item.type == "USAGE"]
 
     def regenerate(self, customer_id: str, invoice_id: str) -> str:
         """Make a voided invoice again, with the usage that came late; returns the id of the new one."""

@@ -53,6 +53,19 @@ class Override:
     percent: int
 
 
+@dataclass(frozen=True, slots=True)
+class UsageFilter:
+    """From a day on only usage is billed whose group has one of the values."""
+
+    key: str
+    values: tuple[str, ...]
+    start: int
+
+    def lets(self, stream: Stream) -> bool:
+        """Whether usage of the stream passes."""
+        return dict(stream.group).get(self.key) in self.values
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """A contract on one rate card, billed by calendar month; `plan` marks a customer on the deprecated Plans."""
@@ -74,6 +87,20 @@ class Contract:
     plan: str | None = None
     overrides: tuple[Override, ...] = ()
     package_id: str | None = None
+    delivered_until: datetime | None = None
+    """When what says where its invoices go was archived."""
+    usage_filters: tuple[UsageFilter, ...] = ()
+    """In order of time; each holds until the next."""
+
+    def metered(self, stream: Stream, quantities: list[int], month: int) -> list[int]:
+        """What is billed of a stream's usage on each day of a month: all, or what passes the filter of the day."""
+        if not self.usage_filters:
+            return quantities
+        kept = []
+        for day, quantity in enumerate(quantities, month):
+            holding = [each for each in self.usage_filters if each.start <= day]
+            kept.append(quantity if not holding or holding[-1].lets(stream) else 0)
+        return kept
 
     def rate(self, product: Product, group: Group) -> Rate:
         """What one unit costs under this contract."""
@@ -98,6 +125,15 @@ def subscription_stream(contract: Contract) -> Stream | None:
 def subscription_id(contract: Contract) -> str:
     """The id of a contract's one subscription, its seats."""
     return make_id(contract.id, "subscription", SEATS.key)
+
+
+def provider_id(customer_id: str, provider: str) -> str:
+    """The id of the configuration of a billing provider that a customer had from the beginning."""
+    return make_id(customer_id, "billing", provider)
+
+
+PLANS = ("Legacy scale plan", "Legacy starter plan")
+"""The plans that the account has on the deprecated Plans."""
 
 
 def plan_id(name: str) -> str:

@@ -20,14 +20,21 @@ from metronome_analytics.simulator.world.days import instant, parse_instant
 from metronome_analytics.simulator.world.happenings import (
     Archived,
     BalanceArchived,
+    Billed,
+    BillingArchived,
+    Charged,
     ContractEnded,
     Corrected,
+    Filtered,
     Granted,
     Happening,
     Joined,
+    PlanAdded,
+    PlansBilled,
     Posted,
     Regenerated,
     Retimed,
+    ScheduleSet,
     Updated,
     Voided,
 )
@@ -226,5 +233,23 @@ def _done(register: Register, number: int) -> list[Deed]:
         case ContractEnded(at, contract_id):
             deeds = [Deed(at, "update_end_date", "contract", contract_id, by_token=True)]
         case _:
-            deeds = list(_mended(happening))
+            deeds = [*_mended(happening), *_asked(happening, its_id)]
     return [deed._replace(number=number) for deed in deeds]
+
+
+def _asked(happening: Happening, customer: str) -> Iterator[Deed]:
+    """What was asked for about plans, filters, schedules and where invoices go."""
+    match happening:
+        case Billed(at, its_id):
+            yield Deed(at, "create", "billing_provider_configuration", its_id, by_token=True)
+        case BillingArchived(at, ids):
+            for its_id in ids:
+                yield Deed(at, "archive", "billing_provider_configuration", its_id, by_token=True)
+        case PlanAdded(at, plan):
+            yield Deed(at, "create", "customer_plan", plan.id, by_token=True)
+        case Charged(at, its_id):
+            yield Deed(at, "add_charge", "customer_plan", its_id, by_token=True)
+        case Filtered(at, its_id):
+            yield Deed(at, "set_usage_filter", "contract", its_id, by_token=True)
+        case PlansBilled(at) | ScheduleSet(at):
+            yield Deed(at, "update", "customer", customer, by_token=True)

@@ -270,3 +270,24 @@ class Books:
         """When a contract was archived: with its customer, or never."""
         when = self.agreements.archived_at
         return when if when is not None and when <= self.now and contract.created_at <= when else None
+
+    def voidable(self) -> list[Invoice]:
+        """Final usage invoices that no correction or true-up counts on, and final scheduled ones that are neither."""
+        corrected = {item.corrects.id for item in self.invoices if item.corrects is not None}
+        true_ups = {book.true_up.id for book in self.balances if book.true_up is not None}
+        return [
+            item
+            for item in self.invoices
+            if item.type in {"USAGE", "SCHEDULED"} and item.status == "FINALIZED" and item.corrects is None
+            if item.id not in corrected | true_ups
+            if not any(segment is not None and segment.settled(self.now) for _, _, segment, _ in item.lines)
+        ]
+
+    def regenerable(self) -> list[Invoice]:
+        """Void invoices that have no successor yet."""
+        replaced = {item.regenerated_from for item in self.invoices}
+        return [
+            item
+            for item in self.invoices
+            if item.type in {"USAGE", "SCHEDULED"} and item.status == "VOID" and item.id not in replaced
+        ]

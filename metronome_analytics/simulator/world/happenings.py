@@ -10,16 +10,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import Balance, ManualEntry, Mishap, Segment
+    from metronome_analytics.simulator.world.agreements import (
+        Balance,
+        Contract,
+        ManualEntry,
+        Mishap,
+        Segment,
+        UsageFilter,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Who a new customer is said to be."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    custom_fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The customer was created."""
+    """The customer was created: on contracts of its own accord, or as a bare card through the API."""
 
     at: datetime
+    card: Card | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,9 @@ class Updated:
     at: datetime
     name: str | None = None
     custom_fields: tuple[tuple[str, str], ...] | None = None
+    aliases: tuple[str, ...] | None = None
+    config: tuple[tuple[str, object], ...] = ()
+    """Settings that were set, None where one was taken away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +143,73 @@ class ContractEnded:
     end: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """A configuration of a billing provider was made, told as the API tells it."""
+
+    at: datetime
+    configuration_id: str
+    said: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class BillingArchived:
+    """Configurations of billing providers were archived: what is issued from then on is not delivered by them."""
+
+    at: datetime
+    configuration_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlansBilled:
+    """Where the invoices of plans go with one provider: there, or nowhere."""
+
+    at: datetime
+    provider: str
+    said: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAdded:
+    """A customer got a plan."""
+
+    at: datetime
+    plan: Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """A one-time charge was put on the invoice of a plan that begins on a day."""
+
+    at: datetime
+    customer_plan_id: str
+    start: int
+    description: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """A contract bills only some usage from a day on."""
+
+    at: datetime
+    contract_id: str
+    usage_filter: UsageFilter
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSet:
+    """A named schedule of the customer has a value in a window."""
+
+    at: datetime
+    name: str
+    segment: tuple[object, datetime, datetime | None]
+
+
+Billing = Billed | BillingArchived | PlansBilled | PlanAdded | Charged | Filtered | ScheduleSet
+"""What says what is billed beside the terms, and where it goes."""
+
 Terms = Granted | Retimed | BalanceArchived | ContractEnded
 """What changes the agreements themselves."""
 
-Happening = Joined | Updated | Archived | Posted | Arrived | Voided | Regenerated | Corrected | Terms
+Happening = Joined | Updated | Archived | Posted | Arrived | Voided | Regenerated | Corrected | Terms | Billing

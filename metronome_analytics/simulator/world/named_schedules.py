@@ -6,11 +6,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.world.days import instant, shift_month
+from metronome_analytics.simulator.world.happenings import ScheduleSet
 from metronome_analytics.simulator.world.ids import digest
 from metronome_analytics.simulator.world.price_list import OPENED, RateCard
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from metronome_analytics.simulator.world.agreements import Contract
+    from metronome_analytics.simulator.world.happenings import Happening
 
 ScheduleSegment = tuple[object, datetime, datetime | None]
 """A value, and between which instants it holds."""
@@ -30,6 +34,31 @@ def customer_schedule(index: int, name: str) -> list[ScheduleSegment]:
         return []
     first = {"email": f"owner-{index % 7}@example.com", "regions": ["us", "eu"]}
     return [(first, OPENED, _TURN), ({"email": "pool@example.com", "regions": []}, _TURN, None)]
+
+
+def with_changes(segments: list[ScheduleSegment], name: str, history: Iterable[Happening]) -> list[ScheduleSegment]:
+    """The segments with what was written over them since; neighbours of one value are one."""
+    for happening in history:
+        if isinstance(happening, ScheduleSet) and happening.name == name:
+            segments = _written_over(segments, happening.segment)
+    return segments
+
+
+def _written_over(segments: list[ScheduleSegment], new: ScheduleSegment) -> list[ScheduleSegment]:
+    _, start, end = new
+    kept: list[ScheduleSegment] = []
+    for value, first, last in segments:
+        if first < start:
+            kept.append((value, first, start if last is None else min(last, start)))
+        if end is not None and (last is None or last > end):
+            kept.append((value, max(first, end), last))
+    merged: list[ScheduleSegment] = []
+    for segment in sorted([*kept, new], key=lambda each: each[1]):
+        if merged and merged[-1][0] == segment[0] and merged[-1][2] == segment[1]:
+            merged[-1] = (segment[0], merged[-1][1], segment[2])
+        else:
+            merged.append(segment)
+    return merged
 
 
 def rate_card_schedule(card: RateCard, name: str) -> list[ScheduleSegment]:

@@ -6,17 +6,18 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.world.agreements import Agreements
 from metronome_analytics.simulator.world.customers import Customer, customer_id, customer_index, make_customer
 from metronome_analytics.simulator.world.days import instant, shift_month
-from metronome_analytics.simulator.world.happenings import Archived, Happening, Joined, Posted, Updated
+from metronome_analytics.simulator.world.happenings import Archived, Card, Happening, Joined, Posted, Updated
 from metronome_analytics.simulator.world.roles import agree, agree_archived, agree_joined
 from metronome_analytics.simulator.world.terms import amended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import Agreements, ManualEntry
+    from metronome_analytics.simulator.world.agreements import ManualEntry
     from metronome_analytics.simulator.world.clock import Clock
 
 
@@ -37,6 +38,8 @@ class Register:
         """Everything that happened since, with whom it happened to, in the order in which it was told."""
         self._histories: dict[int, list[Happening]] = {}
         self._joined: list[int] = []
+        self._changed: set[int] = set()
+        """Whose card was changed."""
         self._lists: tuple[tuple[object, int], Sequence[int], Sequence[int]] | None = None
         self._aliases: tuple[int, dict[str, int]] = (-1, {})
         self._salesforce: tuple[int, dict[str, int]] = (-1, {})
@@ -45,6 +48,8 @@ class Register:
         """Let something happen to a customer."""
         self.happened.append((index, happening))
         self._histories.setdefault(index, []).append(happening)
+        if isinstance(happening, Updated):
+            self._changed.add(index)
 
     def post(self, index: int, balance_id: str, entry: ManualEntry) -> None:
         """Keep a manual entry that came in through the API."""
@@ -93,17 +98,20 @@ class Register:
         """How many customers there are or will be; their indices are all below."""
         return self.first_archived.stop + len(self._joined)
 
-    def join(self) -> str:
-        """Let a new customer join now; its id."""
+    def join(self, card: Card | None = None) -> str:
+        """Let a new customer join now, on contracts, or with nothing but a card; its id."""
         index = self.known
         self._joined.append(index)
-        self.happen(index, Joined(self.clock.now))
+        self.happen(index, Joined(self.clock.now, card))
         return customer_id(self.seed, index)
 
     def joined_at(self, index: int) -> datetime | None:
         """When a customer joined, None for those who were there from the beginning."""
-        history = self._histories.get(index, ())
-        return next((each.at for each in history if isinstance(each, Joined)), None)
+        joined = self._joining(index)
+        return None if joined is None else joined.at
+
+    def _joining(self, index: int) -> Joined | None:
+        return next((each for each in self._histories.get(index, ()) if isinstance(each, Joined)), None)
 
     def index(self, customer_id: str) -> int | None:
         """The index of a customer, archived ones included, or None."""
@@ -123,11 +131,19 @@ class Register:
         who = self.first_customer(index)
         for happening in self.history(index) if index in self._histories else ():
             match happening:
-                case Joined(at):
+                case Joined(at, card):
                     who = replace(who, created_at=at, updated_at=at)
-                case Updated(at, name, fields):
-                    kept = who.custom_fields if fields is None else fields
-                    who = replace(who, updated_at=at, name=name or who.name, custom_fields=kept)
+                    if card is not None:
+                        who = replace(
+                            who,
+                            name=card.name,
+                            aliases=card.aliases,
+                            custom_fields=card.custom_fields,
+                            salesforce_id=None,
+                            billable=True,
+                        )
+                case Updated():
+                    who = _updated(who, happening)
                 case Archived(at):
                     who = replace(who, updated_at=at, archived_at=at)
         return who
@@ -138,9 +154,11 @@ class Register:
         if index in self.first_archived:
             at = self.first_archived_at
             return agree_archived(self.seed, index, its_id, opened=self.opened, months=self.months, at=at)
-        joined_at = self.joined_at(index)
-        if joined_at is not None:
-            return agree_joined(self.seed, index, its_id, at=joined_at)
+        joined = self._joining(index)
+        if joined is not None and joined.card is not None:
+            return Agreements(its_id)
+        if joined is not None:
+            return agree_joined(self.seed, index, its_id, at=joined.at)
         return agree(self.seed, index, its_id, opened=self.opened, months=self.months)
 
     def agreed_until(self, index: int) -> tuple[Agreements, datetime]:
@@ -154,14 +172,35 @@ class Register:
         return (self.customer(index) for index in range(self.known))
 
     def by_alias(self, alias: str) -> int | None:
-        """The customer with an ingest alias; the first call reads every customer's name card."""
+        """The customer with an ingest alias, archived or not; the first call reads every customer's name card."""
         if self._aliases[0] != self.known:
             self._aliases = self.known, {alias: who.index for who in self._customers() for alias in who.aliases}
-        return self._aliases[1].get(alias)
+        return self._now_with(self._aliases[1].get(alias), lambda who: alias in who.aliases)
 
     def by_salesforce_id(self, salesforce_id: str) -> int | None:
         """The customer with a Salesforce account id; the first call reads every customer's name card."""
         if self._salesforce[0] != self.known:
             by_id = {who.salesforce_id: who.index for who in self._customers() if who.salesforce_id}
             self._salesforce = self.known, by_id
-        return self._salesforce[1].get(salesforce_id)
+        return self._now_with(self._salesforce[1].get(salesforce_id), lambda who: who.salesforce_id == salesforce_id)
+
+    def _now_with(self, index: int | None, has: Callable[[Customer], bool]) -> int | None:
+        """Who has it now: a card that was changed since the cards were read is read again."""
+        for changed in self._changed:
+            if has(self.customer(changed)):
+                return changed
+        return None if index in self._changed else index
+
+
+def _updated(who: Customer, change: Updated) -> Customer:
+    """The customer with what was changed on its card."""
+    config = dict(change.config)
+    salesforce = config.get("salesforce_account_id", who.salesforce_id)
+    return replace(
+        who,
+        updated_at=change.at,
+        name=change.name or who.name,
+        custom_fields=who.custom_fields if change.custom_fields is None else change.custom_fields,
+        aliases=who.aliases if change.aliases is None else change.aliases,
+        salesforce_id=None if salesforce is None else str(salesforce),
+    )

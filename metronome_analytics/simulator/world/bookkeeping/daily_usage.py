@@ -58,7 +58,7 @@ def run_days(state: State) -> None:
 def _usage(state: State, month: int, following: int) -> dict[str, list[list[int]]]:
     """What each stream of each contract uses on each day of a month, by contract."""
     return {
-        contract.id: [state.quantities(stream, month) for stream in contract.streams]
+        contract.id: [contract.metered(each, state.quantities(each, month), month) for each in contract.streams]
         for contract in state.contracts
         if contract.start < following and (contract.end is None or contract.end > month)
     }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.world.bookkeeping.by_request import carry_out
 from metronome_analytics.simulator.world.bookkeeping.daily_usage import run_days
 from metronome_analytics.simulator.world.bookkeeping.late_usage import arrive
 from metronome_analytics.simulator.world.bookkeeping.periods import mishaps
@@ -54,6 +55,7 @@ def run(
         _close(state, versions)
     for contract in state.contracts:
         bill_schedules(state, contract)
+    carry_out(state, history)
     _archive(state)
     for happening in history:
         if isinstance(happening, BalanceArchived):
