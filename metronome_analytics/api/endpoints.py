@@ -172,6 +172,7 @@ _ROWS = (
     _one("invoice_pdf", "GET", f"{_CUSTOMER}/invoices/{{invoice_id}}/pdf", None, None),
     _list("invoice_breakdowns", "GET", f"{_CUSTOMER}/invoices/breakdowns", _QUERY, 100, invoices.INVOICE_BREAKDOWN, "InvoiceBreakdowns"),
     _list("spend_breakdowns", "POST", f"{_CUSTOMER}/invoices/spend-breakdowns", _BODY, 100, invoices.INVOICE_BREAKDOWN, "InvoiceBreakdowns"),
+    _list("preview_historical_invoices", "POST", "/v1/contracts/createHistoricalInvoices", _NONE, None, invoices.INVOICE, "Invoices"),
     _list("preview_events", "POST", f"{_CUSTOMER}/previewEvents", _NONE, None, invoices.INVOICE, "Invoices"),
     _list("payments", "POST", "/v1/payments/list", _BODY, 25, invoices.PAYMENT, "Payments"),
     # costs
@@ -245,6 +246,12 @@ _ROWS = (
     _write("archive_credit", "/v2/contracts/credits/archive"),
     _write("archive_commit", "/v2/contracts/commits/archive"),
     _write("end_contract", "/v1/contracts/updateEndDate"),
+    _write("create_contract", "/v1/contracts/create"),
+    _write("amend_contract", "/v1/contracts/amend"),
+    _write("archive_contract", "/v1/contracts/archive"),
+    _write("edit_contract", "/v2/contracts/edit"),
+    _write("schedule_pro_services_invoice", "/v1/contracts/scheduleProServicesInvoice"),
+    _write("create_historical_invoices", "/v1/contracts/createHistoricalInvoices"),
     _write("set_name", f"{_CUSTOMER}/setName"),
     _write("reset_alert", "/v1/customer-alerts/reset"),
 )

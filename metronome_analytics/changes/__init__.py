@@ -14,25 +14,53 @@ from metronome_analytics.changes.access import (
 from metronome_analytics.changes.archiving import ArchiveCommit, ArchiveCredit
 from metronome_analytics.changes.balance_entries import BalanceEntry
 from metronome_analytics.changes.balance_plan import BalancePlan
+from metronome_analytics.changes.contract_amendments import AmendContract
+from metronome_analytics.changes.contract_archiving import ArchiveContract
+from metronome_analytics.changes.contract_changes import CreateContract
+from metronome_analytics.changes.contract_edits import EditContract
 from metronome_analytics.changes.granting import CreateCommit, CreateCredit
+from metronome_analytics.changes.historical_invoices import CreateHistoricalInvoices, UsageLine
 from metronome_analytics.changes.operations import catalogue
 from metronome_analytics.changes.other_changes import EndContract, ResetAlert, SetCustomerName
 from metronome_analytics.changes.plan import Plan
+from metronome_analytics.changes.service_invoices import ScheduleProServicesInvoice, ServiceLine
+from metronome_analytics.changes.terms import (
+    AccessItem,
+    ContractCommit,
+    ContractCredit,
+    InvoiceItem,
+    ProfessionalService,
+    ScheduledCharge,
+)
 
 __all__ = [
+    "AccessItem",
+    "AmendContract",
     "ArchiveCommit",
+    "ArchiveContract",
     "ArchiveCredit",
     "BalanceEntry",
     "BalancePlan",
+    "ContractCommit",
+    "ContractCredit",
     "CreateCommit",
+    "CreateContract",
     "CreateCredit",
+    "CreateHistoricalInvoices",
+    "EditContract",
     "EndCommit",
     "EndContract",
     "EndCredit",
     "ExtendCommit",
     "ExtendCredit",
+    "InvoiceItem",
     "Plan",
+    "ProfessionalService",
     "ResetAlert",
+    "ScheduleProServicesInvoice",
+    "ScheduledCharge",
+    "ServiceLine",
     "SetCustomerName",
+    "UsageLine",
     "catalogue",
 ]

@@ -144,7 +144,7 @@ class Applier:
         entry = key[1]
         seen = self.observer.settled(key, facts, past, began=began)
         if seen.seen is Seen.THERE:
-            where = "ledger" if OPERATIONS[facts.operation].proof is Proof.MARK else "account"
+            where = OPERATIONS[facts.operation].place
             return found(entry, Status.APPLIED, facts, seen, message=f"Found in the {where}.")
         if seen.seen is Seen.UNREADABLE:
             return Result(entry, Status.UNKNOWN, "What would show it cannot be read; settle again later.")
@@ -177,11 +177,9 @@ def _repeatable(plan: Plan, number: int) -> bool:
 
 
 def _there(plan: Plan, number: int, past: Past) -> str:
-    proof = plan.operation(number).proof
-    if proof is Proof.MARK:
-        return "In the ledger; nothing was sent."
-    if past.attempts:
-        return "In the account; nothing was sent."
+    operation = plan.operation(number)
+    if operation.proof is Proof.MARK or past.attempts:
+        return f"In the {operation.place}; nothing was sent."
     return "It was so before, and not by this plan; nothing was sent."
 
 

@@ -130,6 +130,11 @@ class PlannedChange:
         return f"metronome-analytics-{is_[:48]}"
 
     @property
+    def for_ever(self) -> bool:
+        """Whether something is lost that no plan brings back."""
+        return bool(self.loss)
+
+    @property
     def customer_id(self) -> str:
         """Whose account changes."""
         return self.change.customer_id
@@ -259,6 +264,13 @@ class Operation:
     """What undoes it, or why nothing does."""
     weight: Weight
     status: str = "current"
+    trial: Callable[[Any], Mapping[str, Json]] | None = None
+    """What the API is asked to try, without effect, before it is planned and again before it is sent."""
+
+    @property
+    def place(self) -> str:
+        """Where a read shows it."""
+        return "ledger" if self.name.startswith("balances.") else "account"
 
     def counted(self, number: int) -> str:
         """`2 entries`."""

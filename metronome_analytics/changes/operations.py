@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics.api.endpoints import ENDPOINTS
-from metronome_analytics.changes.access import ACCESS
 from metronome_analytics.changes.archiving import ARCHIVE_COMMIT, ARCHIVE_CREDIT
 from metronome_analytics.changes.balance_entries import ENTER
+from metronome_analytics.changes.contract_amendments import AMEND_CONTRACT
+from metronome_analytics.changes.contract_archiving import ARCHIVE_CONTRACT
+from metronome_analytics.changes.contract_changes import CREATE_CONTRACT
+from metronome_analytics.changes.contract_edits import EDIT_CONTRACT
+from metronome_analytics.changes.ending import ENDS
+from metronome_analytics.changes.extending import EXTENSIONS
 from metronome_analytics.changes.granting import CREATE_COMMIT, CREATE_CREDIT
+from metronome_analytics.changes.historical_invoices import CREATE_HISTORY
 from metronome_analytics.changes.other_changes import END_CONTRACT, RESET_ALERT, SET_NAME
+from metronome_analytics.changes.service_invoices import SCHEDULE_SERVICES
 from metronome_analytics.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -23,10 +30,17 @@ _ROWS = (
     ENTER,
     CREATE_CREDIT,
     CREATE_COMMIT,
-    *ACCESS,
+    *ENDS,
+    *EXTENSIONS,
     ARCHIVE_CREDIT,
     ARCHIVE_COMMIT,
+    CREATE_CONTRACT,
+    AMEND_CONTRACT,
+    EDIT_CONTRACT,
     END_CONTRACT,
+    ARCHIVE_CONTRACT,
+    SCHEDULE_SERVICES,
+    CREATE_HISTORY,
     SET_NAME,
     RESET_ALERT,
 )

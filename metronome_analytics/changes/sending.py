@@ -113,7 +113,7 @@ OTHERS = (
 
 def _seen(entry: int, facts: Facts, seen: Sighting, status: int | None, said: str) -> Result:
     mark = OPERATIONS[facts.operation].proof is Proof.MARK
-    where = "ledger" if mark else "account"
+    where = OPERATIONS[facts.operation].place
     if seen.seen is Seen.THERE:
         if status == 409 and not mark:
             said += " Whether by this plan or by somebody else's same change, it is there once."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
@@ -13,6 +12,8 @@ from uuid import UUID
 
 import polars as pl
 
+from metronome_analytics.changes.papers import Papers
+from metronome_analytics.changes.records import token_of, without_token
 from metronome_analytics.tables import ledger, segments
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
@@ -20,26 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from metronome_analytics.changes.records import Json
     from metronome_analytics.loaders import AllLoaders
-
-# The short token by which an entry of ours is found again: a ledger entry has no id of its own.
-_TOKEN = re.compile(r" \[ma:([0-9a-f]{12})\]$")
-
-
-def with_token(reason: str, token: str) -> str:
-    """`reason` as it is sent."""
-    return f"{reason} [ma:{token}]"
-
-
-def token_of(reason: str | None) -> str | None:
-    """The token in a reason that was sent by us."""
-    found = _TOKEN.search(reason or "")
-    return found[1] if found else None
-
-
-def without_token(reason: str | None) -> str:
-    """A reason as the user wrote it."""
-    return _TOKEN.sub("", reason or "").strip()
 
 
 class Look(Enum):
@@ -52,6 +35,11 @@ class Look(Enum):
     ALERTS = "alerts"
     CREDIT_TYPES = "credit_types"
     DRAFTS = "drafts"
+    PAPERS = "papers"
+    EDITS = "edits"
+    AMENDMENTS = "amendments"
+    INVOICES = "invoices"
+    RATE_CARDS = "rate_cards"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +106,8 @@ class Balance:
     readable: bool
     """Whether its ledger is there: that of an archived balance is not."""
     segments: tuple[Segment, ...] = ()
+    invoiced_at: tuple[datetime, ...] = ()
+    """When something is invoiced for it."""
     entries: tuple[LedgerEntry, ...] = field(default=(), repr=False)
 
     @property
@@ -227,10 +217,18 @@ class View:
     """How many draft invoices each contract has."""
     frame: pl.DataFrame | None = None
     """The balances as they were loaded."""
+    papers: Papers = field(default_factory=Papers)
+    """Contracts in full, their edits and invoices."""
 
     @classmethod
-    def read(cls, loaders: AllLoaders, looks: Iterable[Look], ids: Iterable[str]) -> View:
-        """Read what there is of the customers `ids`, archived balances and contracts too; no id is nobody's."""
+    def read(
+        cls,
+        loaders: AllLoaders,
+        looks: Iterable[Look],
+        ids: Iterable[str],
+        trials: Iterable[Mapping[str, Json]] = (),
+    ) -> View:
+        """Read what there is of the customers `ids`, archived balances too, and try `trials`; no id is nobody's."""
         wanted = frozenset(looks)
         known = [id_ for id_ in dict.fromkeys(ids) if _is_uuid(id_)]
         customers = _customers(loaders.customers(customer_ids=known)) if Look.CUSTOMERS in wanted and known else {}
@@ -247,6 +245,7 @@ class View:
             dict(loaders.credit_types().select("id", "name").rows()) if Look.CREDIT_TYPES in wanted else {},
             _drafts(loaders.invoices(owners, status=InvoiceStatus.DRAFT)) if Look.DRAFTS in theirs else {},
             frame,
+            Papers.read(loaders, frozenset(look.value for look in theirs), owners, trials),
         )
 
     def without(self, tokens: frozenset[str], keys: frozenset[str] = frozenset()) -> View:
@@ -312,10 +311,16 @@ def _balances(rows: pl.DataFrame) -> dict[str, Balance]:
             archived=row["archived_at"] is not None,
             readable=row["ledger"] is not None,
             segments=tuple(items.get(row["id"], ())),
+            invoiced_at=tuple(_dates(row["invoice_schedule"])),
             entries=tuple(entries.get(row["id"], ())),
         )
-        for row in _rows(rows, *names, "uniqueness_key", "balance", "archived_at", "ledger")
+        for row in _rows(rows, *names, "uniqueness_key", "balance", "archived_at", "ledger", "invoice_schedule")
     }
+
+
+def _dates(schedule: Mapping[str, Any] | None) -> list[datetime]:
+    items = (schedule or {}).get("schedule_items") or ()
+    return [item["timestamp"] for item in items if item["timestamp"] is not None]
 
 
 def _contracts(rows: pl.DataFrame) -> dict[str, Contract]:

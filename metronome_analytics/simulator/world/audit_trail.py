@@ -18,16 +18,22 @@ from metronome_analytics.simulator.world.bookkeeping.periods import mishaps
 from metronome_analytics.simulator.world.customers import customer_id
 from metronome_analytics.simulator.world.days import instant, parse_instant
 from metronome_analytics.simulator.world.happenings import (
+    Amended,
     Archived,
     BalanceArchived,
+    ContractArchived,
     ContractEnded,
     Corrected,
+    Edited,
     Granted,
     Happening,
+    HistoryBilled,
     Joined,
     Posted,
     Regenerated,
     Retimed,
+    ServicesBilled,
+    Signed,
     Updated,
     Voided,
 )
@@ -223,8 +229,23 @@ def _done(register: Register, number: int) -> list[Deed]:
             deeds = [Deed(at, "update_end_date", "balance", balance_id, by_token=True)]
         case BalanceArchived(at, balance_id):
             deeds = [Deed(at, "archive", "balance", balance_id, by_token=True)]
-        case ContractEnded(at, contract_id):
-            deeds = [Deed(at, "update_end_date", "contract", contract_id, by_token=True)]
         case _:
-            deeds = list(_mended(happening))
+            deeds = [*_mended(happening), *_on_paper(happening)]
     return [deed._replace(number=number) for deed in deeds]
+
+
+def _on_paper(happening: Happening) -> Iterator[Deed]:
+    """What was done to a contract, and the invoices that were written by hand."""
+    match happening:
+        case ContractEnded(at, contract_id):
+            yield Deed(at, "update_end_date", "contract", contract_id, by_token=True)
+        case Signed(at, contract):
+            yield Deed(at, "create", "contract", contract.id, by_token=True)
+        case Edited(at, contract_id):
+            yield Deed(at, "edit", "contract", contract_id, by_token=True)
+        case Amended(at, contract_id):
+            yield Deed(at, "amend", "contract", contract_id, by_token=True)
+        case ContractArchived(at, contract_id):
+            yield Deed(at, "archive", "contract", contract_id, by_token=True)
+        case ServicesBilled(at, _, invoice_id) | HistoryBilled(at, _, invoice_id):
+            yield Deed(at, "create", "invoice", invoice_id, by_token=True)

@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import Balance, ManualEntry, Mishap, Segment
+    from metronome_analytics.simulator.world.agreements import (
+        Amendment,
+        Balance,
+        Contract,
+        Edit,
+        ManualEntry,
+        Mishap,
+        Purchase,
+        Segment,
+        Service,
+    )
+    from metronome_analytics.simulator.world.streams import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,8 @@ class Retimed:
     at: datetime
     balance_id: str
     segments: tuple[Segment, ...]
+    purchases: tuple[Purchase, ...] | None = None
+    """What is still invoiced for it; None where that stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +135,68 @@ class ContractEnded:
     end: int | None
 
 
-Terms = Granted | Retimed | BalanceArchived | ContractEnded
-"""What changes the agreements themselves."""
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A contract was made."""
 
-Happening = Joined | Updated | Archived | Posted | Arrived | Voided | Regenerated | Corrected | Terms
+    at: datetime
+    contract: Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A contract was edited."""
+
+    at: datetime
+    contract_id: str
+    edit: Edit
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """A contract was amended."""
+
+    at: datetime
+    contract_id: str
+    amendment: Amendment
+
+
+@dataclass(frozen=True, slots=True)
+class ContractArchived:
+    """A contract was archived: drafts and what was scheduled are void, and what is final too where that was asked."""
+
+    at: datetime
+    contract_id: str
+    void_invoices: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesBilled:
+    """An invoice for professional services was scheduled: of each line the service, the amount, and a note."""
+
+    at: datetime
+    contract_id: str
+    invoice_id: str
+    issued_at: datetime
+    lines: tuple[tuple[Service, int, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryBilled:
+    """Usage of a period that was not metered here was invoiced: of each line the stream, the day, the quantity."""
+
+    at: datetime
+    contract_id: str
+    invoice_id: str
+    issued_at: datetime
+    start: int
+    end: int
+    usage: tuple[tuple[Stream, int, int], ...]
+
+
+Terms = Granted | Retimed | BalanceArchived | ContractEnded | Signed | Edited | Amended | ContractArchived
+"""What changes the agreements themselves."""
+Bills = ServicesBilled | HistoryBilled
+"""Invoices that were written by hand."""
+
+Happening = Joined | Updated | Archived | Posted | Arrived | Voided | Regenerated | Corrected | Terms | Bills

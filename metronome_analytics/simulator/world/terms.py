@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from metronome_analytics.simulator.world.happenings import ContractEnded, Granted, Retimed
+from metronome_analytics.simulator.world.happenings import (
+    Amended,
+    ContractArchived,
+    ContractEnded,
+    Edited,
+    Granted,
+    HistoryBilled,
+    Retimed,
+    Signed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from metronome_analytics.simulator.world.agreements import Agreements
+    from metronome_analytics.simulator.world.agreements import Agreements, Amendment, Balance, Contract, Edit
     from metronome_analytics.simulator.world.happenings import Happening
 
 
@@ -21,10 +30,61 @@ def amended(agreements: Agreements, history: Iterable[Happening]) -> Agreements:
         match happening:
             case Granted(_, balance):
                 balances.append(balance)
-            case Retimed(_, balance_id, segments):
-                balances = [replace(b, segments=segments) if b.id == balance_id else b for b in balances]
-            case ContractEnded(_, contract_id, end):
-                contracts = [replace(c, end=end) if c.id == contract_id else c for c in contracts]
+            case Retimed(_, balance_id):
+                balances = [_retimed(b, happening) if b.id == balance_id else b for b in balances]
+            case Signed(_, contract):
+                contracts.append(contract)
+            case ContractEnded(_, id_) | Edited(_, id_) | Amended(_, id_) | ContractArchived(_, id_):
+                contracts = [_changed(c, happening) if c.id == id_ else c for c in contracts]
+            case HistoryBilled(_, id_):
+                contracts = [_metering(c, happening) if c.id == id_ else c for c in contracts]
     if (balances, contracts) == (list(agreements.balances), list(agreements.contracts)):
         return agreements
     return replace(agreements, balances=tuple(balances), contracts=tuple(contracts))
+
+
+def _retimed(balance: Balance, happening: Retimed) -> Balance:
+    kept = balance.purchases if happening.purchases is None else happening.purchases
+    return replace(balance, segments=happening.segments, purchases=kept)
+
+
+def _changed(contract: Contract, happening: ContractEnded | Edited | Amended | ContractArchived) -> Contract:
+    match happening:
+        case ContractEnded(_, _, end):
+            return replace(contract, end=end)
+        case Edited(_, _, edit):
+            return _edited(contract, edit)
+        case Amended(_, _, amendment):
+            return _amended(contract, amendment)
+        case ContractArchived(at):
+            return replace(contract, archived_at=at)
+
+
+def _edited(contract: Contract, edit: Edit) -> Contract:
+    kept = [
+        replace(each, archived_at=edit.at) if each.id in edit.archived_charges else each for each in contract.charges
+    ]
+    return replace(
+        contract,
+        name=edit.name or contract.name,
+        end=edit.end if edit.ends else contract.end,
+        net_terms=contract.net_terms if edit.net_terms is None else edit.net_terms,
+        charges=(*kept, *edit.charges),
+        services=(*contract.services, *edit.services),
+        edits=(*contract.edits, edit),
+    )
+
+
+def _amended(contract: Contract, amendment: Amendment) -> Contract:
+    return replace(
+        contract,
+        charges=(*contract.charges, *amendment.charges),
+        services=(*contract.services, *amendment.services),
+        amendments=(*contract.amendments, amendment),
+    )
+
+
+def _metering(contract: Contract, happening: HistoryBilled) -> Contract:
+    """The contract with a stream for whatever was invoiced by hand: without usage of its own."""
+    new = [stream for stream in dict.fromkeys(each for each, _, _ in happening.usage) if stream not in contract.streams]
+    return replace(contract, streams=(*contract.streams, *new))
