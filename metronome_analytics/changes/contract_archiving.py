@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
+from metronome_analytics.changes.archiving import total_worth
 from metronome_analytics.changes.fields import Change
 from metronome_analytics.changes.operation import (
     ABSENT,
@@ -22,10 +22,11 @@ from metronome_analytics.changes.operation import (
 )
 from metronome_analytics.changes.records import Facts, Json, sameness
 from metronome_analytics.changes.view import Look, View, digest
-from metronome_analytics.tables.money import display
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from metronome_analytics.changes.papers import Paper
 
 
@@ -58,7 +59,7 @@ def prepare_archive(change: ArchiveContract, review: Review) -> PlannedChange | 
     review.once_only(paper.id, "archive")
     if any(problem.row == review.row for problem in review.problems):
         return None
-    counted, drafts = _lost(change, paper, review.view)
+    counted, drafts = _lost(change, paper, review.view, review.now)
     return PlannedChange(
         change=change.model_copy(update={"contract_id": paper.id, "uniqueness_key": None}),
         customer_name=owner,
@@ -82,21 +83,17 @@ def _meant(change: ArchiveContract, view: View) -> Paper | None:
     return None
 
 
-def _lost(change: ArchiveContract, paper: Paper, view: View) -> tuple[str, int]:
+def _lost(change: ArchiveContract, paper: Paper, view: View, now: datetime) -> tuple[str, int]:
     """What goes with the contract: `1 contract, 3 drafts, 2 balances worth $4,100.00`; and how many final invoices."""
     own = [each for each in view.papers.invoices if each.contract_id == paper.id]
     drafts = sum(each.status == InvoiceStatus.DRAFT for each in own)
     final = sum(each.status == InvoiceStatus.FINALIZED for each in own)
     balances = [b for b in view.balances.values() if b.contract_id == paper.id and not b.archived and b.readable]
-    worth: dict[str | None, Decimal] = {}
-    for balance in balances:
-        worth[balance.credit_type_name] = worth.get(balance.credit_type_name, Decimal(0)) + (balance.balance or 0)
-    sums = " and ".join(display(amount, unit) for unit, amount in worth.items())
     parts = [
         "1 contract",
         *([_counted(drafts, "draft")] if drafts else []),
         *([_counted(final, "final invoice")] if final and change.void_invoices else []),
-        *([f"{_counted(len(balances), 'balance')} worth {sums}"] if balances else []),
+        *([f"{_counted(len(balances), 'balance')} worth {total_worth(balances, now)}"] if balances else []),
     ]
     return ", ".join(parts), final
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from metronome_analytics.changes.archiving import total_worth
 from metronome_analytics.changes.contract_changes import given_only, granted, paper_of, sent_terms
 from metronome_analytics.changes.fields import Change, Hour, Name, Texts, rfc3339
 from metronome_analytics.changes.operation import (
@@ -36,10 +36,10 @@ from metronome_analytics.changes.terms import (
     wrong_terms,
 )
 from metronome_analytics.changes.view import Look, View, digest
-from metronome_analytics.tables.money import display
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from metronome_analytics.changes.papers import Paper
 
@@ -115,7 +115,7 @@ def prepare(change: EditContract, review: Review) -> PlannedChange | None:
         amount=amount,
         before="; ".join(_values(_now(paper), change)) or None,
         after="; ".join(_values(change.fields(), change)) or None,
-        loss=_loss(change, review.view),
+        loss=_loss(change, review.view, review.now),
         warnings=tuple(_warnings(change, paper, review)),
     )
     why = _no_undo(change, paper)
@@ -197,14 +197,10 @@ def _values(given: Mapping[str, Any], change: EditContract) -> list[str]:
     return [f"{_WORDS[name]} {given[name]}" for name in _VALUES if getattr(change, name) is not None]
 
 
-def _loss(change: EditContract, view: View) -> str:
+def _loss(change: EditContract, view: View, now: datetime) -> str:
     """What is archived, which no plan brings back."""
     ids = (*change.archive_commits, *change.archive_credits)
-    worth: dict[str | None, Decimal] = {}
-    for balance in (view.balances[id_] for id_ in ids if id_ in view.balances):
-        unit = balance.credit_type_name
-        worth[unit] = worth.get(unit, Decimal(0)) + (balance.balance or 0)
-    sums = " and ".join(display(amount, unit) for unit, amount in worth.items())
+    sums = total_worth((view.balances[id_] for id_ in ids if id_ in view.balances), now)
     charges = len(change.archive_scheduled_charges)
     parts = [
         *([f"{len(ids)} balance{'' if len(ids) == 1 else 's'} worth {sums}"] if ids else []),

@@ -144,7 +144,6 @@ def prepare(grant: _Grant, review: Review) -> PlannedChange | None:
     start, end = grant.spans[0].starting_at, grant.spans[-1].ending_before
     several = f" in {len(grant.spans)} segments" if len(grant.spans) > 1 else ""
     span = f"from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC{several}"
-    at = {"now": review.now, "at": start}
     planned = PlannedChange(
         change=grant,
         customer_name=owner,
@@ -155,8 +154,8 @@ def prepare(grant: _Grant, review: Review) -> PlannedChange | None:
         nonce=nonce,
         credit_type_name=unit,
         amount=amount,
-        before=outlook(review.view, grant.customer_id, unit, **at),
-        after=outlook(review.view, grant.customer_id, unit, **at, new=_as_balance(grant, unit)),
+        before=outlook(review.view, grant.customer_id, unit, now=review.now, at=start),
+        after=outlook(review.view, grant.customer_id, unit, now=review.now, at=start, new=_as_balance(grant, unit)),
         warnings=tuple(_warnings(grant, review)),
     )
     undo = ArchiveCredit if isinstance(grant, CreateCredit) else ArchiveCommit

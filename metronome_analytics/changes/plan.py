@@ -90,8 +90,12 @@ class Plan:
     @property
     def confirmation(self) -> str:
         """The phrase to type: what and how many, the total of each unit, whose, where, and what was let through."""
-        owners = list(dict.fromkeys((each.customer_id, each.customer_name) for each in self.changes))
-        whose = one_line(owners[0][1]) if len(owners) == 1 else f"{len(owners)} customers"
+        owners: dict[str, str] = {}
+        for each in self.changes:
+            # A change of a name calls its customer by the id: another change of the same customer knows the name.
+            if owners.get(each.customer_id, each.customer_id) == each.customer_id:
+                owners[each.customer_id] = each.customer_name
+        whose = one_line(*owners.values()) if len(owners) == 1 else f"{len(owners)} customers"
         return f"{self._doing()}, for {whose} in {self._where}{_let_through(self.leeway)}"
 
     @property
