@@ -54,8 +54,8 @@ def account_books(account: AllLoaders, customers: Customers | None = None) -> Bo
     Archived customers were invoiced while they were active, and the ledger of an archived commit is part of the books.
     Net balances come one credit type a call.
     """
-    as_of = account.session.clock.now()
     known = every_customer(account, customer_ids(customers))
+    as_of = account.session.clock.now()
     ids = known["id"]
     invoices = account.invoices(ids)
     balances = account.balances(ids, include_archived=True)
@@ -78,9 +78,11 @@ def mirror_books(uri: str | Path) -> Books:
 
     held = open_mirror(uri)
     newest = held.completeness["newest"].max()
-    frames = (held.customers(), held.invoices(), held.balances(), held.net_balances())
     return Books(
-        *(frame.collect() for frame in frames),
+        held.customers().collect(),
+        held.invoices().collect(),
+        held.balances().collect(),
+        held.net_balances().collect(),
         newest if isinstance(newest, datetime) else datetime.now(UTC),
         repr(held),
         held.environment,

@@ -15,15 +15,22 @@ from metronome_analytics.changes.balance_plan import *
 from metronome_analytics.changes.billing_configs import *
 from metronome_analytics.changes.billing_configurations import *
 from metronome_analytics.changes.charges import *
+from metronome_analytics.changes.contract_amendments import *
+from metronome_analytics.changes.contract_archiving import *
+from metronome_analytics.changes.contract_changes import *
+from metronome_analytics.changes.contract_edits import *
 from metronome_analytics.changes.customer_settings import *
 from metronome_analytics.changes.customers import *
 from metronome_analytics.changes.granting import *
+from metronome_analytics.changes.historical_invoices import *
 from metronome_analytics.changes.invoice_changes import *
 from metronome_analytics.changes.operations import *
 from metronome_analytics.changes.other_changes import *
 from metronome_analytics.changes.plan import *
 from metronome_analytics.changes.plan_changes import *
 from metronome_analytics.changes.schedules_and_filters import *
+from metronome_analytics.changes.service_invoices import *
+from metronome_analytics.changes.terms import *
 
 __all__ = sorted(
     name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)

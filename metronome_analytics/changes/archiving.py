@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
 from metronome_analytics.changes.access import (
@@ -27,10 +28,13 @@ from metronome_analytics.changes.operation import (
     Sighting,
     Weight,
 )
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Balance, Look, View, digest
 from metronome_analytics.tables.money import display
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from metronome_analytics.changes.records import Facts, Json
 
 __all__ = ["ArchiveCommit", "ArchiveCredit"]
@@ -75,7 +79,8 @@ def prepare_archive(change: Archive, review: Review) -> PlannedChange | None:
     balance = balance_of(change, review, id_)
     if balance is None or not is_fine(review):
         return None
-    worth = "an unknown amount" if balance.balance is None else display(balance.balance, balance.credit_type_name)
+    amount = worth(balance, review.now)
+    said = "an unknown amount" if amount is None else display(amount, balance.credit_type_name)
     return planned_access(
         change.model_copy(update={id_field(change): id_, "uniqueness_key": None}),
         balance,
@@ -84,8 +89,23 @@ def prepare_archive(change: Archive, review: Review) -> PlannedChange | None:
         before="active",
         after="archived: its ledger and balance are hidden, nothing draws on it",
         no_undo="an archived balance cannot be brought back",
-        loss=f"which takes 1 balance worth {worth}",
+        loss=f"which takes 1 balance worth {said}",
     )
+
+
+def worth(balance: Balance, now: datetime) -> Decimal | None:
+    """What goes with a balance: what may be drawn now, and the segments to come; None where that is not known."""
+    if balance.balance is None:
+        return None
+    return balance.balance + sum((s.amount for s in balance.segments if s.starting_at > now), start=Decimal(0))
+
+
+def total_worth(balances: Iterable[Balance], now: datetime) -> str:
+    """What goes with several, a sum for each unit: `$4,100.00 and 30 AI Credits`."""
+    sums: dict[str | None, Decimal] = {}
+    for balance in balances:
+        sums[balance.credit_type_name] = sums.get(balance.credit_type_name, Decimal(0)) + (worth(balance, now) or 0)
+    return " and ".join(display(amount, unit) for unit, amount in sums.items())
 
 
 def call_archive(change: Archive, uniqueness_key: str, token: str) -> Call:  # noqa: ARG001  # as above

@@ -30,9 +30,9 @@ from metronome_analytics.changes.operation import (
     Sighting,
     Weight,
 )
-from metronome_analytics.changes.records import Facts, Json, plain, sameness
+from metronome_analytics.changes.records import Facts, Json, plain, sameness, token_of, with_token
 from metronome_analytics.changes.seats import not_in_use
-from metronome_analytics.changes.view import Balance, Look, Segment, View, token_of, with_token
+from metronome_analytics.changes.view import Balance, Look, Segment, View
 from metronome_analytics.tables.money import display
 from metronome_analytics.tables.vocabulary import BalanceType
 

@@ -143,23 +143,27 @@ Name = Annotated[str, Field(min_length=1)]
 Reason = Annotated[str, Field(min_length=SHORTEST_REASON)]
 
 
-class Change(BaseModel):
-    """One change of an account. Raises ArgumentError for a value of the wrong type, or off its boundary.
-
-    Whether it makes sense for the account is for `account.plan()`.
-    """
+class Fields(BaseModel):
+    """What a user gives, by name. Raises ArgumentError for a value of the wrong type, or off its boundary."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    operation: ClassVar[str]
-
-    customer_id: str
 
     def __init__(self, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as error:
             raise ArgumentError(f"This is no {type(self).__name__}: {'; '.join(_said(error))}.") from None
+
+
+class Change(Fields):
+    """One change of an account. Raises ArgumentError for a value of the wrong type, or off its boundary.
+
+    Whether it makes sense for the account is for `account.plan()`.
+    """
+
+    operation: ClassVar[str]
+
+    customer_id: str
 
     def fields(self) -> dict[str, Any]:
         """The fields as JSON, amounts as exact text."""

@@ -1,18 +1,20 @@
-"""`credits.create` and `commits.create`: a new credit or commit at customer level, with one access segment."""
+"""`credits.create` and `commits.create`: a new credit or commit at customer level."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import polars as pl
+from pydantic import model_validator
 
 from metronome_analytics.changes.archiving import ArchiveCommit, ArchiveCredit
 from metronome_analytics.changes.fields import Change, Granted, Hour, Name, Reason, Texts, json_number, rfc3339
 from metronome_analytics.changes.operation import (
     ABSENT,
+    THERE,
     Call,
     OnceBy,
     Operation,
@@ -23,7 +25,19 @@ from metronome_analytics.changes.operation import (
     Sighting,
     Weight,
 )
+from metronome_analytics.changes.outlook import outlook
 from metronome_analytics.changes.records import Facts, Json, plain, sameness
+from metronome_analytics.changes.terms import (
+    FIXED,
+    AccessItem,
+    InvoiceItem,
+    Several,
+    access_schedule,
+    invoice_schedule,
+    total,
+    wrong_postpaid,
+    wrong_spans,
+)
 from metronome_analytics.changes.view import Balance, Look, View, digest
 from metronome_analytics.tables import Balances
 from metronome_analytics.tables.money import USD_ID, display
@@ -35,16 +49,22 @@ if TYPE_CHECKING:
 __all__ = ["CreateCommit", "CreateCredit"]
 
 _LOOKS = frozenset({Look.CUSTOMERS, Look.BALANCES, Look.PRODUCTS, Look.CONTRACTS, Look.CREDIT_TYPES})
-_FIXED = "FIXED"
+_FIRST = {
+    BalanceType.CREDIT: "CREDIT_SEGMENT_START",
+    BalanceType.PREPAID: "PREPAID_COMMIT_SEGMENT_START",
+    BalanceType.POSTPAID: "POSTPAID_COMMIT_INITIAL_BALANCE",
+}
+"""The ledger entry with which each type of balance begins."""
 
 
 class _Grant(Change):
     """What a credit and a commit have in common."""
 
     product_id: str
-    amount: Granted
-    starting_at: Hour
-    ending_before: Hour
+    amount: Granted | None = None
+    starting_at: Hour | None = None
+    ending_before: Hour | None = None
+    segments: Several[AccessItem] = ()
     priority: float
     name: Name
     reason: Reason
@@ -54,31 +74,55 @@ class _Grant(Change):
     applicable_product_tags: Texts = ()
     applicable_contract_ids: Texts = ()
 
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        plain = (self.amount, self.starting_at, self.ending_before)
+        if any(part is None for part in plain) if not self.segments else any(part is not None for part in plain):
+            raise ValueError("give amount, starting_at and ending_before, or segments")
+        return self
+
+    @property
+    def spans(self) -> tuple[AccessItem, ...]:
+        """The segments of access, whichever way they were given."""
+        if self.amount is None or self.starting_at is None or self.ending_before is None:
+            return self.segments
+        return (AccessItem(amount=self.amount, starting_at=self.starting_at, ending_before=self.ending_before),)
+
 
 class CreateCredit(_Grant):
     """A new credit: `amount`, in the unit of its credit type (USD is in cents), from `starting_at` to `ending_before`.
 
-    `product_id` is a FIXED product, `reason` is kept as its description, a lower `priority` is drawn first. Without
-    `applicable_*` it pays for all usage of the customer. Raises ArgumentError for a value of the wrong type, or a time
-    off the hour.
+    With several segments of access, `segments` stands for these three. `product_id` is a FIXED product, `reason` is
+    kept as its description, a lower `priority` is drawn first. Without `applicable_*` it pays for all usage of the
+    customer. Raises ArgumentError for a value of the wrong type, or a time off the hour.
     """
 
     operation: ClassVar[str] = "credits.create"
 
 
 class CreateCommit(_Grant):
-    """A new PREPAID commit at customer level: as a credit, and with it what is invoiced for it.
+    """A new commit at customer level: as a credit, and with it what is invoiced for it.
 
-    Nothing is invoiced (a migrated commit, say) unless `invoice_amount`, `invoice_at` and `invoice_contract_id` are
-    given: then one invoice of that contract bills it at that time, at once where that is past.
+    A PREPAID one is not invoiced (a migrated commit, say) unless `invoice_amount` and `invoice_at`, or several
+    `invoices`, are given with `invoice_contract_id`: then invoices of that contract bill it at those times, at once
+    where that is past. A POSTPAID one has one segment and is invoiced once, for as much: for what is not used of it.
     """
 
     operation: ClassVar[str] = "commits.create"
 
+    type: Literal["PREPAID", "POSTPAID"] = "PREPAID"
     invoice_amount: Granted | None = None
     invoice_at: Hour | None = None
+    invoices: Several[InvoiceItem] = ()
     invoice_contract_id: str | None = None
     invoice_credit_type_id: str = USD_ID
+
+    @property
+    def billed(self) -> tuple[InvoiceItem, ...]:
+        """What is invoiced, whichever way it was given."""
+        if self.invoice_amount is None or self.invoice_at is None:
+            return self.invoices
+        return (InvoiceItem(timestamp=self.invoice_at, amount=self.invoice_amount),)
 
 
 def prepare(grant: _Grant, review: Review) -> PlannedChange | None:
@@ -87,34 +131,41 @@ def prepare(grant: _Grant, review: Review) -> PlannedChange | None:
     unit = review.view.credit_types.get(grant.credit_type_id)
     for name, problem in (*_terms(grant, unit), *_references(grant, review.view)):
         review.wrong(name, problem)
-    review.within_limits(grant.amount, unit)
+    amount = total(grant.spans)
+    review.within_limits(amount, unit)
     noun = _noun(grant)
-    start, end = grant.starting_at.isoformat(), grant.ending_before.isoformat()
     same = sameness(
-        grant.operation, grant.customer_id, grant.product_id, grant.credit_type_id, plain(grant.amount), start, end,
+        *(grant.operation, grant.customer_id, grant.product_id, grant.credit_type_id),
+        *(text for span in grant.spans for text in _identity(span)),
         grant.name,
-    )  # fmt: skip
+    )
     twin = any(_is_same(grant, balance) for balance in review.view.balances.values())
     nonce = secrets.token_hex(8) if review.repeats(same, noun, there=twin) else ""
     if owner is None or any(problem.row == review.row for problem in review.problems):
         return None
-    span = f"from {grant.starting_at:%Y-%m-%d %H:%M} to {grant.ending_before:%Y-%m-%d %H:%M} UTC"
+    start, end = grant.spans[0].starting_at, grant.spans[-1].ending_before
+    several = f" in {len(grant.spans)} segments" if len(grant.spans) > 1 else ""
+    span = f"from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC{several}"
     planned = PlannedChange(
         change=grant,
         customer_name=owner,
         subject_id=grant.customer_id,
         subject_name=grant.name,
-        what=f"create {noun} {grant.name!r} of {display(grant.amount, unit)} {span}{_billed(grant, review.view)}",
+        what=f"create {noun} {grant.name!r} of {display(amount, unit)} {span}{_billed(grant, review.view)}",
         same=same,
         nonce=nonce,
         credit_type_name=unit,
-        amount=grant.amount,
-        before=_drained(review, grant, unit, new=False),
-        after=_drained(review, grant, unit, new=True),
+        amount=amount,
+        before=outlook(review.view, grant.customer_id, unit, now=review.now, at=start),
+        after=outlook(review.view, grant.customer_id, unit, now=review.now, at=start, new=_as_balance(grant, unit)),
         warnings=tuple(_warnings(grant, review)),
     )
     undo = ArchiveCredit if isinstance(grant, CreateCredit) else ArchiveCommit
     return replace(planned, opposite=undo(customer_id=grant.customer_id, uniqueness_key=planned.uniqueness_key))
+
+
+def _identity(span: AccessItem) -> tuple[str, ...]:
+    return plain(span.amount), span.starting_at.isoformat(), span.ending_before.isoformat()
 
 
 def _noun(grant: _Grant) -> str:
@@ -123,14 +174,25 @@ def _noun(grant: _Grant) -> str:
 
 def _terms(grant: _Grant, unit: str | None) -> Iterator[tuple[str, str]]:
     """What the grant says of itself."""
-    if grant.starting_at >= grant.ending_before:
-        yield "ending_before", "it ends before it starts"
+    for problem in wrong_spans(grant.spans):
+        yield "segments" if grant.segments else "ending_before", problem
     if unit is None:
         yield "credit_type_id", f"unknown credit type {grant.credit_type_id}"
     if isinstance(grant, CreateCommit):
-        invoice = (grant.invoice_amount, grant.invoice_at, grant.invoice_contract_id)
-        if any(part is None for part in invoice) and any(part is not None for part in invoice):
-            yield "invoice_amount", "invoice_amount, invoice_at and invoice_contract_id go together"
+        yield from _billing(grant)
+
+
+def _billing(grant: CreateCommit) -> Iterator[tuple[str, str]]:
+    """What a commit says of its invoices."""
+    plain_ones = (grant.invoice_amount, grant.invoice_at)
+    given = [part for part in plain_ones if part is not None]
+    if len(given) == 1 or (given and grant.invoices) or bool(grant.billed) != (grant.invoice_contract_id is not None):
+        yield (
+            "invoice_amount",
+            "invoice_amount and invoice_at, or invoices, go together with invoice_contract_id",
+        )
+    elif grant.type == "POSTPAID" and (problem := wrong_postpaid(grant.spans, grant.billed)):
+        yield "type", problem
 
 
 def _references(grant: _Grant, view: View) -> Iterator[tuple[str, str]]:
@@ -138,7 +200,7 @@ def _references(grant: _Grant, view: View) -> Iterator[tuple[str, str]]:
     product = view.products.get(grant.product_id)
     if product is None:
         yield "product_id", f"unknown product {grant.product_id}, or an archived one"
-    elif product["type"] != _FIXED:
+    elif product["type"] != FIXED:
         yield "product_id", f"{product['name']} is {product['type']}; a credit or commit needs a FIXED product"
     for id_ in grant.applicable_product_ids:
         if id_ not in view.products:
@@ -154,56 +216,37 @@ def _references(grant: _Grant, view: View) -> Iterator[tuple[str, str]]:
 
 def _is_same(grant: _Grant, balance: Balance) -> bool:
     spans = [(s.amount, s.starting_at, s.ending_before) for s in balance.segments]
+    wanted = [(s.amount, s.starting_at, s.ending_before) for s in grant.spans]
     return (
         balance.customer_id == grant.customer_id
         and balance.name == grant.name
         and not balance.archived
-        and spans == [(grant.amount, grant.starting_at, grant.ending_before)]
+        and sorted(spans) == sorted(wanted)
     )
 
 
 def _billed(grant: _Grant, view: View) -> str:
     if not isinstance(grant, CreateCommit):
         return ""
-    if grant.invoice_amount is None or grant.invoice_at is None:
+    if not grant.billed:
         return ", not invoiced"
     unit = view.credit_types.get(grant.invoice_credit_type_id)
-    return f", invoiced {display(grant.invoice_amount, unit)} at {grant.invoice_at:%Y-%m-%d %H:%M} UTC"
-
-
-def _drained(review: Review, grant: _Grant, unit: str | None, *, new: bool) -> str:
-    """The customer's balances of the unit in the order in which usage at the grant's start will draw on them."""
-    # Analyses are imported when a plan needs one: opening an account stays quick, and starts none of polars' threads.
-    from metronome_analytics.analysis.drain_order import drain_order  # noqa: PLC0415  # as said
-
-    frame = review.view.frame
-    if frame is None:
-        return ""
-    at = max(review.now, grant.starting_at)
-    own = frame.filter(
-        pl.col("customer_id") == grant.customer_id, pl.col("credit_type_name") == unit, pl.col("ledger").is_not_null()
-    )
-    if new:
-        own = pl.concat([own, _as_balance(grant, unit)], how="diagonal_relaxed")
-    names = drain_order(own, as_of=at)["balance_name"].to_list()
-    return f"drawn in this order: {', '.join(str(name) for name in names) or 'nothing'}"
+    dates = [f"{display(each.amount, unit)} at {each.timestamp:%Y-%m-%d %H:%M} UTC" for each in grant.billed]
+    return f", invoiced {' and '.join(dates)}"
 
 
 def _as_balance(grant: _Grant, unit: str | None) -> pl.DataFrame:
     """The grant as the row of the balances that it will be."""
-    type_ = BalanceType.CREDIT if isinstance(grant, CreateCredit) else BalanceType.PREPAID
-    item = {
-        "id": "new",
-        "amount": grant.amount,
-        "starting_at": grant.starting_at,
-        "ending_before": grant.ending_before,
-    }
-    entry = {
-        "type": f"{'CREDIT' if type_ is BalanceType.CREDIT else 'PREPAID_COMMIT'}_SEGMENT_START",
-        "timestamp": grant.starting_at,
-        "amount": grant.amount,
-        "segment_id": "new",
-    }
+    type_ = BalanceType(grant.type) if isinstance(grant, CreateCommit) else BalanceType.CREDIT
+    start = _FIRST[type_]
+    items = [
+        {"id": f"new {n}", **{name: getattr(span, name) for name in ("amount", "starting_at", "ending_before")}}
+        for n, span in enumerate(grant.spans)
+    ]
+    entries = [
+        {"type": start, "timestamp": item["starting_at"], "amount": item["amount"], "segment_id": item["id"]}
+        for item in items
+    ]
     empty = Balances.create_empty()
     row = {
         "id": "new",
@@ -216,17 +259,17 @@ def _as_balance(grant: _Grant, unit: str | None) -> pl.DataFrame:
         "applicable_product_ids": list(grant.applicable_product_ids),
         "applicable_product_tags": list(grant.applicable_product_tags),
         "applicable_contract_ids": list(grant.applicable_contract_ids),
-        "access_schedule": {"schedule_items": [item]},
-        "ledger": [entry],
-        "balance": grant.amount,
+        "access_schedule": {"schedule_items": items},
+        "ledger": entries,
+        "balance": total(grant.spans),
     }
     return pl.DataFrame([row], schema={name: empty.schema[name] for name in row})
 
 
 def _warnings(grant: _Grant, review: Review) -> Iterator[str]:
-    if grant.starting_at <= review.now:
+    if any(span.starting_at <= review.now for span in grant.spans):
         yield "it has started: open drafts draw on it at once, final invoices do not"
-    if isinstance(grant, CreateCommit) and grant.invoice_at is not None and grant.invoice_at <= review.now:
+    if isinstance(grant, CreateCommit) and any(each.timestamp <= review.now for each in grant.billed):
         yield "it is invoiced in the past: that invoice is final at once"
 
 
@@ -241,11 +284,6 @@ def fingerprint(grant: _Grant, view: View) -> str:
 
 def call(grant: _Grant, uniqueness_key: str, token: str) -> Call:  # noqa: ARG001  # the key comes back: no mark
     """The grant as it is sent; nothing that decides money is left to the API's default."""
-    item: dict[str, Json] = {
-        "amount": json_number(grant.amount),
-        "starting_at": rfc3339(grant.starting_at),
-        "ending_before": rfc3339(grant.ending_before),
-    }
     body: dict[str, Json] = {
         "customer_id": grant.customer_id,
         "product_id": grant.product_id,
@@ -253,7 +291,7 @@ def call(grant: _Grant, uniqueness_key: str, token: str) -> Call:  # noqa: ARG00
         "description": grant.reason,
         "priority": json_number(Decimal(repr(grant.priority))),
         "rate_type": grant.rate_type,
-        "access_schedule": {"credit_type_id": grant.credit_type_id, "schedule_items": [item]},
+        "access_schedule": access_schedule(grant.credit_type_id, grant.spans),
         "uniqueness_key": uniqueness_key,
     }
     for name in ("applicable_product_ids", "applicable_product_tags", "applicable_contract_ids"):
@@ -261,26 +299,12 @@ def call(grant: _Grant, uniqueness_key: str, token: str) -> Call:  # noqa: ARG00
             body[name] = list(given)
     if isinstance(grant, CreateCredit):
         return Call("create_credit", grant.customer_id, body)
-    body["type"] = "PREPAID"
     if isinstance(grant, CreateCommit):
-        body |= _invoice(grant)
+        body["type"] = grant.type
+        if grant.billed:
+            body["invoice_schedule"] = invoice_schedule(grant.invoice_credit_type_id, grant.billed)
+            body["invoice_contract_id"] = grant.invoice_contract_id
     return Call("create_commit", grant.customer_id, body)
-
-
-def _invoice(grant: CreateCommit) -> dict[str, Json]:
-    if grant.invoice_amount is None or grant.invoice_at is None:
-        return {}
-    item: dict[str, Json] = {
-        "timestamp": rfc3339(grant.invoice_at),
-        "unit_price": json_number(grant.invoice_amount),
-        "quantity": 1,
-    }
-    schedule: Json = {
-        "credit_type_id": grant.invoice_credit_type_id,
-        "schedule_items": [item],
-        "do_not_invoice": False,
-    }
-    return {"invoice_schedule": schedule, "invoice_contract_id": grant.invoice_contract_id}
 
 
 def sighting(facts: Facts, view: View) -> Sighting:
@@ -288,10 +312,14 @@ def sighting(facts: Facts, view: View) -> Sighting:
     own = [balance for balance in view.balances.values() if balance.uniqueness_key == facts.uniqueness_key]
     if not own:
         return ABSENT
-    spans = [s for balance in own for s in balance.segments]
-    there = ", ".join(plain(segment.amount) for segment in spans)
-    same = [segment.amount for segment in spans] == [facts.amount] and own[0].name == facts.body.get("name")
-    return Sighting(Seen.THERE, "" if same else f"it is {own[0].title} of {there}")
+    spans = sorted(own[0].segments, key=lambda segment: segment.starting_at)
+    there = [(plain(s.amount), rfc3339(s.starting_at), rfc3339(s.ending_before)) for s in spans]
+    schedule: Any = facts.body["access_schedule"]
+    items = schedule["schedule_items"]
+    sent = [(plain(Decimal(str(item["amount"]))), item["starting_at"], item["ending_before"]) for item in items]
+    if len(own) == 1 and there == sorted(sent, key=lambda item: item[1]) and own[0].name == facts.body.get("name"):
+        return THERE
+    return Sighting(Seen.THERE, f"it is {own[0].title} of {', '.join(amount for amount, _, _ in there)}")
 
 
 def _row(change: type[_Grant], noun: str, archive: str) -> Operation:

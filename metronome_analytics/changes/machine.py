@@ -89,11 +89,10 @@ class ChangeMachine:
         view = self._view([each for each in changes if each is not None])
         review = Review(view, self._session.clock.now(), leeway, self._known(""), problems=problems)
         for row, each in enumerate(changes):
-            if each is not None:
-                planned = review.check(row, each, OPERATIONS[each.operation])
-                lost = OPERATIONS[each.operation].weight is Weight.FOR_EVER or (planned is not None and planned.loss)
-                if lost and len(changes) > 1:
-                    review.problems.append(Problem(row, "", "it cannot be undone, so it needs a plan of its own"))
+            planned = each and review.check(row, each, OPERATIONS[each.operation])
+            for_ever = each is not None and OPERATIONS[each.operation].weight is Weight.FOR_EVER
+            if len(changes) > 1 and (for_ever or (planned and planned.for_ever)):
+                review.problems.append(Problem(row, "", "it cannot be undone, so it needs a plan of its own"))
         if review.problems:
             raise _rejected(review.problems, len(changes))
         return kind(
@@ -107,7 +106,8 @@ class ChangeMachine:
     def _view(self, changes: Sequence[Change]) -> View:
         looks = {look for each in changes for look in OPERATIONS[each.operation].looks}
         seated = {each.balance_id for each in changes if isinstance(each, BalanceEntry) and each.per_group_amounts}
-        return View.read(self._loaders, looks, [dict(each) for each in changes], seats_of=seated)
+        trials = [trial(each) for each in changes if (trial := OPERATIONS[each.operation].trial)]
+        return View.read(self._loaders, looks, [dict(each) for each in changes], seats_of=seated, trials=trials)
 
     def _known(self, but: str, records: Iterable[Record] | None = None) -> Callable[[str], bool]:
         """Whether the journal says that a same change is applied, or may be, by any plan `but` one."""
@@ -148,7 +148,7 @@ class ChangeMachine:
         seen = view.without(own | frozenset(plan.undoes), keys)
         for number, each in enumerate(plan.changes):
             operation = plan.operation(number)
-            set_already = number in there and operation.proof is Proof.VALUE
+            set_already = number in there and operation.proof is not Proof.MARK
             if not set_already and operation.fingerprint(each.change, seen) != each.fingerprint:
                 raise StalePlan(
                     f"{each.subject_name or each.customer_name} ({each.subject_id}) is no longer what the plan saw.",

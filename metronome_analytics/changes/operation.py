@@ -127,6 +127,11 @@ class PlannedChange:
         return f"metronome-analytics-{is_[:48]}"
 
     @property
+    def for_ever(self) -> bool:
+        """Whether something is lost that no plan brings back."""
+        return bool(self.loss)
+
+    @property
     def customer_id(self) -> str:
         """Whose account changes."""
         return self.change.customer_id
@@ -253,6 +258,8 @@ class Operation:
     """Where it is looked for."""
     unproved: frozenset[str] = frozenset()
     """Fields of the body that no read shows: a change of one of them is proved by nothing."""
+    trial: Callable[[Any], Mapping[str, Json]] | None = None
+    """What the API is asked to try, without effect, before it is planned and again before it is sent."""
 
     def counted(self, number: int) -> str:
         """`2 entries`."""

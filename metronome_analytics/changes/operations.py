@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics.api.endpoints import ENDPOINTS
-from metronome_analytics.changes.access import ACCESS
 from metronome_analytics.changes.archiving import ARCHIVE_COMMIT, ARCHIVE_CREDIT
 from metronome_analytics.changes.balance_entries import ENTER
 from metronome_analytics.changes.billing_configs import CREATE_BILLING_CONFIG, DELETE_BILLING_CONFIG
@@ -16,13 +15,21 @@ from metronome_analytics.changes.billing_configurations import (
     SET_BILLING_CONFIGURATIONS,
 )
 from metronome_analytics.changes.charges import ADD_CHARGE
+from metronome_analytics.changes.contract_amendments import AMEND_CONTRACT
+from metronome_analytics.changes.contract_archiving import ARCHIVE_CONTRACT
+from metronome_analytics.changes.contract_changes import CREATE_CONTRACT
+from metronome_analytics.changes.contract_edits import EDIT_CONTRACT
 from metronome_analytics.changes.customer_settings import SET_INGEST_ALIASES, UPDATE_CONFIG
 from metronome_analytics.changes.customers import ARCHIVE_CUSTOMER, CREATE_CUSTOMER
+from metronome_analytics.changes.ending import ENDS
+from metronome_analytics.changes.extending import EXTENSIONS
 from metronome_analytics.changes.granting import CREATE_COMMIT, CREATE_CREDIT
+from metronome_analytics.changes.historical_invoices import CREATE_HISTORY
 from metronome_analytics.changes.invoice_changes import REGENERATE_INVOICE, VOID_INVOICE
 from metronome_analytics.changes.other_changes import END_CONTRACT, RESET_ALERT, SET_NAME
 from metronome_analytics.changes.plan_changes import ADD_PLAN, END_PLAN
 from metronome_analytics.changes.schedules_and_filters import SET_USAGE_FILTER, UPDATE_NAMED_SCHEDULE
+from metronome_analytics.changes.service_invoices import SCHEDULE_SERVICES
 from metronome_analytics.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -36,10 +43,17 @@ _ROWS = (
     ENTER,
     CREATE_CREDIT,
     CREATE_COMMIT,
-    *ACCESS,
+    *ENDS,
+    *EXTENSIONS,
     ARCHIVE_CREDIT,
     ARCHIVE_COMMIT,
+    CREATE_CONTRACT,
+    AMEND_CONTRACT,
+    EDIT_CONTRACT,
     END_CONTRACT,
+    ARCHIVE_CONTRACT,
+    SCHEDULE_SERVICES,
+    CREATE_HISTORY,
     SET_NAME,
     RESET_ALERT,
     CREATE_CUSTOMER,

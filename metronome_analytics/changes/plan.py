@@ -94,8 +94,12 @@ class Plan:
     @property
     def confirmation(self) -> str:
         """The phrase to type: what and how many, the total of each unit, whose, where, and what was let through."""
-        owners = list(dict.fromkeys((each.customer_id, each.customer_name) for each in self.changes))
-        whose = owners[0][1] if len(owners) == 1 else f"{len(owners)} customers"
+        owners: dict[str, str] = {}
+        for each in self.changes:
+            # A change of a name calls its customer by the id: another change of the same customer knows the name.
+            if owners.get(each.customer_id, each.customer_id) == each.customer_id:
+                owners[each.customer_id] = each.customer_name
+        whose = next(iter(owners.values())) if len(owners) == 1 else f"{len(owners)} customers"
         # Names of customers, units and currencies are in it, and it must be possible to type it.
         return one_line(f"{self._doing()}, for {whose} in {self._where}{_let_through(self.leeway)}")
 
@@ -105,7 +109,7 @@ class Plan:
 
     def _doing(self) -> str:
         first = self.changes[0]
-        if self.operation(0).weight is Weight.FOR_EVER or first.loss:
+        if self.operation(0).weight is Weight.FOR_EVER or first.for_ever:
             return one_line(f"{first.what} for ever, {first.loss}" if first.loss else f"{first.what} for ever")
         by_name: dict[str, int] = {}
         totals: dict[str | None, Decimal] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
@@ -13,6 +12,8 @@ from uuid import UUID
 
 import polars as pl
 
+from metronome_analytics.changes.papers import Papers
+from metronome_analytics.changes.records import token_of, without_token
 from metronome_analytics.changes.seats import read_seats
 from metronome_analytics.changes.surroundings import Surroundings, alerts_of
 from metronome_analytics.tables import ledger, segments
@@ -22,28 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
+    from metronome_analytics.changes.records import Json
     from metronome_analytics.changes.seats import SeatPeriod
     from metronome_analytics.changes.surroundings import Alert
     from metronome_analytics.loaders import AllLoaders
-
-# The short token by which an entry of ours is found again: a ledger entry has no id of its own.
-_TOKEN = re.compile(r" \[ma:([0-9a-f]{12})\]$")
-
-
-def with_token(reason: str, token: str) -> str:
-    """`reason` as it is sent."""
-    return f"{reason} [ma:{token}]"
-
-
-def token_of(reason: str | None) -> str | None:
-    """The token in a reason that was sent by us."""
-    found = _TOKEN.search(reason or "")
-    return found[1] if found else None
-
-
-def without_token(reason: str | None) -> str:
-    """A reason as the user wrote it."""
-    return _TOKEN.sub("", reason or "").strip()
 
 
 class Look(Enum):
@@ -69,6 +52,12 @@ class Look(Enum):
     INVOICES = "invoices"
     SCHEDULES = "schedules"
     GROUP_KEYS = "group_keys"
+    # These are read by `papers`.
+    PAPERS = "papers"
+    EDITS = "edits"
+    AMENDMENTS = "amendments"
+    BILLED = "billed"
+    RATE_CARDS = "rate_cards"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +124,8 @@ class Balance:
     readable: bool
     """Whether its ledger is there: that of an archived balance is not."""
     segments: tuple[Segment, ...] = ()
+    invoiced_at: tuple[datetime, ...] = ()
+    """When something is invoiced for it."""
     entries: tuple[LedgerEntry, ...] = field(default=(), repr=False)
 
     @property
@@ -245,6 +236,8 @@ class View:
     frame: pl.DataFrame | None = None
     """The balances as they were loaded."""
     around: Surroundings = field(default_factory=Surroundings)
+    papers: Papers = field(default_factory=Papers)
+    """Contracts in full, their edits and invoices."""
 
     @classmethod
     def read(
@@ -254,8 +247,9 @@ class View:
         given: Iterable[Mapping[str, Any]],
         *,
         seats_of: Collection[str] = (),
+        trials: Iterable[Mapping[str, Json]] = (),
     ) -> View:
-        """Read what changes with the fields `given` are about: customers, archived balances and contracts too.
+        """Read what changes with the fields `given` are about, archived balances and contracts too, and try `trials`.
 
         What is no id is nobody's. The seats are read of the balances `seats_of`.
         """
@@ -277,6 +271,7 @@ class View:
             read_seats(loaders, frame, seats_of) if seats_of and frame is not None else {},
             frame,
             Surroundings.read(loaders, {look.value for look in wanted}, known, owners, about),
+            Papers.read(loaders, frozenset(look.value for look in theirs), owners, trials),
         )
 
     def without(self, tokens: frozenset[str], keys: frozenset[str] = frozenset()) -> View:
@@ -342,10 +337,16 @@ def _balances(rows: pl.DataFrame) -> dict[str, Balance]:
             archived=row["archived_at"] is not None,
             readable=row["ledger"] is not None,
             segments=tuple(items.get(row["id"], ())),
+            invoiced_at=tuple(_dates(row["invoice_schedule"])),
             entries=tuple(entries.get(row["id"], ())),
         )
-        for row in _rows(rows, *names, "uniqueness_key", "balance", "archived_at", "ledger")
+        for row in _rows(rows, *names, "uniqueness_key", "balance", "archived_at", "ledger", "invoice_schedule")
     }
+
+
+def _dates(schedule: Mapping[str, Any] | None) -> list[datetime]:
+    items = (schedule or {}).get("schedule_items") or ()
+    return [item["timestamp"] for item in items if item["timestamp"] is not None]
 
 
 def _contracts(rows: pl.DataFrame) -> dict[str, Contract]:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 # What one response of invoices/breakdowns may cover; the API would answer the rest behind a cursor.
 BREAKDOWN_SPAN = {"DAY": timedelta(days=35), "HOUR": timedelta(hours=24)}
 _SORTS = ("date_asc", "date_desc")
+_HISTORICAL = (
+    *("customer_id", "contract_id", "credit_type_id", "inclusive_start_date", "exclusive_end_date", "issue_date"),
+    *("breakdown_granularity", "usage_line_items", "billable_status", "custom_fields"),
+)
 
 
 class InvoiceLoaders(Loaders):
@@ -247,6 +251,21 @@ class InvoiceLoaders(Loaders):
         }
         filters = {**body, "events": f"{len(sent)} events"}
         return self._one("preview_events", labels, body=body, on_error=on_error, filters=filters)
+
+    def preview_historical_invoices(
+        self, invoices: Iterable[Mapping[str, object]], *, on_error: OnError = "raise"
+    ) -> pl.DataFrame:
+        """What historical `invoices` would be: the columns of `tables.Invoices`. Computes, and changes nothing.
+
+        An invoice is an object in the API's words: `customer_id`, `contract_id`, `credit_type_id`,
+        `inclusive_start_date`, `exclusive_end_date`, `issue_date`, `usage_line_items`, `custom_fields` as wanted.
+        `ma.changes.CreateHistoricalInvoices` makes them.
+        """
+        sent = args.objects("invoices", invoices, *_HISTORICAL) or []
+        # Without `preview` the same call would bill them: it is written here, and no argument reaches it.
+        body = {"invoices": sent, "preview": True}
+        filters = {"invoices": f"{len(sent)} invoices"}
+        return self._one("preview_historical_invoices", body=body, on_error=on_error, filters=filters)
 
     def payments(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import polars as pl
 
@@ -65,7 +65,7 @@ def balances(account: Account, wanted: Wanted) -> list[object]:
     return [charts.burn_down(burn, as_of=wanted.as_of), _table(shown, names)]
 
 
-def _books(account: Account, wanted: Wanted) -> dict[str, pl.DataFrame]:
+def _books(account: Account, wanted: Wanted) -> dict[str, Any]:
     """What tells how the balances stood at a past moment: the invoices, and the days of a period that ran then."""
     if wanted.as_of >= wanted.loaded_at:
         return {}

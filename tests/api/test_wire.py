@@ -129,7 +129,9 @@ def test_every_documented_read_has_a_row_and_a_loader() -> None:
     documented = {name for name, id_ in operations().items() if id_.startswith(READS)}
     assert documented - set(reads) == set()
     assert {name for name, id_ in operations().items() if not id_.startswith((*READS, *WRITES))} == set()
-    assert set(reads) - documented == {str(ENDPOINTS[name]) for name in NOT_IN_SPEC}
+    # The one call that only tries where it is told so: its loader tells it so, always.
+    tries = {"preview_historical_invoices"}
+    assert set(reads) - documented == {str(ENDPOINTS[name]) for name in {*NOT_IN_SPEC, *tries}}
     assert all(endpoint.loader for endpoint in reads.values())
 
 

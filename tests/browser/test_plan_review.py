@@ -56,6 +56,32 @@ def test_a_plan_is_applied_once_by_its_phrase(opened: Open) -> None:
     assert lab.cells == cells
 
 
+CHANGES = """
+import metronome_analytics as ma
+account = ma.demo(customers=6, allow_writes={"contracts.archive", "contracts.create"})
+made = account.plan(ma.changes.CreateContract(
+    customer_id=account.customers()["id"][0], name="Order form 2027", starting_at="2027-01-01", ending_before="open",
+    rate_card_id=account.rate_cards()["id"][0],
+))
+done = account.apply(made, confirm=made.confirmation)
+plan = account.plan(made.undo())"""
+ARCHIVED = "account.contracts(include_archived=True).filter(name='Order form 2027')['archived_at'].is_not_null().sum()"
+
+
+def test_any_plan_is_reviewed_and_what_is_lost_is_read(opened: Open) -> None:
+    """A contract is archived: before and after, what is lost for ever, the phrase, and what became of it."""
+    lab = opened("review_any.ipynb", CHANGES, REVIEW)
+    shown = lab.output(1)
+    for text in ("archive contract 'Order form 2027'", "active", "which archives 1 contract", "for ever"):
+        expect(shown).to_contain_text(text)
+    assert lab.value(ARCHIVED) == "0"
+    shown.get_by_role("textbox").fill(lab.value("plan.confirmation").strip('"'))
+    shown.get_by_role("button", name="Apply").click()
+    expect(shown.get_by_role("listitem")).to_contain_text("applied: Read back from the account.")
+    expect(shown.get_by_role("status")).to_have_text("1 applied.")
+    assert lab.value(ARCHIVED) == "1"
+
+
 def test_a_plan_is_not_applied_without_a_kernel(opened: Open) -> None:
     """A click that nobody hears says so, and nothing was sent."""
     lab = opened("review_dead.ipynb", PLAN, REVIEW)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,28 +11,16 @@ import metronome_analytics as ma
 from metronome_analytics.changes.fields import Change, rfc3339
 from metronome_analytics.simulator.endpoints.plan_writes import CHARGE_ID
 from metronome_analytics.simulator.world.agreements import PLANS, plan_id
+from tests.changes.contract_examples import contract_examples
+from tests.changes.example import AHEAD, Example, fixed_product
 from tests.changes.support import targets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from metronome_analytics.changes.plan import Plan
 
-Make = Callable[[ma.Account], Change]
-AHEAD = datetime(2027, 3, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class Example:
-    """A change, and how the official client sends its plan's first call."""
-
-    make: Make
-    sdk: Callable[[Any, Plan], object] | None
-    undone: bool = True
-    """Whether its undo brings every loader's frame back."""
-    also: Callable[[ma.Account], pl.DataFrame] | None = None
-    """What else must be as it was, beside what is read for all of them."""
-    spoil: Callable[[ma.Account], Change] | None = None
-    """A change after which the plan is stale; where there is none, its customer is archived."""
 
 
 def _balance(account: ma.Account, kind: str) -> dict[str, Any]:
@@ -53,15 +39,10 @@ def _of(account: ma.Account, kind: str) -> dict[str, Any]:
     return {"customer_id": row["customer_id"], name: row["balance_id"]}
 
 
-def _product(account: ma.Account) -> str:
-    products = account.products().filter(pl.col("type") == "FIXED")
-    return str(products["id"][0])
-
-
 def _grant(account: ma.Account) -> dict[str, Any]:
     return {
         "customer_id": account.customers()["id"][0],
-        "product_id": _product(account),
+        "product_id": fixed_product(account),
         "amount": 10_000,
         "starting_at": account.now.replace(hour=0, minute=0),
         "ending_before": AHEAD,
@@ -179,6 +160,7 @@ EXAMPLES: dict[str, Example] = {
         lambda sdk, plan: sdk.v1.customers.alerts.reset(**_fields(plan, "customer_id", "alert_id")),
         undone=False,  # there is nothing to undo
     ),
+    **contract_examples(),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -11,7 +12,8 @@ import pytest
 import metronome_analytics as ma
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.changes.operations import OPERATIONS
-from tests.changes.examples import AHEAD, EXAMPLES, WEEK
+from tests.changes.example import AHEAD
+from tests.changes.examples import EXAMPLES, WEEK
 from tests.changes.support import Desk, calls_of, opened
 
 if TYPE_CHECKING:
@@ -160,7 +162,7 @@ def test_an_archived_configuration_says_which_contracts_it_delivered(writer: ma.
     own = writer.billing_configurations(row["customer_id"])
     plan = writer.plan(
         ma.changes.ArchiveBillingConfigurations(
-            customer_id=row["customer_id"], customer_billing_provider_configuration_ids=own["id"].to_list()
+            customer_id=row["customer_id"], customer_billing_provider_configuration_ids=tuple(own["id"])
         )
     )
     drafts = writer.invoices(row["customer_id"], status="DRAFT").height
@@ -209,13 +211,13 @@ def test_a_commit_is_archived_once_its_invoice_is_void(writer: ma.Account) -> No
     commit = ma.changes.CreateCommit(
         customer_id=contract["customer_id"],
         product_id=product,
-        amount=10_000,
+        amount=Decimal(10_000),
         starting_at=month,
         ending_before=AHEAD,
         priority=1,
         name="Bought",
         reason="Bought by mistake",
-        invoice_amount=10_000,
+        invoice_amount=Decimal(10_000),
         invoice_at=month,
         invoice_contract_id=contract["id"],
     )

@@ -227,14 +227,10 @@ def attempt(desk: Desk, wires: Wires, plan: ma.Plan, run: Run) -> Outcome | None
     """Apply a plan with what a run has go wrong; None where it crashed."""
     account, faults = desk.account, desk.simulator.faults
     faults.clear()
-    for name in run.faults:
-        if (rule := FAULTS[name]) is not None:
-            # A rule is used up, so each run has its own; they spoil the POSTs that reach the server, in turn.
-            faults.add(Fault(rule.kind, rule.match, times=rule.times, status=rule.status, seconds=rule.seconds))
-    wires.next, wires.late_by = [name for name in run.faults if name in _ON_THE_WAY], run.late_by
     outcome = None
     with (
         suppress(Crash),
+        _spoiled(desk, wires, run),
         _blind(desk) if run.blind else nullcontext(),
         crashing(desk.sender, *run.crash) if run.crash else nullcontext(),
     ):
@@ -242,6 +238,29 @@ def attempt(desk: Desk, wires: Wires, plan: ma.Plan, run: Run) -> Outcome | None
     faults.clear()
     wires.next.clear()
     return outcome
+
+
+@contextmanager
+def _spoiled(desk: Desk, wires: Wires, run: Run) -> Iterator[None]:
+    """Things go wrong from the first write on: what is tried before goes the same way, and is no write."""
+    begun: list[str] = []
+
+    def begin(*_: object) -> None:
+        if begun:
+            return
+        begun.extend(run.faults)
+        for name in run.faults:
+            if (rule := FAULTS[name]) is not None:
+                # A rule is used up, so each run has its own; they spoil the POSTs that reach the server, in turn.
+                spoil = Fault(rule.kind, rule.match, times=rule.times, status=rule.status, seconds=rule.seconds)
+                desk.simulator.faults.add(spoil)
+        wires.next, wires.late_by = [name for name in run.faults if name in _ON_THE_WAY], run.late_by
+
+    desk.sender.before.insert(0, begin)
+    try:
+        yield
+    finally:
+        desk.sender.before.remove(begin)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-STORIES = ("02_burn_down", "03_reconciliation")
+STORIES = ("02_burn_down", "03_reconciliation", "06_changes")
 
 
 def cells(name: str, kind: str) -> list[str]:
@@ -46,6 +46,17 @@ def test_burn_down_ends_where_the_api_does() -> None:
     assert (story["both"]["remaining"] == story["both"]["balance"]).all()
     assert story["both"].height > 100
     assert story["soonest"].height > 0
+
+
+def test_changes_are_applied_by_their_phrases_and_taken_back() -> None:
+    """Credit, end and name were applied, each by a phrase that is written out; afterwards the account is as before."""
+    story = ran("06_changes")
+    assert story["outcome"].ok
+    assert story["now"].select("id", "balance").equals(story["before"].select("id", "balance"))
+    assert story["renamed"].changes[0].before == story["customer"]["name"]
+    code = "\n".join(cells("06_changes", "code"))
+    assert code.count("confirm=phrase") == 5
+    assert "connect(" not in code
 
 
 def test_the_close_finds_what_was_spoiled_and_nothing_else() -> None:

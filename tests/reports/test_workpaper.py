@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import metronome_analytics as ma
 from metronome_analytics.analysis.checks.meaning import meaning
-from metronome_analytics.analysis.reconcile import CHECKS
+from metronome_analytics.analysis.reconciliation import CHECKS
 from metronome_analytics.reports.formulas import Formula
 from metronome_analytics.reports.statement_sheets import STATEMENTS, page
 from tests.reports.conftest import AS_OF, Account

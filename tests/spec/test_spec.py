@@ -61,6 +61,8 @@ WITHOUT_EXAMPLE = {
     "/v1/auditLogs": "the vendor gives none",
     "/v1/customers/{customer_id}/purchasedSeats": "the vendor gives none",
     "/v1/services": "the vendor gives none",
+    "/v1/contracts/scheduleProServicesInvoice": "the vendor gives none",
+    "/v1/contracts/createHistoricalInvoices": "the vendor gives none",
 }
 SEVERAL_EXAMPLES = {"/v1/usage/groups": 2}
 

@@ -55,6 +55,27 @@ CALLS: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
             },
         )
     ],
+    "preview_historical_invoices": [
+        (
+            (
+                [
+                    {
+                        "customer_id": C,
+                        "contract_id": K,
+                        "credit_type_id": K,
+                        "inclusive_start_date": "2026-09-01T00:00:00Z",
+                        "exclusive_end_date": "2026-10-01T00:00:00Z",
+                        "issue_date": "2026-10-01T00:00:00Z",
+                        "usage_line_items": [],
+                        "breakdown_granularity": "day",
+                        "billable_status": "billable",
+                        "custom_fields": {"a": "b"},
+                    }
+                ],
+            ),
+            {},
+        )
+    ],
     "preview_events": [((C, [EVENT]), {"mode": "merge", "skip_zero_qty_line_items": True})],
     "invoices": [
         (

@@ -16,8 +16,9 @@ from metronome_analytics.simulator.world.ids import make_id
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from metronome_analytics.simulator.world.agreements import Balance, Contract
+    from metronome_analytics.simulator.world.agreements import Amendment, Balance, Charge, Contract, Edit, Service
     from metronome_analytics.simulator.world.books import BalanceBook, Books
+    from metronome_analytics.simulator.world.price_list import RateCard
     from metronome_analytics.simulator.world.switches import Switches
 
 AUTHOR = "deal-desk@example.com"
@@ -84,7 +85,7 @@ def contract_v2(books: Books, item: Contract, switches: Switches, included: Incl
 
 
 def contract(books: Books, item: Contract, switches: Switches, included: Included) -> Json:
-    """A v1 Contract: what was signed, what it is now, and no amendments, as edits have replaced them."""
+    """A v1 Contract: what was signed, what it is now, and what it was amended by; edits show in what it is."""
     commits, free = _embedded(books, item, included)
     terms = _terms(books, item) | {"overrides": [_v1_override(row) for row in _overrides(item)]}
 
@@ -98,7 +99,7 @@ def contract(books: Books, item: Contract, switches: Switches, included: Include
         "customer_id": books.agreements.customer_id,
         "initial": state(first=True),
         "current": state(first=False),
-        "amendments": [],
+        "amendments": [_amendment(books, each, item.card, switches, included) for each in item.amendments],
         "subscriptions": subscriptions(books, item),
         "custom_fields": dict(item.custom_fields),
     }
@@ -117,7 +118,26 @@ def _shared(books: Books, item: Contract) -> Json:
     """What stands at the top of both versions, where it is known."""
     archived = books.archived_at(item)
     payload: Json = {} if archived is None else {"archived_at": offset_text(archived)}
-    return payload if item.package_id is None else payload | {"package_id": item.package_id}
+    known = {"package_id": item.package_id, "uniqueness_key": item.uniqueness_key}
+    return payload | {name: value for name, value in known.items() if value is not None}
+
+
+def _amendment(books: Books, item: Amendment, card: RateCard, switches: Switches, included: Included) -> Json:
+    """A v1 ContractAmendment."""
+    own = [book for book in books.balances if book.balance.id in item.balance_ids]
+    kinds = [[book for book in own if (book.balance.type == "CREDIT") == credit] for credit in (False, True)]
+    commits, free = (_balances(found, books, switches, included) for found in kinds)
+    return {
+        "id": item.id,
+        "starting_at": offset_text(instant(item.start)),
+        "created_at": offset_text(item.at),
+        "created_by": AUTHOR,
+        "commits": commits,
+        "credits": free,
+        "overrides": [],
+        "scheduled_charges": _charges(item.charges, card),
+        "professional_services": _services(item.services),
+    }
 
 
 def _terms(books: Books, item: Contract) -> Json:
@@ -134,11 +154,13 @@ def _terms(books: Books, item: Contract) -> Json:
             "billing_anchor_date": offset_text(instant(item.start)),
         },
         "transitions": _transitions(books, item),
-        "scheduled_charges": _charges(item),
+        "scheduled_charges": _charges(item.charges, item.card),
         "recurring_credits": _recurring(books, item),
     }
     if item.end is not None:
         payload["ending_before"] = offset_text(instant(item.end))
+    if item.services:
+        payload["professional_services"] = _services(item.services)
     return payload
 
 
@@ -151,18 +173,35 @@ def _transitions(books: Books, item: Contract) -> list[Json]:
     ]
 
 
-def _charges(item: Contract) -> list[Json]:
-    return [
-        {
-            "id": charge.id,
-            "name": charge.product.name,
-            "product": reference(charge.product),
-            "schedule": invoice_schedule(
-                [(make_id(charge.id, "item"), charge.invoice_id, charge)], item.card.fiat, do_not_invoice=False
-            ),
-        }
-        for charge in item.charges
-    ]
+def _services(found: tuple[Service, ...]) -> list[Json]:
+    return [_service(service) for service in found]
+
+
+def _service(service: Service) -> Json:
+    payload: Json = {
+        "id": service.id,
+        "product_id": service.product.id,
+        "unit_price": number(service.unit_price),
+        "quantity": number(service.quantity),
+        "max_amount": number(service.maximum),
+        "custom_fields": {},
+    }
+    return payload if service.description is None else payload | {"description": service.description}
+
+
+def _charges(found: tuple[Charge, ...], card: RateCard) -> list[Json]:
+    return [_charge(charge, card) for charge in found]
+
+
+def _charge(charge: Charge, card: RateCard) -> Json:
+    item = (make_id(charge.id, "item"), charge.invoice_id, charge)
+    payload: Json = {
+        "id": charge.id,
+        "name": charge.product.name,
+        "product": reference(charge.product),
+        "schedule": invoice_schedule([item], card.fiat, do_not_invoice=False),
+    }
+    return payload if charge.archived_at is None else payload | {"archived_at": offset_text(charge.archived_at)}
 
 
 def _usage_filters(item: Contract) -> list[Json]:
@@ -242,11 +281,48 @@ def _provider(books: Books, item: Contract) -> Json | None:
 
 
 def edits(books: Books, item: Contract) -> list[Json]:
-    """The edits of a contract in order of time."""
-    later = [book for book in books.balances if book.balance.contract_id == item.id and book.balance.added_to(item)]
-    later.sort(key=lambda book: book.balance.created_at)
-    rows: list[Json] = []
-    for book in later:
+    """The edits of a contract in order of time: those that were sent, and each balance that was added otherwise."""
+    told = {id_ for edit in item.edits for id_ in edit.balance_ids}
+    told |= {id_ for amendment in item.amendments for id_ in amendment.balance_ids}
+    later = [
+        book
+        for book in books.balances
+        if book.balance.contract_id == item.id and book.balance.added_to(item) and book.balance.id not in told
+    ]
+    rows = [
+        (
+            book.balance.created_at,
+            {"id": make_id(book.balance.id, "edit"), "timestamp": offset_text(book.balance.created_at)}
+            | _added([book]),
+        )
+        for book in later
+    ]
+    rows += [(edit.at, _edit(books, edit, item)) for edit in item.edits]
+    rows.sort(key=lambda row: row[0])
+    return [row for _, row in rows]
+
+
+def _edit(books: Books, edit: Edit, item: Contract) -> Json:
+    """A ContractEdit."""
+    payload: Json = {"id": edit.id, "timestamp": offset_text(edit.at)}
+    payload |= _added([book for book in books.balances if book.balance.id in edit.balance_ids])
+    lists: dict[str, list[Json]] = {
+        "add_scheduled_charges": _charges(edit.charges, item.card),
+        "add_pro_services": _services(edit.services),
+        "archive_commits": [{"id": id_} for id_ in edit.archived_commits],
+        "archive_credits": [{"id": id_} for id_ in edit.archived_credits],
+        "archive_scheduled_charges": [{"id": id_} for id_ in edit.archived_charges],
+    }
+    values: Json = {"uniqueness_key": edit.uniqueness_key, "update_contract_name": edit.name}
+    if edit.ends and edit.end is not None:
+        values["update_contract_end_date"] = offset_text(instant(edit.end))
+    return payload | {name: value for name, value in (values | lists).items() if value}
+
+
+def _added(found: list[BalanceBook]) -> Json:
+    """The commits and credits that an edit added."""
+    payload: dict[str, list[Json]] = {}
+    for book in found:
         balance = book.balance
         added: Json = {
             "id": balance.id,
@@ -258,7 +334,5 @@ def edits(books: Books, item: Contract) -> list[Json]:
         }
         if balance.priority is not None:
             added["priority"] = balance.priority
-        key = "add_credits" if balance.type == "CREDIT" else "add_commits"
-        when = offset_text(balance.created_at)
-        rows.append({"id": make_id(balance.id, "edit"), "timestamp": when, key: [added]})
-    return rows
+        payload.setdefault("add_credits" if balance.type == "CREDIT" else "add_commits", []).append(added)
+    return {**payload}

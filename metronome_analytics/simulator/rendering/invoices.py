@@ -208,4 +208,8 @@ def _fixed_line(item: Invoice, line: FixedLine) -> Json:
             payload["postpaid_commit"] = {"id": line.commit.id}
     if line.charge_id is not None:
         payload["scheduled_charge_id"] = line.charge_id
+    if line.service_id is not None:
+        payload["professional_service_id"] = line.service_id
+    if line.metadata is not None:
+        payload["metadata"] = line.metadata
     return payload

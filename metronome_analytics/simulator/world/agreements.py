@@ -30,6 +30,51 @@ class Charge:
     amount: int
     day: int
     invoice_id: str
+    archived_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A professional service: what a unit of it costs, and how much may be billed in all."""
+
+    id: str
+    product: Product
+    unit_price: int
+    quantity: int
+    maximum: int
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One edit of a contract: what it changed, and what it added or archived."""
+
+    id: str
+    at: datetime
+    uniqueness_key: str | None = None
+    name: str | None = None
+    ends: bool = False
+    """Whether it set the end; `end` None is open."""
+    end: int | None = None
+    net_terms: int | None = None
+    balance_ids: tuple[str, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    services: tuple[Service, ...] = ()
+    archived_commits: tuple[str, ...] = ()
+    archived_credits: tuple[str, ...] = ()
+    archived_charges: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """What a contract was amended by, in the way that edits have replaced."""
+
+    id: str
+    at: datetime
+    start: int
+    balance_ids: tuple[str, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    services: tuple[Service, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +136,13 @@ class Contract:
     """When what says where its invoices go was archived."""
     usage_filters: tuple[UsageFilter, ...] = ()
     """In order of time; each holds until the next."""
+    uniqueness_key: str | None = None
+    archived_at: datetime | None = None
+    billed_from: int | None = None
+    """The first day whose usage is invoiced, where that is not the first one."""
+    services: tuple[Service, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    amendments: tuple[Amendment, ...] = ()
 
     def metered(self, stream: Stream, quantities: list[int], month: int) -> list[int]:
         """What is billed of a stream's usage on each day of a month: all, or what passes the filter of the day."""
@@ -111,6 +163,14 @@ class Contract:
     def override(self, product: Product) -> Override | None:
         """The override on a product's list price."""
         return next((item for item in self.overrides if item.product is product), None)
+
+    def bills(self, day: int) -> bool:
+        """Whether usage of a day is invoiced under the contract."""
+        if self.billed_from is not None and day < self.billed_from:
+            return False
+        if self.archived_at is not None and day > self.archived_at.toordinal():
+            return False
+        return self.start <= day and (self.end is None or day < self.end)
 
     def covers(self, when: datetime) -> bool:
         """Whether the contract is in force at an instant."""

@@ -18,16 +18,20 @@ from metronome_analytics.simulator.world.bookkeeping.periods import mishaps
 from metronome_analytics.simulator.world.customers import customer_id
 from metronome_analytics.simulator.world.days import instant, parse_instant
 from metronome_analytics.simulator.world.happenings import (
+    Amended,
     Archived,
     BalanceArchived,
     Billed,
     BillingArchived,
     Charged,
+    ContractArchived,
     ContractEnded,
     Corrected,
+    Edited,
     Filtered,
     Granted,
     Happening,
+    HistoryBilled,
     Joined,
     PlanAdded,
     PlansBilled,
@@ -35,6 +39,8 @@ from metronome_analytics.simulator.world.happenings import (
     Regenerated,
     Retimed,
     ScheduleSet,
+    ServicesBilled,
+    Signed,
     Updated,
     Voided,
 )
@@ -230,10 +236,8 @@ def _done(register: Register, number: int) -> list[Deed]:
             deeds = [Deed(at, "update_end_date", "balance", balance_id, by_token=True)]
         case BalanceArchived(at, balance_id):
             deeds = [Deed(at, "archive", "balance", balance_id, by_token=True)]
-        case ContractEnded(at, contract_id):
-            deeds = [Deed(at, "update_end_date", "contract", contract_id, by_token=True)]
         case _:
-            deeds = [*_mended(happening), *_asked(happening, its_id)]
+            deeds = [*_mended(happening), *_asked(happening, its_id), *_on_paper(happening)]
     return [deed._replace(number=number) for deed in deeds]
 
 
@@ -253,3 +257,20 @@ def _asked(happening: Happening, customer: str) -> Iterator[Deed]:
             yield Deed(at, "set_usage_filter", "contract", its_id, by_token=True)
         case PlansBilled(at) | ScheduleSet(at):
             yield Deed(at, "update", "customer", customer, by_token=True)
+
+
+def _on_paper(happening: Happening) -> Iterator[Deed]:
+    """What was done to a contract, and the invoices that were written by hand."""
+    match happening:
+        case ContractEnded(at, contract_id):
+            yield Deed(at, "update_end_date", "contract", contract_id, by_token=True)
+        case Signed(at, contract):
+            yield Deed(at, "create", "contract", contract.id, by_token=True)
+        case Edited(at, contract_id):
+            yield Deed(at, "edit", "contract", contract_id, by_token=True)
+        case Amended(at, contract_id):
+            yield Deed(at, "amend", "contract", contract_id, by_token=True)
+        case ContractArchived(at, contract_id):
+            yield Deed(at, "archive", "contract", contract_id, by_token=True)
+        case ServicesBilled(at, _, invoice_id) | HistoryBilled(at, _, invoice_id):
+            yield Deed(at, "create", "invoice", invoice_id, by_token=True)

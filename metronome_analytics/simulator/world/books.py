@@ -103,6 +103,8 @@ class FixedLine:
     commit: Balance | None = None
     segment_id: str | None = None
     charge_id: str | None = None
+    service_id: str | None = None
+    metadata: str | None = None
 
 
 @dataclass(slots=True)
@@ -267,8 +269,8 @@ class Books:
         return sorted(held, key=lambda item: item.start, reverse=True)
 
     def archived_at(self, contract: Contract) -> datetime | None:
-        """When a contract was archived: with its customer, or never."""
-        when = self.agreements.archived_at
+        """When a contract was archived: by itself, with its customer, or never."""
+        when = contract.archived_at or self.agreements.archived_at
         return when if when is not None and when <= self.now and contract.created_at <= when else None
 
     def voidable(self) -> list[Invoice]:

@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from metronome_analytics.simulator.world.agreements import (
+        Amendment,
         Balance,
         Contract,
+        Edit,
         ManualEntry,
         Mishap,
+        Purchase,
         Segment,
+        Service,
         UsageFilter,
     )
+    from metronome_analytics.simulator.world.streams import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,8 @@ class Retimed:
     at: datetime
     balance_id: str
     segments: tuple[Segment, ...]
+    purchases: tuple[Purchase, ...] | None = None
+    """What is still invoiced for it; None where that stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +213,70 @@ class ScheduleSet:
     segment: tuple[object, datetime, datetime | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A contract was made."""
+
+    at: datetime
+    contract: Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A contract was edited."""
+
+    at: datetime
+    contract_id: str
+    edit: Edit
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """A contract was amended."""
+
+    at: datetime
+    contract_id: str
+    amendment: Amendment
+
+
+@dataclass(frozen=True, slots=True)
+class ContractArchived:
+    """A contract was archived: drafts and what was scheduled are void, and what is final too where that was asked."""
+
+    at: datetime
+    contract_id: str
+    void_invoices: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesBilled:
+    """An invoice for professional services was scheduled: of each line the service, the amount, and a note."""
+
+    at: datetime
+    contract_id: str
+    invoice_id: str
+    issued_at: datetime
+    lines: tuple[tuple[Service, int, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryBilled:
+    """Usage of a period that was not metered here was invoiced: of each line the stream, the day, the quantity."""
+
+    at: datetime
+    contract_id: str
+    invoice_id: str
+    issued_at: datetime
+    start: int
+    end: int
+    usage: tuple[tuple[Stream, int, int], ...]
+
+
 Billing = Billed | BillingArchived | PlansBilled | PlanAdded | Charged | Filtered | ScheduleSet
 """What says what is billed beside the terms, and where it goes."""
-
-Terms = Granted | Retimed | BalanceArchived | ContractEnded
+Terms = Granted | Retimed | BalanceArchived | ContractEnded | Signed | Edited | Amended | ContractArchived
 """What changes the agreements themselves."""
+Bills = ServicesBilled | HistoryBilled
+"""Invoices that were written by hand."""
 
-Happening = Joined | Updated | Archived | Posted | Arrived | Voided | Regenerated | Corrected | Terms | Billing
+Happening = Joined | Updated | Archived | Posted | Arrived | Voided | Regenerated | Corrected | Terms | Billing | Bills

@@ -33,7 +33,8 @@ def run_days(state: State) -> None:
     today = state.now.toordinal()
     starts = {segment.segment.start for segment in state.segments} | {c.start for c in state.contracts}
     ends = {segment.segment.end for segment in state.segments} | {c.end for c in state.contracts if c.end}
-    changes = starts | ends
+    gone = {c.archived_at.toordinal() + 1 for c in state.contracts if c.archived_at}
+    changes = starts | ends | gone
     rows: _Rows = []
     first = min(starts)
     month = first_of_month(first)
@@ -76,7 +77,7 @@ def _rows(state: State, day: int) -> _Rows:
     active = state.active_segments(day)
     result = []
     for contract in state.contracts:
-        if not contract.start <= day or (contract.end is not None and day >= contract.end):
+        if not contract.bills(day):
             continue
         rows: list[_Row] = []
         for index, stream in enumerate(contract.streams):
@@ -104,6 +105,8 @@ def _bill(
     state: State, contract: Contract, rows: list[_Row], usage: list[int], day: int, *, hours: tuple[int, int]
 ) -> None:
     """Meter some hours of one contract: split each line over tiers, then over the balances that cover it."""
+    if state.open[contract.id].status == "VOID":
+        return  # archived earlier on this day
     lines = state.open[contract.id].lines
     draw = state.drawdown.draw
     is_today = day == state.now.toordinal()

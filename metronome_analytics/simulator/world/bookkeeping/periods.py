@@ -23,7 +23,9 @@ CORRECTED_AFTER = timedelta(days=9)
 def billing_period(contract: Contract, month: int) -> tuple[int, int]:
     """The days between which a contract is billed for a month."""
     following = shift_month(month, 1)
-    return max(month, contract.start), following if contract.end is None else min(following, contract.end)
+    return max(month, contract.start, contract.billed_from or 0), following if contract.end is None else min(
+        following, contract.end
+    )
 
 
 def usage_invoice(contract: Contract, month: int, now: datetime) -> Invoice:

@@ -6,6 +6,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from metronome_analytics.simulator.world.bookkeeping.by_hand import (
+    bill_history,
+    bill_services,
+    void_scheduled,
+    void_usage,
+)
 from metronome_analytics.simulator.world.bookkeeping.by_request import carry_out
 from metronome_analytics.simulator.world.bookkeeping.daily_usage import run_days
 from metronome_analytics.simulator.world.bookkeeping.late_usage import arrive
@@ -18,9 +24,12 @@ from metronome_analytics.simulator.world.days import instant
 from metronome_analytics.simulator.world.happenings import (
     Arrived,
     BalanceArchived,
+    ContractArchived,
     Corrected,
+    HistoryBilled,
     Posted,
     Regenerated,
+    ServicesBilled,
     Voided,
 )
 from metronome_analytics.simulator.world.streams import daily_quantities
@@ -56,11 +65,9 @@ def run(
     for contract in state.contracts:
         bill_schedules(state, contract)
     carry_out(state, history)
-    _archive(state)
     for happening in history:
-        if isinstance(happening, BalanceArchived):
-            book = state.by_id[happening.balance_id]
-            book.balance = replace(book.balance, archived_at=book.balance.archived_at or happening.at)
+        _write_down(state, happening)
+    _archive(state)
     # The documented order is by issue date; the id settles ties.
     state.invoices.sort(key=lambda invoice: (invoice.issued_at, invoice.id))
     # A balance that nothing rolled into does not exist.
@@ -94,9 +101,25 @@ def _effects(state: State, happening: Happening) -> Iterator[_Effect]:
             yield happening.at, partial(regenerate, state, happening)
         case Corrected():
             yield happening.at, partial(correct, state, happening)
+        case HistoryBilled():
+            yield happening.at, partial(bill_history, state, happening)
+        case ContractArchived():
+            yield happening.at, partial(void_usage, state, happening)
         case BalanceArchived(at, balance_id) if balance_id in state.by_id:
             state.archived[balance_id] = at.toordinal()
             yield at, partial(_empty, state, balance_id)
+
+
+def _write_down(state: State, happening: Happening) -> None:
+    """What a happening does once all usage is billed and all schedules are."""
+    match happening:
+        case BalanceArchived(at, balance_id):
+            book = state.by_id[balance_id]
+            book.balance = replace(book.balance, archived_at=book.balance.archived_at or at)
+        case ServicesBilled():
+            bill_services(state, happening)
+        case ContractArchived():
+            void_scheduled(state, happening)
 
 
 def _add(segment: SegmentBook, amount: int) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 def bill_schedules(state: State, contract: Contract) -> None:
     """Write the SCHEDULED invoices of a contract: one-off charges, purchases of commits, true-ups."""
     for charge in contract.charges:
+        if charge.archived_at is not None and charge.archived_at < instant(charge.day):
+            continue
         line = FixedLine("scheduled", charge.product, charge.product.name, charge.amount, charge_id=charge.id)
         _scheduled_invoice(state, charge.invoice_id, contract, instant(charge.day), line)
     for book in state.balances:

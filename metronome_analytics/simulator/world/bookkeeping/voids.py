@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from metronome_analytics.simulator.world.bookkeeping.late_usage import bill_late, left_to_cover
 from metronome_analytics.simulator.world.books import Line
-from metronome_analytics.simulator.world.days import first_of_month
 from metronome_analytics.simulator.world.happenings import Arrived
 from metronome_analytics.simulator.world.ids import make_id
 
@@ -29,6 +28,11 @@ def void(state: State, event: Voided) -> None:
     invoice = state.last_version(event.invoice_id)
     if invoice is None or invoice.status != "FINALIZED":
         return
+    give_back(invoice)
+
+
+def give_back(invoice: Invoice) -> None:
+    """Make an invoice void: what it drew may be drawn again."""
     invoice.status = "VOID"
     for line in invoice.lines.values():
         if line.segment is not None:
@@ -44,7 +48,7 @@ def regenerate(state: State, event: Regenerated) -> None:
     twin = replace(
         voided, id=twin_id, status="FINALIZED", issued_at=event.at, regenerated_from=voided.id, lines={}, late={}
     )
-    state.periods[twin.contract.id, first_of_month(twin.start or 0)].append(twin)
+    next(versions for versions in state.periods.values() if versions[-1] is voided).append(twin)
     for key, line in voided.lines.items():
         _redraw(state, twin, key, line, event.at)
     for line in voided.late.values():
