@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from metronome_analytics.changes.records import plain
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables.money import exactly
 
 DECIMALS = 10
 _TOO_LARGE = Decimal(10) ** 28
@@ -62,11 +63,13 @@ def _texts(value: object) -> object:
     return json.loads(value) if isinstance(value, str) and value.startswith("[") else value
 
 
+@exactly
 def is_exact(amount: Decimal) -> bool:
     """Whether a JSON number carries `amount` and a money column holds it: what is sent is what comes back."""
     return abs(amount) < _TOO_LARGE and Decimal(repr(float(amount))) == amount
 
 
+@exactly
 def wrong_amount(amount: Decimal) -> str | None:
     """What is wrong with an amount of money, whatever it is for."""
     if not amount.is_finite():
