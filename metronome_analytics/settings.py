@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -14,6 +14,9 @@ from pydantic import SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from metronome_analytics.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEFAULT_BASE_URL = "https://api.metronome.com"
 
@@ -112,7 +115,7 @@ class _Token(SecretStr):
 
     def __init__(self, text: str) -> None:
         super().__init__("*" * 10)
-        self._held = lambda: text
+        self._held: Callable[[], str] = lambda: text
 
     def get_secret_value(self) -> str:
         """The token."""

@@ -30,7 +30,7 @@ AMOUNT = Decimal("-123456.7890123")
 TEXTS = ("123456789012345678.1234567891", "0.3333333333333333", "1e-10", "-9007199254740993.0000000001")
 
 
-@pytest.fixture(params=CONTEXTS.values(), ids=CONTEXTS)
+@pytest.fixture(params=list(CONTEXTS.values()), ids=list(CONTEXTS))
 def neighbour(request: pytest.FixtureRequest) -> Context:
     """A context of somebody else's."""
     context: Context = request.param

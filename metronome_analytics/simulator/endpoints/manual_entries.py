@@ -94,7 +94,7 @@ def _seats_in_use(account: Account, index: int, book: BalanceBook, when: datetim
     """The seats that share the balance at an instant. Raises ApiError 400 where none ever do."""
     contracts = account.books(index).contracts()
     contract = next((each for each in contracts if subscription_id(each) == book.balance.allocated_to), None)
-    stream = contract and subscription_stream(contract)
+    stream = None if contract is None else subscription_stream(contract)
     if contract is None or stream is None:
         raise ApiError(400, "per_group_amounts needs a balance that is allocated to seats individually")
     return assigned_seats(contract, stream, when.toordinal())
