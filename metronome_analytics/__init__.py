@@ -5,9 +5,8 @@
 `cost_lines` turn what those nest into tables. Amounts are exact and in the API's own unit: USD is in cents.
 """
 
-import copyreg
-import sys
 from importlib import import_module
+from typing import Any
 
 from lazy_loader import attach_stub
 
@@ -17,5 +16,7 @@ __version__ = "0.2.0"
 # itself is quick, and type checkers and editors know every signature before.
 __getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
 
-# lazy_loader gives the module a class of its own, which cloudpickle, and so a Dask cluster, cannot send by itself.
-copyreg.pickle(type(sys.modules[__name__]), lambda module: (import_module, (module.__name__,)))
+
+def __reduce_ex__(_: object) -> tuple[Any, ...]:  # noqa: N807  # picklers look for it on the object, here the module
+    """How the module is sent: lazy_loader's class for it is one that cloudpickle, and so a Dask cluster, cannot."""
+    return import_module, (__name__,)

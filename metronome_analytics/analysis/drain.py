@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,7 @@ from metronome_analytics.analysis.entries import BALANCE, access
 from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, literal, optional, ratio
 from metronome_analytics.analysis.pace import DAY, pace, seconds
 from metronome_analytics.analysis.schemas import DRAINED, CustomerForecast
+from metronome_analytics.tables.money import exactly
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,6 @@ _KEYS = ("customer_id", "credit_type_id")
 _PLACES = Decimal("1e-10")
 _NOTHING = Decimal(0)
 _NEVER: Decimal | None = None
-_DIGITS = 60
-"""More than any amount has, so that only results are rounded."""
 _SCHEMA = CustomerForecast.create_empty().schema
 _TOLD = (
     *("first_runs_out_at", "runs_out_at", "runs_out_at_earliest", "runs_out_at_latest"),
@@ -135,8 +134,8 @@ def _drain_fields() -> list[pl.Expr]:
 def _told(frame: pl.DataFrame, at: datetime) -> pl.DataFrame:
     """`frame` with what its paces make of each queue."""
     paces = frame.select("burn_per_day", "burn_per_day_high", "burn_per_day_low", "ending_before", "drain").iter_rows()
-    with localcontext(prec=_DIGITS):
-        rows = [_row(queue, end, rates, at) for *rates, end, queue in paces]
+    row = exactly(_row)
+    rows = [row(queue, end, rates, at) for *rates, end, queue in paces]
     columns = zip(*rows, strict=True) if rows else ([] for _ in _TOLD)
     return frame.with_columns(
         pl.Series(name, list(values), dtype=_SCHEMA[name]) for name, values in zip(_TOLD, columns, strict=True)

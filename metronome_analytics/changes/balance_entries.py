@@ -33,7 +33,7 @@ from metronome_analytics.changes.operation import (
 from metronome_analytics.changes.records import Facts, Json, plain, sameness, token_of, with_token
 from metronome_analytics.changes.seats import not_in_use
 from metronome_analytics.changes.view import Balance, Look, Segment, View
-from metronome_analytics.tables.money import display
+from metronome_analytics.tables.money import display, exactly
 from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
@@ -232,6 +232,7 @@ def _complete(
     )
 
 
+@exactly
 def opposite_entry(entry: BalanceEntry, timestamp: datetime | None = None) -> BalanceEntry:
     """What takes an entry back."""
     groups = entry.per_group_amounts

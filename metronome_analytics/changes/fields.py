@@ -23,6 +23,7 @@ from pydantic import (
 
 from metronome_analytics.changes.records import plain, sameness
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.tables.money import exactly
 
 DECIMALS = 10
 _TOO_LARGE = Decimal(10) ** 28
@@ -86,11 +87,13 @@ def _json(value: object) -> object:
     return value
 
 
+@exactly
 def is_exact(amount: Decimal) -> bool:
     """Whether a JSON number carries `amount` and a money column holds it: what is sent is what comes back."""
     return abs(amount) < _TOO_LARGE and Decimal(repr(float(amount))) == amount
 
 
+@exactly
 def wrong_amount(amount: Decimal) -> str | None:
     """What is wrong with an amount of money, whatever it is for."""
     if not amount.is_finite():

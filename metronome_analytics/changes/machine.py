@@ -21,6 +21,7 @@ from metronome_analytics.changes.records import DONE, latest
 from metronome_analytics.changes.sending import Send, SendOnce
 from metronome_analytics.changes.view import View
 from metronome_analytics.errors import PlanRejected, StalePlan, WritesDisabled
+from metronome_analytics.tables.money import exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,15 +50,18 @@ class ChangeMachine:
             self._session.clock,
         )
 
+    @exactly
     def plan(self, asked: Asked, operation: str | None, leeway: Leeway) -> Plan:
         """A plan of changes, as `Account.plan` says."""
         kind = None if operation is None else operation_of(operation).change
         return self._planned(Plan, *read_changes(asked, kind), leeway)
 
+    @exactly
     def plan_balance_entries(self, asked: Asked, leeway: Leeway) -> BalancePlan:
         """A plan of manual balance entries, as `Account.plan_balance_entries` says."""
         return self._planned(BalancePlan, *read_changes(asked, BalanceEntry, missing=MISSING), leeway)
 
+    @exactly
     def apply(self, plan: Plan, confirm: str, *, watch: Callable[[dict[str, object]], object]) -> Outcome:
         """Apply `plan`, as `Account.apply` says."""
         wanted = {each.change.operation for each in plan.changes}
@@ -71,6 +75,7 @@ class ChangeMachine:
             )
         return self._applier().apply(plan, confirm, lambda result: _tell(watch, result))
 
+    @exactly
     def settle(self) -> pl.DataFrame:
         """Decide what is still unknown, as `Account.settle` says."""
         return self._applier().settle()

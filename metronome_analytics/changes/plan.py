@@ -20,7 +20,7 @@ from metronome_analytics.changes.operations import OPERATIONS
 from metronome_analytics.changes.records import Facts, plain
 from metronome_analytics.errors import PlanRejected
 from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL, Leeway, Limit
-from metronome_analytics.tables.money import display
+from metronome_analytics.tables.money import display, exactly
 from metronome_analytics.wording import one_line
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class Plan:
     def _where(self) -> str:
         return one_line(self.environment or self.base_url)
 
+    @exactly
     def _doing(self) -> str:
         first = self.changes[0]
         if self.operation(0).weight is Weight.FOR_EVER or first.for_ever:

@@ -15,6 +15,8 @@ from typing import Any
 import polars as pl
 from pydantic import JsonValue
 
+from metronome_analytics.tables.money import exactly
+
 Json = JsonValue
 JsonObject = Mapping[str, Json]
 Key = tuple[str, int]
@@ -234,6 +236,7 @@ def sameness(operation: str, *identity: str) -> str:
     return hashlib.sha256(json.dumps([operation, *identity], ensure_ascii=False).encode()).hexdigest()
 
 
+@exactly
 def plain(amount: Decimal) -> str:
     """One text per amount, whatever its exponent: a digest must not depend on how a Decimal was made."""
     return f"{amount.normalize():f}"

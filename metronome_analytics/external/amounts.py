@@ -132,7 +132,7 @@ def _amount(written: _Written, mark: DecimalMark) -> Amount:
     value = _value(written.number, mark)
     if value is None:
         return Amount(None, written.currency, NO_NUMBER)
-    return _held(-value if written.negative else value, written.currency)
+    return _held(value.copy_negate() if written.negative else value, written.currency)
 
 
 def _typed(cell: object) -> Amount:

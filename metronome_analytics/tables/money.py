@@ -8,8 +8,18 @@ name says `(cents)` is divided by 100 (Metronome: pricing units and currencies).
 from __future__ import annotations
 
 import re
-from decimal import Context
-from typing import TYPE_CHECKING
+from decimal import (
+    MAX_EMAX,
+    MIN_EMIN,
+    ROUND_HALF_EVEN,
+    Context,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import polars as pl
 
@@ -19,9 +29,13 @@ from metronome_analytics.errors import ArgumentError
 from metronome_analytics.wording import grouped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from decimal import Decimal
 
     from metronome_analytics.tables.columns import Frame
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MONEY = AMOUNT
 """The dtype of every money column, in the API's unit."""
@@ -36,8 +50,10 @@ _CENTS = "(cents)"
 _QUALIFIER = r" *\(cents\)"
 _NO_NAME = "units"
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "INR": "₹", "NGN": "₦", "BRL": "R$"}
-_EXACT = Context(prec=60)
-"""Wide enough that no digit of an amount is rounded; Python's own context keeps 28."""
+_EXACT = Context(
+    prec=60, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[DivisionByZero, InvalidOperation, Overflow]
+)
+"""Wide enough that no digit of an amount is rounded; Python's own context keeps 28, and anybody may set it."""
 
 
 def in_cents(credit_type_name: pl.Expr) -> pl.Expr:
@@ -56,6 +72,17 @@ def currency_told_apart(credit_type_name: pl.Expr, credit_type_id: pl.Expr) -> p
     code = currency(credit_type_name)
     alone = credit_type_id.n_unique().over(code.str.to_lowercase()) == 1
     return pl.when(alone).then(code).otherwise(pl.format("{} {}", code, credit_type_id.str.head(8).fill_null("-")))
+
+
+def exactly(function: Callable[P, T]) -> Callable[P, T]:
+    """`function`, whatever decimals the process around us is set to: another library's context must round no amount."""
+
+    @wraps(function)
+    def exact(*given: P.args, **named: P.kwargs) -> T:
+        with localcontext(_EXACT):
+            return function(*given, **named)
+
+    return exact
 
 
 def major(amount: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:

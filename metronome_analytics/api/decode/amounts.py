@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Self
 
-# What Decimal(38, 10) holds.
+# What Decimal(38, 10) holds, whatever the process around us sets decimals to.
 _TENTH = Decimal("1e-10")
 _HOLDS = Context(prec=38, rounding=ROUND_HALF_EVEN)
 # Nobody writes more digits than this by hand, and a float carries no more for certain.
@@ -43,6 +43,7 @@ def held_text(value: float) -> str | None:
     if held != exact:
         digits = "".join(map(str, exact.as_tuple().digits)).rstrip("0")
         is_quotient = len(digits) > _WRITTEN_DIGITS
-        if not is_quotient or abs(exact - held) > abs(exact) * _UNDERFLOW:
+        off = _HOLDS.subtract(exact, held).copy_abs()
+        if not is_quotient or off > _HOLDS.multiply(exact.copy_abs(), _UNDERFLOW):
             return None
     return f"{held:f}"
