@@ -257,10 +257,12 @@ def _plain(text: str) -> str:
 
 
 def _page_text(text: str, rest: str) -> str:
-    """`text` cut so that `rest` fits beside it."""
-    most = _MOST_OF_HEADER - len(rest)
-    kept = text if len(text) <= most else text[: most - 1].rstrip("&") + "…"
-    return kept + rest
+    """`text` cut so that `rest` fits beside it; Excel counts in units of UTF-16."""
+    most = 2 * (_MOST_OF_HEADER - len(rest))
+    encoded = text.encode("utf-16-le")
+    if len(encoded) > most:
+        text = encoded[: most - 2].decode("utf-16-le", "ignore").rstrip("&") + "…"
+    return text + rest
 
 
 def _widths(frame: pl.DataFrame, of: Sheet) -> dict[str, int]:
