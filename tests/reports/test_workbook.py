@@ -226,7 +226,7 @@ def test_more_digits_than_excel_keeps_are_text_too(account: Account, tmp_path: P
     assert sheet.column("Total (API unit, exact)") == [str(long), None]
     notes = list(openpyxl.load_workbook(path)["Notes"].iter_rows(values_only=True))
     totals = [Decimal(str(row[1])) for row in notes if str(row[0]).startswith("Total: ")]
-    assert totals == [one["total"].sum().scaleb(-2)]
+    assert totals == [Decimal(str(one["total"].sum())).scaleb(-2)]
     assert sheet.column("Total (API unit)")[0] == pytest.approx(float(long))
 
 
