@@ -13,6 +13,7 @@ from metronome_analytics.analysis.verdict import DIFFERS, TIES_OUT, UNSURE
 from metronome_analytics.reports.footing import rounded_value, word
 from metronome_analytics.reports.formulas import CENTS, Amount, Block, Cell, Formula, number, rounded, ties, total
 from metronome_analytics.tables.money import as_float, major
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,26 +60,32 @@ def _quoted(text: str) -> str:
     return text.replace('"', '""')
 
 
-def reconciliation(statement: pl.DataFrame) -> list[Block]:
-    """The statement in money, per currency: both sides, the difference, and the items that make it up, to nothing."""
+def reconciliation(statement: pl.DataFrame, checks: Source) -> list[Block]:
+    """The statement in money, per currency: both sides, the difference, and the items that make it up, to nothing.
+
+    A side that is the sum of the checks against the other system is a formula over them.
+    """
     cents = as_float(major(pl.col("amount"), pl.col("credit_type_name")))
     known = statement.with_columns(cents.alias("major"))
-    return [
-        _reconciled(str(unit), rows.select("line", "major", "rows").rows())
-        for (unit,), rows in known.group_by("unit", maintain_order=True)
-    ]
+    blocks = []
+    for (unit,), rows in known.group_by("unit", maintain_order=True):
+        where = {"unit": str(unit), "check": "external"}
+        sides = {_OURS: checks.total("expected", **where), _THEIRS: checks.total("actual", **where)}
+        blocks.append(_reconciled(str(unit), rows.select("line", "major", "rows").rows(), sides))
+    return blocks
 
 
-def _reconciled(unit: str, rows: Sequence[tuple[str, float, int]]) -> Block:
+def _reconciled(unit: str, rows: Sequence[tuple[str, float, int]], sides: Mapping[str, Formula]) -> Block:
     names = [line for line, _, _ in rows]
     cells: list[list[Cell]] = []
-    for place, (line, amount, count) in enumerate(rows):
-        value: Cell = Amount(amount, unit)
+    for place, (line, amount, number_of) in enumerate(rows):
+        side = sides.get(line)
+        value: Cell = side if side is not None and side.value == amount else Amount(amount, unit)
         if line == _DIFFERENCE and {_OURS, _THEIRS} <= set(names[:place]):
             value = Formula(_minus(place - names.index(_THEIRS), place - names.index(_OURS)), amount, unit)
         if line == _REST and _DIFFERENCE in names[:place]:
             value = Formula(_less_items(place - names.index(_DIFFERENCE)), amount, unit)
-        cells.append([unit, line[:1].upper() + line[1:], count, value])
+        cells.append([unit, line[:1].upper() + line[1:], number_of, value])
     if names[-1:] == [_REST]:
         cells.append(
             [unit, "Verdict", "", Formula(lambda row, column: "=" + ties(_cell(row - 1, column)), word(rows[-1][1]))]
@@ -202,10 +209,15 @@ def _ties(row: int, column: int) -> str:
     return "=" + ties(_cell(row, column - 1))
 
 
+def _extent(held: Places) -> str:
+    rows = count(sum(place.height for place in held), "row")
+    return rows if len(held) == 1 else f"{rows}, on {len(held)} sheets: one holds no more than {held[0].height:,}"
+
+
 def contents(statements: Mapping[str, str], places: Mapping[str, Places]) -> Block:
     """Every other sheet, with a link to it."""
     about = {**statements, "Footing": "Lines to invoices, balances, ledger."}
-    about |= {name: f"{sum(place.height for place in held):,} rows" for name, held in places.items()}
+    about |= {name: _extent(held) for name, held in places.items()}
     about |= {"Notes": "Units, rounding, what was selected, and what is not here."}
     rows: list[list[Cell]] = [
         [Formula(f'=HYPERLINK("#\'{name}\'!A1","{name}")', name), text] for name, text in about.items()

@@ -112,7 +112,7 @@ class Grid:
         widths = _widths(frame, of)
         for column, (header, width) in enumerate(widths.items()):
             sheet.set_column_pixels(column, column, width, self._column_format(header, frame, of))
-        heads = [self._head(dtype) for dtype in frame.dtypes]
+        heads = [self._head(dtype, **indent) for dtype, indent in zip(frame.dtypes, _indents(frame), strict=True)]
         sheet.add_table(
             *(head, 0, head + max(place.height, 1), frame.width - 1),
             {
@@ -134,10 +134,10 @@ class Grid:
         shown = max(_FEWEST_PRINTED, sum(each <= _PRINTED for each in wide)) if of.raw else of.lead
         sheet.print_area(0, 0, head + max(place.height, 1) + below, min(shown, of.lead) - 1)
 
-    def _head(self, dtype: pl.DataType) -> Any:
+    def _head(self, dtype: pl.DataType, **indent: int) -> Any:
         """How a header looks: over numbers it ends where they do."""
         side = "right" if dtype.is_numeric() else "left"
-        return self.format(bold=True, text_wrap=True, valign="top", bottom=1, align=side)
+        return self.format(bold=True, text_wrap=True, valign="top", bottom=1, align=side, **indent)
 
     def _rows(self, sheet: Any, frame: pl.DataFrame, of: Sheet, place: Place) -> None:
         units = frame[UNIT].to_list() if UNIT in frame.columns else [None] * frame.height
@@ -146,10 +146,12 @@ class Grid:
             (number, _writer(sheet, frame.schema[name]), of_row(formula, place.table) if formula else None)
             for number, (name, formula) in enumerate(zip(frame.columns, formulas, strict=True))
         ]
+        indents = [self.format(**indent) if indent else None for indent in _indents(frame)]
         looks: dict[Any, list[Any]] = {}
         for row, (values, unit) in enumerate(zip(frame.iter_rows(), units, strict=True), start=place.head):
             if unit not in looks:
-                looks[unit] = [self._look(name, frame.schema[name], unit, of) for name in frame.columns]
+                own = (self._look(name, dtype, unit, of) for name, dtype in frame.schema.items())
+                looks[unit] = [look or indent for look, indent in zip(own, indents, strict=True)]
             for (column, write, formula), value, look in zip(writes, values, looks[unit], strict=True):
                 if formula is not None:
                     sheet.write_formula(row, column, formula, look, "" if value is None else value)
@@ -236,6 +238,15 @@ def _is_text(cell: Cell) -> bool:
     return isinstance(cell, str) or (isinstance(cell, Formula) and "HYPERLINK" in str(cell.formula))
 
 
+def _indents(frame: pl.DataFrame) -> list[dict[str, int]]:
+    """Of each column how far it stands in: text after a number, which would touch it."""
+    before = [False, *(dtype.is_numeric() for dtype in frame.dtypes)]
+    return [
+        {"indent": 1} if number and dtype == pl.String else {}
+        for number, dtype in zip(before, frame.dtypes, strict=False)  # what follows the last column is nothing
+    ]
+
+
 def _writer(sheet: Any, dtype: pl.DataType) -> Any:
     """What writes the values of a column."""
     if dtype == pl.String:
@@ -257,10 +268,12 @@ def _plain(text: str) -> str:
 
 
 def _page_text(text: str, rest: str) -> str:
-    """`text` cut so that `rest` fits beside it."""
-    most = _MOST_OF_HEADER - len(rest)
-    kept = text if len(text) <= most else text[: most - 1].rstrip("&") + "…"
-    return kept + rest
+    """`text` cut so that `rest` fits beside it; Excel counts in units of UTF-16."""
+    most = 2 * (_MOST_OF_HEADER - len(rest))
+    encoded = text.encode("utf-16-le")
+    if len(encoded) > most:
+        text = encoded[: most - 2].decode("utf-16-le", "ignore").rstrip("&") + "…"
+    return text + rest
 
 
 def _widths(frame: pl.DataFrame, of: Sheet) -> dict[str, int]:

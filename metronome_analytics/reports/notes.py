@@ -34,7 +34,7 @@ API_UNIT = (
 FORMULAS = (
     "Totals, differences and verdicts are formulas over the named tables; they follow what is changed or added there. "
     "Excel adds in 15 digits, so a difference counts from 0.000001 on. Where a column of figures with two decimals "
-    "would not foot, a line called Rounding says what it lacks."
+    "would not foot, a line called Rounding says what it lacks. Totals of more than 15 digits stand below in full."
 )
 
 

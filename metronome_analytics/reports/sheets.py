@@ -165,11 +165,16 @@ def _amount(frame: pl.DataFrame, column: str, title: str, *, raw: bool) -> list[
     exact, words = (value, "API unit, exact") if raw else (major(value, unit), "exact")
     if raw:
         columns.append(("raw", f"{title} (API unit)", as_float(value)))
-    length = exact.cast(pl.String).str.replace_all(r"[-.]", "").str.strip_chars("0").str.len_chars()
-    long = length > DIGITS
-    if frame.select(long.any()).item():
-        columns.append(("exact", f"{title} ({words})", pl.when(long).then(digits(exact))))
+    text = beyond_a_cell(exact)
+    if frame.select(text.is_not_null().any()).item():
+        columns.append(("exact", f"{title} ({words})", text))
     return columns
+
+
+def beyond_a_cell(exact: pl.Expr) -> pl.Expr:
+    """The text of a Decimal that has more digits than a cell; null where a cell keeps them all."""
+    length = exact.cast(pl.String).str.replace_all(r"[-.]", "").str.strip_chars("0").str.len_chars()
+    return pl.when(length > DIGITS).then(digits(exact))
 
 
 def _cut(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:

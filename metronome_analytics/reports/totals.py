@@ -11,6 +11,7 @@ from metronome_analytics.analysis.checks.meaning import meaning
 from metronome_analytics.analysis.checks.verdicts import FAIL, NOT_CHECKED, WORDS
 from metronome_analytics.analysis.invoiced import Standing
 from metronome_analytics.reports.formulas import Block, Cell, Formula, number, total
+from metronome_analytics.reports.sheets import beyond_a_cell
 from metronome_analytics.tables.money import as_float, major
 
 if TYPE_CHECKING:
@@ -58,6 +59,14 @@ class Source:
             made.append([*(str(found[key] or "(none)") for key in keys), count, *sums])
         place = {kind: index for index, kind in enumerate(order)}
         return sorted(made, key=lambda row: (str(row[0]), place.get(str(row[1]), len(place))))
+
+    def long(self, keys: Sequence[str], amount: str) -> list[tuple[str, str]]:
+        """The totals, by `keys`, that have more digits than a cell: what they are of, and all of their digits."""
+        exact = major(pl.col(amount), pl.col("credit_type_name")).sum()
+        whole = self.frame.group_by(keys).agg(exact.alias("exact")).sort(keys, nulls_last=True)
+        known = whole.select(*keys, beyond_a_cell(pl.col("exact")).alias("text")).drop_nulls("text")
+        title = self.sheet.headers[amount]
+        return [(f"{title}: {' '.join(str(each) for each in row[:-1])}", str(row[-1])) for row in known.rows()]
 
     def _headers(self, where: dict[str, str | None]) -> dict[str, str | None]:
         return {self.sheet.headers[key]: text for key, text in where.items()}

@@ -127,8 +127,13 @@ class _Workpaper:
         self._footing()
         for name, sheet in self._sheets.items():
             self._data(sheet, self._places[name])
-        self._notes(notes(report, self._sheets, self._places))
+        self._notes([*notes(report, self._sheets, self._places), *self._long()])
         self._grid.close()
+
+    def _long(self) -> list[tuple[str, str]]:
+        """The totals with more digits than a cell, in full."""
+        bills, held = self._sources["Invoices"], self._sources["Balances"]
+        return [*bills.long(("unit", "counts_as"), "total"), *held.long(("unit", "type"), "balance")]
 
     def _summary(self, title: str, lines: list[str]) -> None:
         grid, sources = self._grid, self._sources
@@ -147,7 +152,7 @@ class _Workpaper:
     def _blocks(self) -> list[Block]:
         sources = self._sources
         return [
-            *([] if self._statement is None else cover.reconciliation(self._statement)),
+            *([] if self._statement is None else cover.reconciliation(self._statement, sources["Checks"])),
             totals.invoices(sources["Invoices"]),
             totals.balances(sources["Balances"]),
             *([cover.tied(self._pages, self._frames, sources["Balances"], self._report.as_of)] if self._frames else []),

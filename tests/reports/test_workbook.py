@@ -215,14 +215,18 @@ def test_the_notes_say_what_it_is(live: Workbook) -> None:
 
 
 def test_more_digits_than_excel_keeps_are_text_too(account: Account, tmp_path: Path) -> None:
-    """The float beside it is rounded to 15 digits; the text has them all."""
+    """The float beside it is rounded to 15 digits; the text has them all, and so has the note of a total."""
     long = Decimal("12345678901234.5678901234")
     one = account.invoices.head(2).with_columns(
         pl.when(pl.int_range(pl.len()) == 0).then(pl.lit(long, pl.Decimal(38, 10))).otherwise("total").alias("total")
     )
     given = account.given | {"invoices": one, "reconciliation": None}
-    sheet = read(ma.reports.workbook(tmp_path / "long.xlsx", **given), "Invoices")
+    path = ma.reports.workbook(tmp_path / "long.xlsx", **given)
+    sheet = read(path, "Invoices")
     assert sheet.column("Total (API unit, exact)") == [str(long), None]
+    notes = list(openpyxl.load_workbook(path)["Notes"].iter_rows(values_only=True))
+    totals = [Decimal(str(row[1])) for row in notes if str(row[0]).startswith("Total: ")]
+    assert totals == [Decimal(str(one["total"].sum())).scaleb(-2)]
     assert sheet.column("Total (API unit)")[0] == pytest.approx(float(long))
 
 
@@ -241,6 +245,8 @@ def test_a_sheet_that_is_full_is_continued(account: Account, tmp_path: Path, mon
     ]
     assert formulas
     assert all(formula.count("IFS(") == 3 for formula in formulas)
+    sheets = {row[0]: row[1] for row in book["Summary"].iter_rows(values_only=True) if row[1]}
+    assert "25 rows, on 3 sheets: one holds no more than 10" in sheets.values()
     notes = {row[0]: row[1] for row in book["Notes"].iter_rows(values_only=True)}
     assert notes["Rows of Invoices"] == "10 on Invoices, 10 on Invoices (2), 5 on Invoices (3)"
 
@@ -260,6 +266,15 @@ def test_rows_are_let_go_as_they_are_written(account: Account, tmp_path: Path, m
     assert len(held) == len(SHEETS) - 3
     sheet = openpyxl.load_workbook(path)["Lines"]
     assert sheet.tables["Lines"].ref.endswith(str(ma.line_items(account.invoices).height + 1))
+
+
+def test_a_long_title_leaves_room_in_the_header(account: Account, tmp_path: Path) -> None:
+    """It is cut on the printed page, so that the date and the number of the page stay."""
+    path = ma.reports.workbook(tmp_path / "long.xlsx", title="A & B 🚀 " * 60, **account.given)
+    header = openpyxl.load_workbook(path)["Summary"].oddHeader
+    assert header is not None
+    assert str(header.left.text).startswith("A && B 🚀")
+    assert header.right.text == "As of 2026-11-18 09:30 UTC"
 
 
 def test_a_name_is_never_a_formula(account: Account, tmp_path: Path) -> None:

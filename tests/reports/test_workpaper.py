@@ -220,6 +220,25 @@ def test_the_reconciliation_foots_to_nothing(live: Workbook, computed: Workbook)
     assert all(str(formulas[line]).startswith("=") for line in ("Difference", "Unexplained", "Verdict"))
 
 
+def test_both_sides_of_a_reconciliation_come_from_its_checks(account: Account, tmp_path: Path) -> None:
+    """What each system has is the sum of the rows of Checks, by a formula."""
+    invoices = account.invoices
+    theirs = ma.major_units(ma.invoiced(invoices)).select(invoice_id="id", amount="total", currency="currency")
+    found = ma.reconcile(invoices, external=theirs.slice(3), as_of=AS_OF)
+    checks = found.checks.filter(check="external").group_by("credit_type_id", "credit_type_name")
+    sums = checks.agg(pl.col("expected", "actual").sum())
+    sides = {"per Metronome": "expected", "per the other system": "actual"}
+    lines = [
+        sums.select("credit_type_id", "credit_type_name", pl.lit(line).alias("line"), amount=column, rows=1)
+        for line, column in sides.items()
+    ]
+    given = account.given | {"reconciliation": found, "statement": pl.concat(lines)}
+    book = openpyxl.load_workbook(ma.reports.workbook(tmp_path / "sides.xlsx", **given))
+    shown = {row[1]: str(row[3]) for row in cells(book["Summary"]) if row[0] == "USD"}
+    assert shown["Per Metronome"] == '=SUMIFS(Checks[Expected],Checks[Currency],"=USD",Checks[Check id],"=external")'
+    assert shown["Per the other system"].startswith("=SUMIFS(Checks[Actual],")
+
+
 def test_lines_foot_to_invoices(computed: Workbook, wrong: dict[str, Any]) -> None:
     """Per currency and standing; the fifty dollars show, and postpaid drawdown has a line of its own."""
     found = [row[:4] for row in cells(computed["Footing"])]
