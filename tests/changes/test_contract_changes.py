@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import polars as pl
 import pytest
 
 import metronome_analytics as ma
+from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.changes import contract_amendments, contract_changes, contract_edits
 from tests.changes.contract_examples import NEXT, new_contract, signed
 from tests.changes.example import AHEAD, fixed_product
 from tests.changes.examples import EXAMPLES
 from tests.changes.support import opened
 from tests.fakes import account_of, answer
-from tests.spec import spec
+from tests.spec import response_problems, spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import httpx
 
     from tests.changes.support import Desk
 
@@ -73,7 +74,7 @@ def commit(account: ma.Account, **more: Any) -> ma.changes.CreateCommit:
 def test_what_may_be_sent_as_it_is_is_what_the_vendor_takes(room: Any, payload: str, prefix: str) -> None:
     """Every property of the vendor's schema is a field of the class or one of `further`, and no other is."""
     kinds = {"": contract_changes.CreateContract, "add_": contract_edits.EditContract}
-    kind = contract_amendments.AmendContract if room is contract_amendments else kinds[prefix]
+    kind: Any = contract_amendments.AmendContract if room is contract_amendments else kinds[prefix]
     taken = set(spec()["components"]["schemas"][payload]["properties"])
     own = set(kind.model_fields) - {"further", "archive_added_by"}
     assert taken - own - {"uniqueness_key"} == room.FURTHER
@@ -244,7 +245,7 @@ def test_a_commit_may_be_invoiced_no_more(writer: ma.Account) -> None:
         writer.plan(ma.changes.EndCommit(**ids))
     with pytest.raises(ma.PlanRejected, match="nothing is invoiced for it then or later"):
         writer.plan(ma.changes.EndCommit(**ids, invoices_ending_before=AHEAD))
-    plan = done(writer, ma.changes.EndCommit(**ids, invoices_ending_before=DAYS[1]))
+    plan = done(writer, ma.changes.EndCommit(**ids, invoices_ending_before=datetime(2027, 1, 1, tzinfo=UTC)))
     assert "no longer invoiced: 2027-01-01 00:00 UTC" in plan.table["after"][0]
     with pytest.raises(ma.PlanRejected, match="do not come back"):
         plan.undo()
@@ -258,7 +259,7 @@ def test_an_earlier_end_says_what_goes_with_it(writer: ma.Account) -> None:
     made = done(writer, commit(writer))
     own = writer.balances().filter(pl.col("uniqueness_key") == made.uniqueness_key(0)).row(0, named=True)
     change = ma.changes.EndCommit(
-        customer_id=own["customer_id"], commit_id=own["id"], access_ending_before="2026-12-15"
+        customer_id=own["customer_id"], commit_id=own["id"], access_ending_before=datetime(2026, 12, 15, tzinfo=UTC)
     )
     said = " ".join(writer.plan(change).table["warnings"][0])
     assert "truncates the segment of 5,000 USD (cents) = $50.00 from 2026-12-01" in said
@@ -295,3 +296,30 @@ def test_a_contract_that_is_archived_takes_no_change(writer: ma.Account) -> None
     done(writer, ma.changes.ArchiveContract(**own, void_invoices=False))
     with pytest.raises(ma.PlanRejected, match="is archived"):
         writer.plan(ma.changes.EditContract(**own, update_contract_name="Too late"))
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.startswith("contracts.")])
+def test_what_the_simulator_says_afterwards_obeys_the_vendors_schemas(
+    writer: ma.Account, desk: Desk, name: str
+) -> None:
+    """Its answer to the write, and every read in which what was done shows."""
+    answers: list[tuple[str, str, Any]] = []
+    plan = writer.plan(EXAMPLES[name].make(writer))
+    endpoint = ENDPOINTS[plan.call(0).endpoint]
+    customer = plan.changes[0].customer_id
+    with httpx.Client(base_url=desk.url, headers={"Authorization": f"Bearer {desk.simulator.token}"}) as client:
+
+        def ask(method: str, template: str, **body: Any) -> Any:
+            path = template.format(customer_id=customer)
+            answered = client.request(method, path, json=body or None).raise_for_status().json()
+            answers.append((template, method, answered))
+            return answered["data"]
+
+        ask(endpoint.method, endpoint.path, **plan.call(0).body)
+        ask("POST", "/v2/contracts/list", customer_id=customer, include_archived=True)
+        for contract in ask("POST", "/v1/contracts/list", customer_id=customer, include_archived=True):
+            ask("POST", "/v2/contracts/getEditHistory", customer_id=customer, contract_id=contract["id"])
+        ask("POST", "/v1/contracts/customerBalances/list", customer_id=customer, include_ledgers=True)
+        ask("GET", "/v1/customers/{customer_id}/invoices")
+    for template, method, answered in answers:
+        assert response_problems(template, method)(answered) == [], template
