@@ -156,12 +156,19 @@ def prepare(grant: _Grant, review: Review) -> PlannedChange | None:
         nonce=nonce,
         credit_type_name=unit,
         amount=amount,
-        before=outlook(review.view, grant.customer_id, unit, now=review.now, at=start),
-        after=outlook(review.view, grant.customer_id, unit, now=review.now, at=start, new=_as_balance(grant, unit)),
+        before=_outlook(grant, unit, review),
+        after=_outlook(grant, unit, review, new=_as_balance(grant, unit)),
         warnings=tuple(_warnings(grant, review)),
     )
     undo = ArchiveCredit if isinstance(grant, CreateCredit) else ArchiveCommit
     return replace(planned, opposite=undo(customer_id=grant.customer_id, uniqueness_key=planned.uniqueness_key))
+
+
+def _outlook(grant: _Grant, unit: str | None, review: Review, new: pl.DataFrame | None = None) -> str | None:
+    if not review.explains:
+        return None
+    start = grant.spans[0].starting_at
+    return outlook(review.view, grant.customer_id, unit, now=review.now, at=start, new=new)
 
 
 def _identity(span: AccessItem) -> tuple[str, ...]:
@@ -187,10 +194,7 @@ def _billing(grant: CreateCommit) -> Iterator[tuple[str, str]]:
     plain_ones = (grant.invoice_amount, grant.invoice_at)
     given = [part for part in plain_ones if part is not None]
     if len(given) == 1 or (given and grant.invoices) or bool(grant.billed) != (grant.invoice_contract_id is not None):
-        yield (
-            "invoice_amount",
-            "invoice_amount and invoice_at, or invoices, go together with invoice_contract_id",
-        )
+        yield "invoice_amount", "invoice_amount and invoice_at, or invoices, go together with invoice_contract_id"
     elif grant.type == "POSTPAID" and (problem := wrong_postpaid(grant.spans, grant.billed)):
         yield "type", problem
 

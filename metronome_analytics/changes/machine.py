@@ -188,7 +188,8 @@ class ChangeMachine:
 
     def _check_again(self, plan: Plan, view: View, there: set[int], records: Sequence[Record]) -> None:
         """All the checks of planning, on the account as it is now without what the plan itself did to it."""
-        review = Review(view, self._session.clock.now(), plan.leeway, self._known(plan.digest, records))
+        known = self._known(plan.digest, records)
+        review = Review(view, self._session.clock.now(), plan.leeway, known, explains=False)
         for row, each in enumerate(plan.changes):
             now = review.check(row, each.change, plan.operation(row))
             if row not in there and now is not None and _as_checked(now) != _as_checked(each):

@@ -146,6 +146,8 @@ class Review:
     leeway: Leeway
     known: Callable[[str], bool]
     """Whether the journal says that the same change was made, or may have been."""
+    explains: bool = True
+    """Whether anybody will read what the changes do before and after; a second check only decides."""
     problems: list[Problem] = field(default_factory=list)
     planned: list[PlannedChange] = field(default_factory=list)
     row: int = 0

@@ -6,23 +6,23 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import polars as pl
 import pytest
 
 import metronome_analytics as ma
+from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.changes import contract_amendments, contract_changes, contract_edits
 from tests.changes.contract_examples import NEXT, new_contract, signed
 from tests.changes.example import AHEAD, fixed_product
 from tests.changes.examples import EXAMPLES
 from tests.changes.support import opened
 from tests.fakes import account_of, answer
-from tests.spec import spec
+from tests.spec import response_problems, spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import httpx
 
     from tests.changes.support import Desk
 
@@ -296,3 +296,30 @@ def test_a_contract_that_is_archived_takes_no_change(writer: ma.Account) -> None
     done(writer, ma.changes.ArchiveContract(**own, void_invoices=False))
     with pytest.raises(ma.PlanRejected, match="is archived"):
         writer.plan(ma.changes.EditContract(**own, update_contract_name="Too late"))
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.startswith("contracts.")])
+def test_what_the_simulator_says_afterwards_obeys_the_vendors_schemas(
+    writer: ma.Account, desk: Desk, name: str
+) -> None:
+    """Its answer to the write, and every read in which what was done shows."""
+    answers: list[tuple[str, str, Any]] = []
+    plan = writer.plan(EXAMPLES[name].make(writer))
+    endpoint = ENDPOINTS[plan.call(0).endpoint]
+    customer = plan.changes[0].customer_id
+    with httpx.Client(base_url=desk.url, headers={"Authorization": f"Bearer {desk.simulator.token}"}) as client:
+
+        def ask(method: str, template: str, **body: Any) -> Any:
+            path = template.format(customer_id=customer)
+            answered = client.request(method, path, json=body or None).raise_for_status().json()
+            answers.append((template, method, answered))
+            return answered["data"]
+
+        ask(endpoint.method, endpoint.path, **plan.call(0).body)
+        ask("POST", "/v2/contracts/list", customer_id=customer, include_archived=True)
+        for contract in ask("POST", "/v1/contracts/list", customer_id=customer, include_archived=True):
+            ask("POST", "/v2/contracts/getEditHistory", customer_id=customer, contract_id=contract["id"])
+        ask("POST", "/v1/contracts/customerBalances/list", customer_id=customer, include_ledgers=True)
+        ask("GET", "/v1/customers/{customer_id}/invoices")
+    for template, method, answered in answers:
+        assert response_problems(template, method)(answered) == [], template
