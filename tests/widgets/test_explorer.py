@@ -131,7 +131,7 @@ def test_what_a_tab_shows_is_what_a_cell_would(account: ma.Account) -> None:
 
 def test_a_past_moment_shows_what_the_books_said_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of a billing period too: every balance ends where the API's own did on that day."""
-    then = datetime(2026, 10, 15, tzinfo=UTC)
+    then = datetime(2026, 11, 10, tzinfo=UTC)
     drawn: list[pl.DataFrame] = []
     whole = views.charts.burn_down
     monkeypatch.setattr(views.charts, "burn_down", lambda burn, **rest: (drawn.append(burn), whole(burn, **rest))[1])
