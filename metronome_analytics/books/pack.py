@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from metronome_analytics.books.month import Month
 
 MANIFEST = "manifest.json"
-_SHEETS = {"reconciliation": "statement", "corrections_register": "register"}
-"""What reports call a statement that has another name as a file."""
 _YEAR = 12
 """Months that the page's charts go back."""
 _BYTES = pl.DataFrame(schema={"file": pl.String, "sha256": pl.String, "bytes": pl.Int64, "rows": pl.Int64})
@@ -81,8 +79,8 @@ def write_pack(month: Month, folder: Folder, accounts: Mapping[str, tuple[str, s
         "entries": None if month.closed is None else month.closed.ledger,
         "filters": month.facts(file) | _sealed(file),
         "title": f"Close of {month.name}",
+        "statements": ours,
     }
-    sheets = {_SHEETS.get(name, name): frame for name, frame in ours.items() if name != "journal_entries"}
     tables = ours | {
         "checks": found.checks,
         "exceptions": found.exceptions,
@@ -92,7 +90,7 @@ def write_pack(month: Month, folder: Folder, accounts: Mapping[str, tuple[str, s
         for name, frame in tables.items():
             _write(frame, place / "statements", name)
         reports.workbook(place / f"close-{month.name}.xlsx", **contents)
-        reports.html(place / f"close-{month.name}.html", history=books.invoices, year=year, **contents, **sheets)
+        reports.html(place / f"close-{month.name}.html", history=books.invoices, year=year, **contents)
         files = _listed(place, tables)
         (place / MANIFEST).write_text(json.dumps(_manifest(month, files, file), indent=2) + "\n", "utf-8")
     return ClosePack(folder.path, month.name, files, ours, found)

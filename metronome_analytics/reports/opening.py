@@ -76,8 +76,8 @@ def _lines(report: Report) -> Iterator[tuple[str, dict[str, str]]]:
         moved = report.statements["roll_forward"].filter(pl.col("balance_type") != BalanceType.POSTPAID)
         yield "Prepaid commits and credits that expired unused", _sums(moved, "expired")
         yield "Prepaid commits and credits left at its end", _sums(moved, "closing")
-    if "statement" in report.statements:
-        off = report.statements["statement"].filter(pl.col("line") == DIFFERENCE)
+    if "reconciliation" in report.statements:
+        off = report.statements["reconciliation"].filter(pl.col("line") == DIFFERENCE)
         yield "The other system has more (less) than Metronome by", _sums(off, "amount")
     if not report.statements:
         for standing in (Standing.INVOICED, Standing.DRAFT, Standing.TRUE_UP):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from metronome_analytics.arguments import file_to_write
 from metronome_analytics.extras import need
 from metronome_analytics.reports.notes import COUNTED, ROUNDING, UNITS, made_by, receipt_lines
-from metronome_analytics.reports.report import Report, Statements
+from metronome_analytics.reports.report import Report
 from metronome_analytics.reports.style import STYLE
 from metronome_analytics.wording import drawable
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from metronome_analytics.analysis.frames import Given
-    from metronome_analytics.reports.report import Contents, PageContents
+    from metronome_analytics.reports.report import Contents
 
 # Nothing is fetched, and a name that slipped through unescaped could fetch or run nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -33,24 +33,22 @@ def html(
     history: Given | None = None,
     year: Mapping[str, pl.DataFrame] | None = None,
     charts: bool = True,
-    **contents: Unpack[PageContents],
+    **contents: Unpack[Contents],
 ) -> Path:
     """Writes one page of HTML to `path` (.html) that needs nothing else, and returns the path.
 
     It opens with what `reconcile()` found (`reconciliation`), money by currency and what needs a decision; then come
-    the statements that are given (`statement`, `roll_forward`, `deferred_revenue`, `revenue`, `flux`, `accrual`,
-    `aging`, and `register` of corrections), charts as pictures unless `charts=False`, the checks, invoices and
-    balances, and notes. It suits light and dark screens, and prints. `contents` are those of `workbook()`. `history`
-    are the invoices the charts go back to, `invoices` unless given, `year` statements over several months for charts
-    of them. Amounts are in major units, with the currency above them, never added across currencies; times are UTC.
-    Long tables end with how many rows the workbook has beyond them.
+    the `statements` that are given, charts as pictures unless `charts=False`, the checks, invoices and balances, and
+    notes. It suits light and dark screens, and prints. `contents` are those of `workbook()`. `history` are the invoices
+    the charts go back to, `invoices` unless given, `year` statements over several months for charts of them. Amounts
+    are in major units, with the currency above them, never added across currencies; times are UTC. Long tables end
+    with how many rows the workbook has beyond them.
     Raises ArgumentError for frames of another kind and ConfigurationError without great_tables and vl-convert
     (extra `report`).
     """
     need("report", *(() if charts else ("great_tables",)))
     file = file_to_write("path", path, ".html", ".htm")
-    given = {name: value for name, value in contents.items() if name not in Statements.__annotations__}
-    report = Report.of(**cast("Contents", given)).with_statements(contents)
+    report = Report.of(**contents)
     # great_tables and altair are slow to import.
     from metronome_analytics.reports import checked, opening, pictures, stated  # noqa: PLC0415  # as said
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Required, TypedDict
 
 import polars as pl
@@ -37,8 +37,10 @@ class Contents(TypedDict, total=False):
 
     `invoices` and `balances` are the frames of `account.invoices()` and `account.balances()`, `customers` gives names,
     `reconciliation` is what `reconcile()` found, `receipts` are `account.receipts`, `as_of` is when all of it was
-    loaded (or, with `loaded_at` for that, the past moment the balances are shown at), and `filters` says in words what
-    was selected.
+    loaded (or, with `loaded_at` for that, the past moment the balances are shown at), `filters` says in words what was
+    selected, and `statements` are the frames of the statements of a month by
+    name: reconciliation, roll_forward, deferred_revenue, revenue, flux, accrual, aging, corrections_register,
+    journal_entries, any of them.
     """
 
     invoices: Required[Given]
@@ -49,27 +51,8 @@ class Contents(TypedDict, total=False):
     as_of: Required[Instant]
     filters: Mapping[str, object] | None
     entries: Given | None
+    statements: Mapping[str, pl.DataFrame] | None
     loaded_at: Instant | None
-
-
-class Statements(TypedDict, total=False):
-    """The statements of a month: `statement` of a reconciliation, and the frames of the analyses of these names.
-
-    `register` is the frame of `ma.corrections_register()`.
-    """
-
-    statement: Given | None
-    roll_forward: Given | None
-    deferred_revenue: Given | None
-    revenue: Given | None
-    flux: Given | None
-    accrual: Given | None
-    aging: Given | None
-    register: Given | None
-
-
-class PageContents(Contents, Statements, total=False):
-    """What a page is given: what it is of, and the statements it shows."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +77,6 @@ class Report:
     filters: Mapping[str, str] = field(default_factory=dict)
     statements: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     loaded_at: datetime | None = None
-
-    def with_statements(self, given: Mapping[str, object]) -> Report:
-        """The same, with those of `given` that are statements, named."""
-        frames = {name: given[name] for name in Statements.__annotations__ if given.get(name) is not None}
-        held = {name: checked(frame, name, *_UNIT).collect() for name, frame in frames.items()}  # type: ignore[arg-type]  # it says so if it is none
-        return replace(self, statements={name: self.named(frame) for name, frame in held.items()})
 
     def named(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Another frame about these customers and credit types, with `unit`, and `customer_name` where it has ids."""
@@ -133,6 +110,7 @@ class Report:
         as_of: Instant,
         filters: Mapping[str, object] | None = None,
         entries: Given | None = None,
+        statements: Mapping[str, pl.DataFrame] | None = None,
         loaded_at: Instant | None = None,
     ) -> Report:
         """The report of its `Contents`; ArgumentError for frames of another kind."""
@@ -145,7 +123,10 @@ class Report:
         checks = Checks.create_empty() if reconciliation is None else reconciliation.checks
         summary = CheckSummary.create_empty() if reconciliation is None else reconciliation.summary
         lines = line_items(bills)
-        units = _units(bills, lines, held, checks)
+        stated = statements or {}
+        units = _units(
+            bills, lines, held, checks, *(frame for frame in stated.values() if {*_UNIT} <= {*frame.columns})
+        )
         bills = _named(bills, names, units).with_columns(standing(bills).alias("counts_as"))
         kinds = bills.select(invoice_id="id", counts_as="counts_as").unique("invoice_id")
         return cls(
@@ -160,8 +141,9 @@ class Report:
             units=units,
             receipts=None if receipts is None else receipts.lazy().collect(),
             **({} if reconciliation is None else _found(reconciliation)),
-            loaded_at=read,
             filters={drawable(str(name)): drawable(str(value)) for name, value in (filters or {}).items()},
+            loaded_at=read,
+            statements={name: _stated(frame, names, units) for name, frame in stated.items()},
         )
 
 
@@ -205,6 +187,16 @@ def _unit(frame: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
 def _named(frame: pl.DataFrame, names: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     """`frame` with `customer_name` and `unit`."""
     return _unit(frame, units).join(names, on="customer_id", how="left", maintain_order="left")
+
+
+def _stated(frame: pl.DataFrame, names: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+    """A statement with `unit`, and `customer_name` where it is by customer."""
+    with_unit = (
+        _unit(frame, units) if "credit_type_id" in frame.columns else frame.with_columns(unit=pl.col("currency"))
+    )
+    if "customer_id" not in frame.columns:
+        return with_unit
+    return with_unit.join(names, on="customer_id", how="left", maintain_order="left")
 
 
 def _used(balances: pl.DataFrame, at: datetime, invoices: pl.DataFrame, read: datetime | None) -> pl.DataFrame:

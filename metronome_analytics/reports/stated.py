@@ -28,7 +28,7 @@ class _Section(NamedTuple):
 
 
 _SECTIONS = {
-    "statement": _Section(
+    "reconciliation": _Section(
         "Reconciliation with the other system",
         "Per Metronome, per the other system, the difference, and the items that it is made of; they foot to it.",
         {"line": "Line"},
@@ -120,7 +120,7 @@ _SECTIONS = {
         {"invoices": "Invoices"},
         total=True,
     ),
-    "register": _Section(
+    "corrections_register": _Section(
         "Corrections",
         "Chains of void, regenerated and corrected invoices, and what each changed.",
         {"customer": "Customer", "first": "First invoice", "last": "Last invoice", "last_status": "Its status"},
@@ -134,7 +134,7 @@ def statements(report: Report) -> list[str]:
     body = []
     for name, how in _SECTIONS.items():
         frame = report.statements.get(name)
-        if frame is None or (frame.is_empty() and name == "statement"):
+        if frame is None or (frame.is_empty() and name == "reconciliation"):
             continue
         shown = by_currency(
             name.replace("_", "-"),
