@@ -78,9 +78,11 @@ def mirror_books(uri: str | Path) -> Books:
 
     held = open_mirror(uri)
     newest = held.completeness["newest"].max()
-    frames = (held.customers(), held.invoices(), held.balances(), held.net_balances())
     return Books(
-        *(frame.collect() for frame in frames),
+        held.customers().collect(),
+        held.invoices().collect(),
+        held.balances().collect(),
+        held.net_balances().collect(),
         newest if isinstance(newest, datetime) else datetime.now(UTC),
         repr(held),
         held.environment,

@@ -4,7 +4,7 @@ import re
 import zipfile
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import polars as pl
@@ -133,7 +133,7 @@ def test_why_it_is_used_in_that_order() -> None:
     """The first thing of the documented order that tells a balance from the one before it, in words."""
     span = [Segment("100", "2026-09-01", "2026-12-01", "s1")]
 
-    def one(key: str, priority: float | None, **more: object) -> pl.DataFrame:
+    def one(key: str, priority: float | None, **more: Any) -> pl.DataFrame:
         return balance([start("2026-09-01", "100")], span, key=key, priority=priority, **more)
 
     held = pl.concat([one("b3", None), one("b1", 1.0, applicable_product_ids=["p"]), one("b2", 2.0)])

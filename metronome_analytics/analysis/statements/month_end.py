@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -56,8 +56,8 @@ def month_end_statements(
     name, read = one_month(month), required_instant("loaded_at", loaded_at)
     at = min(month_end(month_start(name)), read)
     span = last_months(name, months)
-    past = {"as_of": at, "loaded_at": read, "breakdowns": breakdowns}
-    billed = {"as_of": at, "breakdowns": breakdowns}
+    past: dict[str, Any] = {"as_of": at, "loaded_at": read, "breakdowns": breakdowns}
+    billed: dict[str, Any] = {"as_of": at, "breakdowns": breakdowns}
     deferred = deferred_revenue(balances, invoices, months=span, **past)
     issued = (pl.col("issued_at") < literal(at)).fill_null(value=False)
     return {
