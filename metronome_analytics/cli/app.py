@@ -76,8 +76,8 @@ Three commands to begin with; each has --help with its options, an example and i
   metronome-analytics pull --out tables                       your account, every table as Parquet
   metronome-analytics reconcile --month 2026-10 --out report  does the month tie out?
 
-The token of your account is read from METRONOME_BEARER_TOKEN. More: sync keeps a mirror, entries corrects balances,
-close writes the pack of a month, endpoints lists what can be read, export makes a page of a notebook, simulate serves
+The token of your account is read from METRONOME_BEARER_TOKEN. More: close writes the pack of a month, sync keeps a
+mirror, entries corrects balances, endpoints lists what can be read, export makes a page of a notebook, simulate serves
 a made-up account to other programs.
 """
 

@@ -38,11 +38,11 @@ def html(
     """Writes one page of HTML to `path` (.html) that needs nothing else, and returns the path.
 
     It opens with what `reconcile()` found (`reconciliation`), money by currency and what needs a decision; then come
-    the `statements` that are given, charts as pictures unless `charts=False`, the checks, invoices and
-    balances, and notes. It suits light and dark screens, and prints. `contents` are those of `workbook()`. `history`
-    are the invoices the charts go back to, `invoices` unless given, `year` statements over several months for charts
-    of them. Amounts are in major units, with the currency above them, never added across currencies; times are UTC.
-    Long tables end with how many rows the workbook has beyond them.
+    the `statements` that are given, charts as pictures unless `charts=False`, the checks, invoices and balances, and
+    notes. It suits light and dark screens, and prints. `contents` are those of `workbook()`. `history` are the invoices
+    the charts go back to, `invoices` unless given, `year` statements over several months for charts of them. Amounts
+    are in major units, with the currency above them, never added across currencies; times are UTC. Long tables end
+    with how many rows the workbook has beyond them.
     Raises ArgumentError for frames of another kind and ConfigurationError without great_tables and vl-convert
     (extra `report`).
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import polars as pl
 
@@ -59,22 +59,22 @@ class Wanted(NamedTuple):
 def balances(account: Account, wanted: Wanted) -> list[object]:
     """The burn-down of a customer's balances, and the balances. The period does not matter here."""
     frame = account.balances([wanted.customer], include_archived=True)
-    burn = burn_down(frame, as_of=wanted.as_of, loaded_at=wanted.loaded_at, **_books(account, wanted))
+    bills, days = _books(account, wanted)
+    burn = burn_down(frame, as_of=wanted.as_of, loaded_at=wanted.loaded_at, invoices=bills, breakdowns=days)
     shown = frame.sort("balance", descending=True, nulls_last=True)
     names = ["name", "type", "credit_type_name", "balance", "priority", "created_at", "archived_at", "id"]
     return [charts.burn_down(burn, as_of=wanted.as_of), _table(shown, names)]
 
 
-def _books(account: Account, wanted: Wanted) -> dict[str, Any]:
+def _books(account: Account, wanted: Wanted) -> tuple[pl.DataFrame | None, pl.DataFrame | None]:
     """What tells how the balances stood at a past moment: the invoices, and the days of a period that ran then."""
     if wanted.as_of >= wanted.loaded_at:
-        return {}
+        return None, None
     bills = account.invoices([wanted.customer])
     split = across(bills, wanted.as_of)
     if split is None:
-        return {"invoices": bills}
-    days = account.invoice_breakdowns(split.customer_ids, starting_on=split.starting, ending_before=split.ending)
-    return {"invoices": bills, "breakdowns": days}
+        return bills, None
+    return bills, account.invoice_breakdowns(split.customer_ids, starting_on=split.starting, ending_before=split.ending)
 
 
 def invoices(account: Account, wanted: Wanted) -> list[object]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 
 import metronome_analytics as ma
+from metronome_analytics import charts
 from metronome_analytics.charts.showing import LIVE
 from metronome_analytics.widgets import views
 from tests.fakes import account_of, answer
@@ -131,15 +133,14 @@ def test_what_a_tab_shows_is_what_a_cell_would(account: ma.Account) -> None:
 
 def test_a_past_moment_shows_what_the_books_said_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of a billing period too: every balance ends where the API's own did on that day."""
-    then = datetime(2026, 10, 15, tzinfo=UTC)
+    then = datetime(2026, 11, 10, tzinfo=UTC)
     drawn: list[pl.DataFrame] = []
-    whole = ma.charts.burn_down
 
-    def draw(burn: pl.DataFrame, **rest: Any) -> object:
+    def kept(burn: pl.DataFrame, **given: Any) -> Any:
         drawn.append(burn)
-        return whole(burn, **rest)
+        return charts.burn_down(burn, **given)
 
-    monkeypatch.setattr(ma.charts, "burn_down", draw)
+    monkeypatch.setattr("metronome_analytics.widgets.views.charts", SimpleNamespace(burn_down=kept))
     with ma.demo(customers=3, as_of=AS_OF) as now, ma.demo(customers=3, as_of=then) as before:
         for customer in before.customers()["id"]:
             views.balances(now, views.Wanted(customer, None, None, then, now.now))
