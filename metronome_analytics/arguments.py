@@ -86,9 +86,11 @@ def _polars_frame(given: Any) -> object:
     if isinstance(given, pl.DataFrame | pl.LazyFrame | pl.Series | str | Mapping):
         return given
     if hasattr(given, "__arrow_c_stream__"):
-        arrived = pl.DataFrame(given)
-        # A column alone arrives as a frame without a name.
-        return arrived.to_series() if arrived.columns == [""] else arrived
+        try:
+            return pl.DataFrame(given)
+        except pl.exceptions.SchemaError:
+            # A column alone (a Series of pandas) streams values, not rows.
+            return pl.Series(given)
     names = getattr(given, "columns", None)
     if isinstance(given, Iterable) and isinstance(names, Iterable):
         return pl.DataFrame({name: list(given[name]) for name in names if name in {"customer_id", "id"}})  # type: ignore[index]  # as a frame is

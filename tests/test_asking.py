@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import metronome_analytics as ma
 from metronome_analytics import periods
 from metronome_analytics.analysis.statements.periods import month_names
+from metronome_analytics.arguments import customer_ids
 from tests.fakes import account_of, answer, asked
 
 ACME = "11111111-1111-4111-8111-111111111111"
@@ -130,6 +131,24 @@ def test_a_frame_of_another_library_is_read(frame: Any) -> None:
         with pytest.raises(ma.ArgumentError, match="customer_id or id"):
             account.invoices(Columns(name=["n"]))
     assert seen == ["/v1/customers/c/invoices"]
+
+
+class Column:
+    """A column of another library, as a Series of pandas: it streams its values by the Arrow interface."""
+
+    def __init__(self, *values: str) -> None:
+        self._values = pl.Series(values)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._values.__arrow_c_stream__(requested_schema)
+
+
+def test_a_column_of_another_library_is_ids() -> None:
+    """A Series of pandas, or a column of Arrow, is the ids in it."""
+    with account_of(two_customers) as account:
+        assert customer_ids(Column("c", "d", "c")) == ["c", "d"]
+        with pytest.raises(ma.ArgumentError, match="is a name"):
+            account.invoices(Column("Acme Corp"))
 
 
 def test_a_name_where_an_id_belongs_says_so() -> None:

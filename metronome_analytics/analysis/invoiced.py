@@ -9,7 +9,8 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import Given, checked
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.tables.vocabulary import InvoiceStatus, InvoiceType
+from metronome_analytics.tables.invoices import counts_once, is_twin, is_void
+from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
     from metronome_analytics.tables.columns import Frame
@@ -48,20 +49,15 @@ def is_invoiced(status: str = "status", type_: str = "type") -> pl.Expr:
     return pl.col(status).eq_missing(pl.lit(InvoiceStatus.FINALIZED)) & counts_once(status, type_)
 
 
-def counts_once(status: str = "status", type_: str = "type") -> pl.Expr:
-    """Whether what an invoice says is said nowhere else and still stands: neither void nor a consolidated twin."""
-    return ~(_is_void(status) | _is_twin(type_))
-
-
 def standing(invoices: Given) -> pl.Expr:
     """Each invoice's `Standing`, as an expression over `invoices`; ArgumentError where the frame cannot tell."""
     checked(invoices, "invoices", "status", "type")
     pays = trues_up(invoices)
     draft = pl.col("status").eq_missing(pl.lit(InvoiceStatus.DRAFT))
     return (
-        pl.when(_is_void("status"))
+        pl.when(is_void("status"))
         .then(pl.lit(Standing.VOID))
-        .when(_is_twin("type"))
+        .when(is_twin("type"))
         .then(pl.lit(Standing.TWIN))
         .when(is_invoiced())
         .then(pl.lit(Standing.INVOICED))
@@ -80,11 +76,3 @@ def trues_up(invoices: Given) -> pl.Expr:
         raise ArgumentError("invoices has line_items of another kind.", advice="Pass what account.invoices() returned.")
     postpaid = pl.element().struct.field("postpaid_commit").struct.field("id")
     return pl.col("line_items").list.eval(postpaid.is_not_null()).list.any().fill_null(value=False)
-
-
-def _is_void(status: str) -> pl.Expr:
-    return pl.col(status).eq_missing(pl.lit(InvoiceStatus.VOID))
-
-
-def _is_twin(type_: str) -> pl.Expr:
-    return pl.col(type_).eq_missing(pl.lit(InvoiceType.USAGE_CONSOLIDATED))

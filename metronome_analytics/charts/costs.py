@@ -7,12 +7,12 @@ from typing import Literal, get_args
 import altair as alt
 import polars as pl
 
-from metronome_analytics.analysis.frames import Given, checked
-from metronome_analytics.analysis.invoiced import counts_once
+from metronome_analytics.analysis.frames import INSTANT, Given, checked
 from metronome_analytics.charts import base
 from metronome_analytics.charts.labels import shortened
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import cost_lines, line_items
+from metronome_analytics.tables.invoices import counts_once
 from metronome_analytics.tables.money import amount_text
 from metronome_analytics.tables.vocabulary import USED
 
@@ -30,8 +30,9 @@ def costs(
 
     `costs` is the frame of `account.costs()`, of `cost_lines()`, or, for customers on contracts, whom `/costs` leaves
     out, of `account.invoice_breakdowns()` or its `line_items()`: there it is gross usage, before any commit or credit
-    is applied, and void and consolidated invoices are left out. The `top` products are drawn on their own, the rest
-    as one. Raises ArgumentError for another frame or `by`.
+    is applied, and void and consolidated invoices are left out. Of `account.daily_costs()`, which is of all customers,
+    it is `gross`. The `top` products are drawn on their own, the rest as one.
+    Raises ArgumentError for another frame or `by`.
     """
     if by not in get_args(By):
         raise ArgumentError(f"by must be 'day' or 'month', not {by!r}.")
@@ -56,6 +57,10 @@ def _cost_rows(costs: Given) -> pl.LazyFrame:
         return lines.filter(used).select(
             pl.col("breakdown_start_timestamp").alias("at"), "name", pl.col("total").alias("amount"), *unit
         )
+    if "gross" in names:
+        days = checked(costs, "costs", *unit, "date", "product_name", "gross", source="account.daily_costs()")
+        at, name = pl.col("date").cast(INSTANT), pl.col("product_name").alias("name")
+        return days.filter(pl.col("gross") != 0).select(at.alias("at"), name, pl.col("gross").alias("amount"), *unit)
     lines = checked(costs, "costs", *unit, "start_timestamp", "name", "cost", source="account.costs()")
     return lines.select(pl.col("start_timestamp").alias("at"), "name", pl.col("cost").alias("amount"), *unit)
 

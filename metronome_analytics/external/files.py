@@ -123,7 +123,7 @@ def _best(candidates: list[list[_Line]], needed: Sequence[str], path: Path) -> F
             if needed and set(needed) <= {str(cell) for cell in line.cells}:
                 return _below(lines, place, path)
     # Nothing fits: the names that were found are needed to say so.
-    most = max(candidates, key=_width, default=[])
+    most = max(candidates, key=_regular, default=[])
     if not _width(most):
         raise ArgumentError(f"{path.name} cannot be read: it has no rows.", advice="Save it with a header.")
     place = next(place for place, line in enumerate(most) if _filled(line) >= _width(most))
@@ -134,6 +134,12 @@ def _width(lines: list[_Line]) -> int:
     """The usual number of cells of a line that has any."""
     counts = Counter(filled for line in lines[:_PREAMBLE] if (filled := _filled(line)))
     return max(counts, key=lambda width: (counts[width], width), default=0)
+
+
+def _regular(lines: list[_Line]) -> tuple[int, int]:
+    """How many lines are as wide as is usual, and how wide: a comma in an amount splits rows, but not their header."""
+    width = _width(lines)
+    return sum(_filled(line) == width > 1 for line in lines[:_PREAMBLE]), width
 
 
 def _filled(line: _Line) -> int:

@@ -11,8 +11,8 @@ from metronome_analytics.api.wire import costs as wire
 from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables import columns as c
 from metronome_analytics.tables.flatten import flatten
-from metronome_analytics.tables.invoices import line_items
-from metronome_analytics.tables.vocabulary import BalanceType, CommitType, InvoiceStatus, InvoiceType, LineType
+from metronome_analytics.tables.invoices import counts_once, line_items
+from metronome_analytics.tables.vocabulary import BalanceType, CommitType, InvoiceStatus, LineType
 
 if TYPE_CHECKING:
     from metronome_analytics.tables.columns import Frame
@@ -94,7 +94,7 @@ _KEYS = ("customer_id", "date", "credit_type_id", "credit_type_name", "product_i
 def daily_costs(breakdowns: Frame, costs: Frame) -> Frame:
     """The columns of `DailyCosts`, from the daily breakdowns of contracts and the costs of Plans.
 
-    A USAGE_CONSOLIDATED invoice repeats the lines of others, so its windows are left out.
+    Void invoices, which keep their windows, are left out, and USAGE_CONSOLIDATED ones, which repeat those of others.
     DataFrames give a DataFrame, LazyFrames a LazyFrame, in the order given.
     """
     parts = [_of_contracts(breakdowns.lazy()), _of_plans(costs.lazy())]
@@ -109,10 +109,9 @@ def _of_contracts(breakdowns: pl.LazyFrame) -> pl.LazyFrame:
     named = pl.col("applied_commit_or_credit_type") == BalanceType.POSTPAID
     postpaid = named.fill_null(pl.col("commit_type") == CommitType.POSTPAID).fill_null(value=False)
     lowers = applied & ~postpaid
-    once = ~pl.col("invoice_type").eq_missing(pl.lit(InvoiceType.USAGE_CONSOLIDATED))
     lines = (
         line_items(breakdowns)
-        .filter(once)
+        .filter(counts_once("invoice_status", "invoice_type"))
         .with_columns(
             date=pl.col("breakdown_start_timestamp").dt.date(),
             # An applied line is named after its commit: the product's own name is that of its usage lines.

@@ -11,6 +11,7 @@ from metronome_analytics.api.wire import invoices as wire
 from metronome_analytics.arguments import frame_with
 from metronome_analytics.tables import columns as c
 from metronome_analytics.tables.flatten import flatten
+from metronome_analytics.tables.vocabulary import InvoiceStatus, InvoiceType
 
 if TYPE_CHECKING:
     from metronome_analytics.tables.columns import Frame
@@ -196,3 +197,18 @@ def line_items(invoices: Frame) -> Frame:
     names = frame_with(invoices, "invoices", "line_items")
     table = BreakdownLineItems if "breakdown_start_timestamp" in names else LineItems
     return flatten(invoices, table, pl.col("line_items"), index="line_item_index")
+
+
+def counts_once(status: str = "status", type_: str = "type") -> pl.Expr:
+    """Whether what an invoice says is said nowhere else and still stands: neither void nor a consolidated twin."""
+    return ~(is_void(status) | is_twin(type_))
+
+
+def is_void(status: str) -> pl.Expr:
+    """Whether an invoice is void: it keeps its total and its lines, and what replaces it is another invoice."""
+    return pl.col(status).eq_missing(pl.lit(InvoiceStatus.VOID))
+
+
+def is_twin(type_: str) -> pl.Expr:
+    """Whether an invoice repeats the lines of the invoices it is made of."""
+    return pl.col(type_).eq_missing(pl.lit(InvoiceType.USAGE_CONSOLIDATED))

@@ -42,6 +42,9 @@ def test_each_rule() -> None:
     assert rules(balance([*USED, manual("2026-03-01", "1", " ")], [YEAR])) == [("manual entry without a reason", "b1")]
     assert rules(balance([start("2026-01-01", "100")], [YEAR])) == [("no burn", "b1")]
     assert rules(balance(USED, [YEAR], rollover_fraction=25.0)) == [("rollover fraction above 1", "b1")]
+    assert rules(balance(USED, [YEAR], rollover_fraction=1.0)) == []
+    shown = balance_lint(balance(USED, [over], balance="99"), as_of="2026-06-01")
+    assert shown["segment_id"].to_list() == ["s1", None]
 
 
 def test_same_priority() -> None:

@@ -235,6 +235,15 @@ def test_without_as_of() -> None:
     assert steps(burn) == [("segment_start", "5", "5", False), ("deduction", "-2", "3", False)]
 
 
+def test_archiving_ends_access_whatever_is_dated_later() -> None:
+    """What the ledger has still to come of an archived balance never comes: nothing is left from then on."""
+    entries = [start("2026-01-01", "100"), drawn("2026-02-01", "-30"), expired("2027-01-01", "-70")]
+    books = balance(entries, [Segment("100", "2026-01-01", "2027-01-01")], archived_at=on("2026-03-01"))
+    burn = burn_down(books, as_of="2026-04-01", include_scheduled=True)
+    assert amounts(burn["remaining"]) == ["100", "70", "0"]
+    assert burn["timestamp"].to_list()[-1] == on("2026-03-01")
+
+
 def test_archived_balance_has_no_rows() -> None:
     """A balance without a ledger has no rows."""
     assert burn_down(balance(None, [YEAR]), as_of="2026-02-01").is_empty()

@@ -314,3 +314,17 @@ def test_customer_forecast_needs_balances() -> None:
         forecast(empty, as_of="2026-01-01", by="colour")  # type: ignore[arg-type]  # the point of the test
     with pytest.raises(ArgumentError, match="needs balances"):
         forecast(empty, as_of="2026-01-01", by="customer")
+
+
+def test_dates_are_to_the_nearest_second() -> None:
+    """A hundred at seven a day last fourteen days and two sevenths: the date is rounded, not cut."""
+    entries = [start("2026-01-01", "317"), drawn("2026-02-01", "-217")]
+    row = told(entries, "2026-02-01", Segment("317", "2026-01-01", "2027-01-01"))
+    assert row["runs_out_at"].to_list() == [on("2026-02-01") + timedelta(seconds=1_234_286)]
+
+
+def test_balances_are_in_the_order_given() -> None:
+    """However many balances there are, their forecasts stand as they were given."""
+    keys = [f"b{number * 37 % 101}" for number in range(101)]
+    burn = burn_down(pl.concat([balance([start("2026-01-01", "1")], [YEAR], key=key) for key in keys]))
+    assert forecast(burn, as_of="2026-02-01")["balance_id"].to_list() == keys

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import metronome_analytics as ma
-from metronome_analytics.analysis.invoiced import Standing, counts_once, standing
+from metronome_analytics.analysis.invoiced import Standing, standing, trues_up
 from metronome_analytics.cli import summaries
+from metronome_analytics.tables.invoices import counts_once
 from metronome_analytics.tables.vocabulary import InvoiceStatus, InvoiceType
 from tests.analysis.support import invoice, line
 
@@ -69,6 +70,12 @@ def test_the_command_line_counts_every_invoice_once(kinds: list[Kind]) -> None:
     counted = [summaries.invoiced_by_month(frame), drafts, summaries.left_out(frame)]
     assert sum(part["invoices"].sum() for part in counted) == frame.height
     assert counted[0]["total"].sum() == Decimal(100) * ma.invoiced(frame).height
+
+
+def test_one_line_for_a_postpaid_commit_makes_a_true_up() -> None:
+    """An invoice trues up if one of its lines does, whatever else it bills; one without lines does not."""
+    bills = pl.concat([invoice([line("1"), PAYS], "401"), invoice([line("1")], "1"), invoice([], "0")])
+    assert bills.select(trues_up(bills)).to_series().to_list() == [True, False, False]
 
 
 def test_the_demo_has_what_must_not_be_counted(books: Books) -> None:

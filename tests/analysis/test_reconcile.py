@@ -283,6 +283,24 @@ def test_a_provider_that_tells_no_status_is_compared_all_the_same() -> None:
     assert provider("VOID", invoiced_total=Decimal(100)) == ("warning", f"void here, {unknown}", None)
 
 
+@pytest.mark.parametrize(
+    ("unit", "tolerance", "billed", "verdict"),
+    [
+        (USD, "0.01", "100.5", "pass"),  # half a cent still rounds to the amount billed
+        (USD, "0.01", "100.5000000001", "fail"),
+        (USD, "0.01", "99.5", "pass"),
+        (USD, "0.01", "99.4999999999", "fail"),
+        (EUR, "0", "100.005", "pass"),
+        (EUR, "0", "100.0050000001", "fail"),
+    ],
+)
+def test_a_provider_bills_whole_minor_units(unit: tuple[str, str], tolerance: str, billed: str, verdict: str) -> None:
+    """Half of a minor unit is rounding, in cents and in whole units; more is a difference."""
+    bill = outside(external_status="SENT", invoiced_total=Decimal(billed))
+    books = invoice([line("100", unit=unit)], "100", unit=unit, external_invoice=bill)
+    assert verdicts(reconcile(books, tolerance=Decimal(tolerance)), "billing_provider") == [verdict]
+
+
 BILL = "the customer holds a bill for an invoice that is void"
 
 
@@ -431,6 +449,21 @@ def test_external_matches() -> None:
 def test_external_differs(row: tuple[str, float, str, str], outcome: str, cause: str | None) -> None:
     """A difference says what it is and what it likely comes from."""
     assert compared(row, *GOOD[1:])["in_1"] == ("fail", outcome, cause)
+
+
+@pytest.mark.parametrize(
+    ("key", "paid", "cause"),
+    [
+        ("in_1", "12.35", "rounding"),
+        ("in_1", "12.3500000001", None),
+        ("i2", "49.99", "rounding"),
+        ("i2", "49.9899999999", None),
+    ],
+)
+def test_rounding_is_one_minor_unit_at_most(key: str, paid: str, cause: str | None) -> None:
+    """A cent, or a hundredth of a whole unit, is likely rounding; more is not."""
+    rows = [(ref, paid if ref == key else str(amount), currency, day) for ref, amount, currency, day in GOOD]
+    assert compared(*rows)[key][::2] == ("fail", cause)
 
 
 def test_external_missing() -> None:

@@ -52,6 +52,20 @@ def test_time_against_use() -> None:
     assert told.select("utilisation", "elapsed", "days_left").rows() == [(0.2, 0.5, 10)]
 
 
+def test_what_has_just_started_is_all_at_risk() -> None:
+    """At the instant access starts there is no pace: all of it is at risk. At the instant it ends, none is left."""
+    books = balance([start("2026-01-01", "100")], [Segment("100", "2026-01-01", "2026-01-21")])
+    assert one(utilisation(books, as_of="2026-01-01"), "remaining", "at_risk") == ["100", "100"]
+    assert one(utilisation(books, as_of="2026-01-21"), "remaining", "at_risk") == ["0", "0"]
+
+
+def test_groups_are_in_the_order_given() -> None:
+    """However many balances there are, their rows stand as they were given."""
+    keys = [f"b{number * 37 % 101}" for number in range(101)]
+    books = pl.concat([balance([start("2026-01-01", "1")], [YEAR], key=key) for key in keys])
+    assert utilisation(books, as_of="2026-02-01")["balance_id"].to_list() == keys
+
+
 def test_postpaid_is_not_at_risk() -> None:
     """What is left of a postpaid commit is trued up, so nothing is at risk of expiring."""
     entries = [Entry("INITIAL_BALANCE", "2026-01-01", "100", None), drawn("2026-02-01", "-20")]

@@ -80,11 +80,19 @@ def test_empty_pages_without_end_are_an_error() -> None:
 
 
 def test_pages_without_end_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ever fresh cursors with rows stop at the page cap rather than never."""
+    """Ever fresh cursors with rows stop at the page cap rather than never; a list of that many pages is whole."""
     monkeypatch.setattr(pages_module, "MAX_PAGES", 7)
-    with account_of(lambda request: answer([{"id": "b"}], asked(request).get("next_page", "") + "x")) as account:
-        with pytest.raises(ma.PaginationError, match="7 pages and still a cursor"):
-            account.balances("c")
+    seen: list[str] = []
+
+    def endless(request: httpx.Request) -> httpx.Response:
+        seen.append(asked(request).get("next_page", "") + "x")
+        return answer([{"id": "b"}], seen[-1])
+
+    with account_of(endless) as account, pytest.raises(ma.PaginationError, match="7 pages and still a cursor"):
+        account.balances("c")
+    assert len(seen) == 7
+    with account_of(paged([[row] for row in ROWS[:7]])) as account:
+        assert account.balances("c").height == 7
 
 
 @pytest.mark.parametrize("end", [None, ""])

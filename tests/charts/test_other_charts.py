@@ -10,7 +10,8 @@ from metronome_analytics import charts
 from metronome_analytics.analysis import burn_down, deferred_revenue, forecast, roll_forward, utilisation
 from metronome_analytics.analysis.schemas import BurnDown, Utilisation
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.tables import Costs, InvoiceBreakdowns, Invoices, cost_lines, line_items
+from metronome_analytics.tables import Costs, DailyCosts, InvoiceBreakdowns, Invoices, cost_lines, line_items
+from metronome_analytics.tables.costs import daily_costs
 from tests.analysis.support import EUR, Segment, applied, balance, drawn, invoice, line, on, start, window
 from tests.charts.conftest import rows, texts
 
@@ -111,6 +112,16 @@ def test_costs_of_contracts_are_gross_usage() -> None:
     for frame in (windows, line_items(windows), windows.lazy()):
         chart = charts.costs(frame, by="month")
         assert [(row["when"], row["text"]) for row in data(chart)] == [("2026-01", "USD 8.00")]
+
+
+def test_daily_costs_are_drawn_as_what_they_are_made_of() -> None:
+    """The chart of `daily_costs()` is that of its breakdowns: gross usage by product, whatever paid for it."""
+    lines = [line("800", product_id="p1"), applied("-800"), line("500", name="other", product_id="p2")]
+    windows = pl.concat([window("2026-01-01", lines), window("2026-01-02", lines, id="i2", status="VOID")])
+    days = daily_costs(windows, Costs.create_empty())
+    assert data(charts.costs(days)) == data(charts.costs(windows))
+    assert data(charts.costs(days.lazy())) == data(charts.costs(days))
+    assert "no data" in texts(charts.costs(DailyCosts.create_empty()))
 
 
 def test_invoices_count_once() -> None:

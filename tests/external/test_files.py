@@ -82,6 +82,8 @@ def test_a_file_that_cannot_be_read_is_refused(name: str, tmp_path: Path) -> Non
 
 def test_a_missing_column_is_told_with_the_files_own(tmp_path: Path) -> None:
     """Below the preamble too, where the header is the widest line."""
+    (tmp_path / "b.csv").write_text("Rechnung;Betrag\nin_1;16.000,00\n", encoding="utf-8")
+    assert read_file(tmp_path / "b.csv", ["invoice_id", "amount"]).names == ["Rechnung", "Betrag"]
     (tmp_path / "a.csv").write_text("Export\n\nNumber;Amount due;Cur\n1;2;3\n4;5;6\n", encoding="utf-8")
     with pytest.raises(ma.ArgumentError, match=r"no column 'Betrag'; its columns are 'Number', 'Amount due', 'Cur'\."):
         External.of(read_file(tmp_path / "a.csv", NEEDED), COLUMNS)

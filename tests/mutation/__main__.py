@@ -55,7 +55,7 @@ def mutate(path: Path, number: int | None, seed: int) -> Counter[Fate]:
     chosen = sample(path, number, seed)
     if not chosen:
         return Counter()
-    known = baseline(path, its_tests(path), settings()["leave-out"])
+    known = baseline(tuple(its_tests(path)), tuple(settings()["leave-out"]))
     fates: Counter[Fate] = Counter()
     for mutant in chosen:
         fate = trial(mutant, known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from cosmic_ray.operators.operator import Operator
@@ -49,6 +50,7 @@ OTHER_WORD = {"left": "inner", "inner": "left", "semi": "anti", "anti": "semi", 
 DROPPED = frozenset({"filter", "fill_null", "drop_nulls", "unique", "round", "abs", "clip"})
 # A word of the API, as the vocabulary spells them.
 _API_WORD = re.compile(r"""(["'])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*\1""")
+_NUMBER = re.compile(r"""(["'])\d+(?:\.\d+)?\1""")
 _JOIN_WORD = re.compile(rf"""(["'])({"|".join(OTHER_WORD)})\1""")
 
 
@@ -72,17 +74,18 @@ class OtherMethod(Operator):  # type: ignore[misc]  # Cosmic Ray ships no types
 
 
 class OtherWord(OtherMethod):
-    """A word of the API that it does not know, and a join of another kind."""
+    """A word of the API that it does not know, a join of another kind, and twice an amount that is written as text."""
 
     def mutation_positions(self, node: Any) -> Iterator[Any]:
         """Every string that is such a word."""
-        if node.type == "string" and (_API_WORD.fullmatch(node.value) or _JOIN_WORD.fullmatch(node.value)):
+        if node.type == "string" and any(like.fullmatch(node.value) for like in (_API_WORD, _JOIN_WORD, _NUMBER)):
             yield node.start_pos, node.end_pos
 
     def mutate(self, node: Any, index: int) -> Any:
         """Write another."""
         word = node.value[1:-1]
-        node.value = repr(OTHER_WORD.get(word, f"{word}_OTHER"))
+        other = str(2 * Decimal(word)) if _NUMBER.fullmatch(node.value) else f"{word}_OTHER"
+        node.value = repr(OTHER_WORD.get(word, other))
         return node
 
 

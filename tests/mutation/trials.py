@@ -17,6 +17,7 @@ import time
 import traceback
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -52,23 +53,28 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Baseline:
-    """What each test calls of a module, and the processor time it takes, where nothing is changed."""
+    """What each test calls, by file and line, and the processor time it takes, where nothing is changed."""
 
-    calls: dict[str, frozenset[int]]
+    calls: dict[str, frozenset[tuple[str, int]]]
     seconds: dict[str, float]
 
     def of(self, mutant: Mutant) -> list[str]:
         """The tests that run the mutant's function, the fastest first."""
-        lines = mutant.function
-        ids = [test for test, calls in self.calls.items() if lines is None or any(call in lines for call in calls)]
+        file, lines = str(mutant.path.resolve()), mutant.function
+        ids = [
+            test
+            for test, calls in self.calls.items()
+            if lines is None or any(called == file and line in lines for called, line in calls)
+        ]
         return sorted(ids, key=lambda test: self.seconds[test])
 
 
-def baseline(path: Path, tests: Sequence[str], leave_out: Sequence[str]) -> Baseline:
-    """Run the tests on the module as it is; RuntimeError with what they said where one fails."""
+@cache
+def baseline(tests: tuple[str, ...], leave_out: tuple[str, ...]) -> Baseline:
+    """Run the tests on the package as it is; RuntimeError with what they said where one fails."""
     with tempfile.TemporaryDirectory() as folder:
         notes, said = Path(folder, "notes.json"), Path(folder, "said.txt")
-        watch = _Watch(str(path.resolve()), leave_out)
+        watch = _Watch(str(ROOT / "metronome_analytics"), leave_out)
 
         def run() -> int:
             code = _pytest(tests, watch, said)
@@ -77,9 +83,9 @@ def baseline(path: Path, tests: Sequence[str], leave_out: Sequence[str]) -> Base
 
         status = _in_fork(run, seconds=3600)
         if status:
-            raise RuntimeError(f"the tests of {path} fail as it stands ({status}):\n{said.read_text()}")
+            raise RuntimeError(f"{', '.join(tests)} fail as it stands ({status}):\n{said.read_text()}")
         calls, seconds = json.loads(notes.read_text())
-    return Baseline({test: frozenset(lines) for test, lines in calls.items()}, seconds)
+    return Baseline({test: frozenset(map(tuple, places)) for test, places in calls.items()}, seconds)
 
 
 def trial(mutant: Mutant, known: Baseline) -> Fate:
@@ -132,9 +138,9 @@ def _be_child(run: Callable[[], int], seconds: int) -> NoReturn:
 class _Watch:
     """A plugin: few examples, the slow tests left out, and what each test calls."""
 
-    def __init__(self, path: str, leave_out: Sequence[str]) -> None:
-        self.path, self.leave_out = path, set(leave_out)
-        self.calls: dict[str, set[int]] = {}
+    def __init__(self, folder: str, leave_out: Sequence[str]) -> None:
+        self.folder, self.leave_out = folder, set(leave_out)
+        self.calls: dict[str, set[tuple[str, int]]] = {}
         self.seconds: dict[str, float] = {}
 
     def pytest_collection(self) -> None:
@@ -156,14 +162,14 @@ class _Watch:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """Note which functions of the module a test calls."""
-        if not self.path:
+        """Note which functions of the package a test calls."""
+        if not self.folder:
             return (yield)
         called = self.calls.setdefault(item.nodeid, set())
 
         def note(frame: FrameType, _event: str, _argument: object) -> None:
-            if frame.f_code.co_filename == self.path:
-                called.add(frame.f_code.co_firstlineno)
+            if frame.f_code.co_filename.startswith(self.folder):
+                called.add((frame.f_code.co_filename, frame.f_code.co_firstlineno))
 
         begun = time.process_time()
         sys.settrace(note)

@@ -44,12 +44,20 @@ def test_consolidated_twin_counts_once() -> None:
     assert costs(window("2026-01-02", lines, type=None)) == [(Decimal(80), Decimal(80))]
 
 
+def test_a_void_invoice_costs_nothing() -> None:
+    """A void invoice keeps its windows; what replaced it says the same once more, and only that counts."""
+    lines = [line("80", product_id="p1")]
+    void = window("2026-01-02", lines, id="void", status="VOID")
+    assert costs(void, window("2026-01-02", lines)) == [(Decimal(80), Decimal(80))]
+    assert costs(void) == []
+
+
 KINDS = st.sampled_from([None, "PREPAID", "POSTPAID", "CREDIT"])
 LINES = st.lists(
     st.tuples(
         st.sampled_from(["2026-01-02", "2026-01-03"]),
         st.sampled_from(["USAGE", "USAGE_CONSOLIDATED", "SCHEDULED"]),
-        st.sampled_from(["DRAFT", "FINALIZED"]),
+        st.sampled_from(["DRAFT", "FINALIZED", "VOID"]),
         st.sampled_from(["p1", "p2"]),
         st.decimals(1, 1000, places=2),
         st.booleans(),
@@ -63,7 +71,7 @@ LINES = st.lists(
 @settings(max_examples=40)
 @given(LINES)
 def test_daily_costs_by_definition(lines: list[tuple[Any, ...]]) -> None:
-    """Gross is what usage lines say, cost is that less what prepaid commits and credits paid; twins count nothing."""
+    """Gross is what was used, cost that less what prepaid commits and credits paid; void and twins count nothing."""
     windows: list[pl.DataFrame] = []
     expected: dict[tuple[Any, ...], tuple[Decimal, Decimal]] = {}
     for number, (day, kind, status, product, amount, applies, balance, commit) in enumerate(lines):
@@ -74,7 +82,7 @@ def test_daily_costs_by_definition(lines: list[tuple[Any, ...]]) -> None:
             str(-amount if applies else amount), type="applied_commit_or_credit" if applies else "usage", **fields
         )
         windows.append(window(day, [told], id=f"i{number}", type=kind, status=status))
-        if kind == "USAGE_CONSOLIDATED":
+        if kind == "USAGE_CONSOLIDATED" or status == "VOID":
             continue
         postpaid = balance == "POSTPAID" or (balance is None and commit == "PostpaidCommit")
         cost, gross = expected.get((day, product, status == "DRAFT"), (Decimal(0), Decimal(0)))

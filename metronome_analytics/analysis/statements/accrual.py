@@ -8,11 +8,12 @@ import dataframely as dy
 import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, MONEY, ZERO, Given, checked, like, literal
-from metronome_analytics.analysis.invoiced import counts_once, trues_up
+from metronome_analytics.analysis.invoiced import trues_up
 from metronome_analytics.analysis.statements.movements import UNIT
 from metronome_analytics.analysis.statements.periods import month_end, month_names, month_of, month_start
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.tables import columns as c
+from metronome_analytics.tables.invoices import counts_once
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import polars as pl
 from metronome_analytics.analysis.checks.lines import under_postpaid
 from metronome_analytics.analysis.drawdown import draws
 from metronome_analytics.analysis.frames import MONEY, Given, checked, literal
-from metronome_analytics.analysis.invoiced import counts_once
 from metronome_analytics.analysis.statements.keys import key_names
 from metronome_analytics.analysis.statements.periods import invoice_at, month_of
+from metronome_analytics.tables.invoices import counts_once
 from metronome_analytics.tables.vocabulary import BalanceType, CommitType, InvoiceStatus, LineType
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import polars as pl
 
 from metronome_analytics.analysis.chains import Link, links
 from metronome_analytics.analysis.frames import INSTANT, MONEY, checked, like, optional
-from metronome_analytics.analysis.invoiced import counts_once
 from metronome_analytics.tables import columns as c
+from metronome_analytics.tables.invoices import counts_once
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
