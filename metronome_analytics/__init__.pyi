@@ -54,6 +54,7 @@ from .errors import TransportError as TransportError
 from .errors import WritesDisabled as WritesDisabled
 from .mirror.mirror import Mirror as Mirror
 from .mirror.mirror import open_mirror as open_mirror
+from .replay import replay as replay
 from .search import find_customers as find_customers
 from .tables import contract_commits as contract_commits
 from .tables import contract_credits as contract_credits

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack, overload
 
 from metronome_analytics import arguments as args
 from metronome_analytics.api.client import MAX_BYTES, MAX_SECONDS
-from metronome_analytics.catalogue import catalogue
 from metronome_analytics.changes.machine import ChangeMachine
 from metronome_analytics.changes.operation import MAX_ENTRY, MAX_TOTAL, Leeway
 from metronome_analytics.changes.operations import operations_allowed
 from metronome_analytics.errors import ConfigurationError
-from metronome_analytics.loaders import AllLoaders
+from metronome_analytics.observed import Observed
 from metronome_analytics.session import Session, open_session
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from metronome_analytics.mirror.mirror import Mirror
     from metronome_analytics.mirror.request import Deadline, SyncOptions
     from metronome_analytics.progress import ProgressMode
-    from metronome_analytics.receipts import Partial
 
 
 def connect(
@@ -88,7 +86,7 @@ def connect(
     )
 
 
-class Account(AllLoaders):
+class Account(Observed):
     """One Metronome account, read as polars tables. Open it with `connect()` or `demo()`.
 
     Every loader returns every row or raises LoadError (`on_error="raise"`, the default), or returns the rows it could
@@ -111,28 +109,6 @@ class Account(AllLoaders):
     def now(self) -> datetime:
         """The account's clock, in UTC: a simulated account has its own."""
         return self.session.clock.now()
-
-    # --- what the loads cost -----------------------------------------------------------------------------------
-
-    @property
-    def receipts(self) -> pl.DataFrame:
-        """One row per load so far: the columns of `tables.Receipts`."""
-        return self.session.receipts.frame()
-
-    @property
-    def partial(self) -> Partial | None:
-        """What the load that was interrupted last had brought: its `frame` and its `receipt`; None so far."""
-        return self.session.partial
-
-    @property
-    def drift(self) -> pl.DataFrame:
-        """The fields the API sent that no table declares: the columns of `tables.Drift`."""
-        return self.session.drift.frame()
-
-    @staticmethod
-    def catalogue() -> pl.DataFrame:
-        """Every endpoint with its loader, table, key and status: the columns of `tables.Catalogue`. Sends nothing."""
-        return catalogue()
 
     # --- changes -----------------------------------------------------------------------------------------------
 

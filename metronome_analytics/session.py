@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import httpx
     from pydantic import SecretStr
 
+    from metronome_analytics.api.exchange import Watcher
     from metronome_analytics.progress import ProgressMode
 
 T = TypeVar("T")
@@ -59,6 +60,8 @@ class Connection:
     page_size: int | None = None
     max_seconds_per_request: float = MAX_SECONDS
     max_bytes_per_answer: int = MAX_BYTES
+    # Told of every request and its answer, by whichever client.
+    watchers: list[Watcher] = field(default_factory=list)
 
     def client(self, *, writes: bool = False) -> Client:
         """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint."""
@@ -74,6 +77,7 @@ class Connection:
             max_seconds_per_request=self.max_seconds_per_request,
             max_bytes_per_answer=self.max_bytes_per_answer,
             writes=writes,
+            watchers=self.watchers,
         )
 
 

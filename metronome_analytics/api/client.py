@@ -19,6 +19,7 @@ import stamina
 from metronome_analytics.api.body import ACCEPTED_ENCODING, read_body
 from metronome_analytics.api.decode import Undecodable
 from metronome_analytics.api.endpoints import Effect, Endpoint
+from metronome_analytics.api.exchange import Exchange
 from metronome_analytics.api.network import Connection, Connections, certificates
 from metronome_analytics.api.pace import Pace
 from metronome_analytics.api.page_sizes import PageSizes
@@ -35,10 +36,12 @@ from metronome_analytics.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 
     import polars as pl
     from pydantic import SecretStr
+
+    from metronome_analytics.api.exchange import Watcher
 
 T = TypeVar("T")
 
@@ -128,9 +131,12 @@ class Client:
         retry_budget: float = RETRY_BUDGET,
         page_size: int | None = None,
         writes: bool = False,
+        watchers: Iterable[Watcher] = (),
     ) -> None:
         self._token = token
         self._writes = writes
+        # Looked at anew for every answer: recording may begin and end meanwhile.
+        self._watchers = watchers
         self._pace = Pace(max_requests_per_second)
         self.page_sizes = PageSizes(page_size)
         # A page being decoded costs several times its size: no more of them at once than there are processors.
@@ -141,7 +147,6 @@ class Client:
         self._retry_budget = retry_budget
         self._connections = Connections(
             lambda: httpx.AsyncClient(
-                auth=_Bearer(token),
                 base_url=base_url,
                 timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT), pool=None),
                 headers={
@@ -174,8 +179,7 @@ class Client:
         `again` is told what went wrong and says what is sent instead, should it be sent again. Raises the error of
         `errors.py` that fits, with endpoint, customer and page in its message.
         """
-        if request.endpoint.effect is Effect.WRITE and not self._writes:
-            raise WritesDisabled("This client only reads.", endpoint=str(request.endpoint))
+        self._refuse_write(request)
         deadline = time.monotonic() + self._retry_budget
 
         def may_retry(error: Exception) -> bool | float:
@@ -212,12 +216,36 @@ class Client:
             raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    async def probe(self, request: Request, *, tally: Tally, token: SecretStr | None = None) -> Exchange:
+        """Send `request` once and give the answer as it is, whatever its status; `token` instead of the account's own.
+
+        Raises TransportError where no whole answer arrived.
+        """
+        self._refuse_write(request)
+        response, seen = await self._exchange(request, tally, token)
+        if seen.status == 429:
+            self._refusal(response, seen.body)  # holds the account's pace back
+        return seen
+
+    def _refuse_write(self, request: Request) -> None:
+        if request.endpoint.effect is Effect.WRITE and not self._writes:
+            raise WritesDisabled("This client only reads.", endpoint=str(request.endpoint))
+
     async def _send(self, request: Request, tally: Tally) -> bytes:
+        response, seen = await self._exchange(request, tally)
+        if response.is_success:
+            return seen.body
+        raise self._refusal(response, seen.body)
+
+    async def _exchange(
+        self, request: Request, tally: Tally, token: SecretStr | None = None
+    ) -> tuple[httpx.Response, Exchange]:
         await self._pace.turn()
         tally.requests += 1
+        began = time.monotonic()
         try:
             async with self._connections.one() as http:
-                response, body = await self._answer(http, request)
+                response, body = await self._answer(http, request, token or self._token)
         except httpx.TransportError as error:
             lost = TransportError(f"No whole answer arrived: {type(error).__name__}: {error}".rstrip(": ") + ".")
             lost.sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
@@ -228,13 +256,17 @@ class Client:
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise ArgumentError(f"The request cannot be written: {error}.") from error
         tally.bytes += len(body)
-        if response.is_success:
-            return body
         if response.status_code == 429:
             tally.throttled += 1
-        raise self._refusal(response, body)
+        sent, seconds = response.request, time.monotonic() - began
+        seen = Exchange(sent.method, str(sent.url), sent.content, response.status_code, response.headers, body, seconds)
+        for watch in self._watchers:
+            watch(seen)
+        return response, seen
 
-    async def _answer(self, http: httpx.AsyncClient, request: Request) -> tuple[httpx.Response, bytes]:
+    async def _answer(
+        self, http: httpx.AsyncClient, request: Request, token: SecretStr
+    ) -> tuple[httpx.Response, bytes]:
         """The answer with its whole body, as far as time and size allow."""
         endpoint = request.endpoint
         sent = http.build_request(
@@ -246,7 +278,7 @@ class Client:
             headers={**({} if endpoint.wire is not None else {"Accept": "*/*"}), **request.headers},
         )
         with anyio.move_on_after(self._max_seconds):
-            response = await http.send(sent, stream=True)
+            response = await http.send(sent, stream=True, auth=_Bearer(token))
             try:
                 return response, await read_body(response, self._max_bytes)
             finally:

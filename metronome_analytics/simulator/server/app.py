@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -20,6 +21,7 @@ from metronome_analytics.simulator.server.request_log import Received, RequestLo
 if TYPE_CHECKING:
     from metronome_analytics.simulator.server.faults import Fault, Faults
     from metronome_analytics.simulator.world.account import Account
+    from metronome_analytics.simulator.world.switches import Switches
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -45,6 +47,8 @@ class Application:
         self.latency = latency
         self.idempotency = Idempotency()
         self.answers = AnswerCache(account)
+        self.spent: set[str] = set()
+        """Cursors that were asked, where that is once."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -66,13 +70,14 @@ class Application:
             headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
             content=await _content(receive),
             reject_unknown=self.account.switches.reject_unknown_parameters,
+            cap_limits=not self.account.switches.limit_too_large_refused,
         )
         if self.latency:
             await asyncio.sleep(self.latency)
         fault = self.faults.take(request.method, request.path)
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
-        wire = _Wire(scope, receive, send, received)
+        wire = _Wire(scope, receive, send, received, _headers(self.account.switches))
         if fault is not None and fault.kind.startswith("rate_limit"):
             await wire.reply(error(429, "Too many requests"), fault.rate_limit_headers())
             return
@@ -119,10 +124,19 @@ class Application:
             self.idempotency.store(key, request, reply)
         return reply
 
+    def _spend(self, request: Request) -> None:
+        """Refuse a cursor that was asked before, where cursors do not last."""
+        if self.account.switches.cursors_last or request.cursor is None:
+            return
+        if request.cursor in self.spent:
+            raise ApiError(400, f"{request.cursor_name} has expired")
+        self.spent.add(request.cursor)
+
     def _ask(self, route: routes.Route, request: Request) -> Answer:
         """Ask the endpoint, or give the answer it gave before."""
         if route.writes:
             return route.handler(self.account, request)
+        self._spend(request)
         if self.answers.account is not self.account:
             self.answers = AnswerCache(self.account)
         return self.answers.answer(request, route.handler)
@@ -163,11 +177,12 @@ def _page(page: Page, request: Request, fault: Fault | None) -> Reply:
 class _Wire:
     """Writes to one client."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, received: Received) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, received: Received, headers: dict[str, str]) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
         self._received = received
+        self._headers = headers
 
     async def reply(self, reply: Reply, headers: dict[str, str] | None = None) -> None:
         """Send an answer."""
@@ -193,7 +208,9 @@ class _Wire:
 
     async def _start(self, status: int, length: int, headers: dict[str, str], content_type: str) -> None:
         self._received.status = status
-        named = {"content-length": str(length), **headers} | ({"content-type": content_type} if length else {})
+        named = {"content-length": str(length), **self._headers, **headers} | (
+            {"content-type": content_type} if length else {}
+        )
         await self._send(
             {
                 "type": "http.response.start",
@@ -201,6 +218,16 @@ class _Wire:
                 "headers": [(name.encode(), value.encode()) for name, value in named.items()],
             }
         )
+
+
+def _headers(switches: Switches) -> dict[str, str]:
+    """What every answer of such a server has."""
+    headers: dict[str, str] = {}
+    if switches.clock_skew is not None:
+        headers["date"] = formatdate(time.time() + switches.clock_skew, usegmt=True)
+    if switches.rate_limit_headers:
+        headers |= {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "99"}
+    return headers
 
 
 async def _content(receive: Receive) -> bytes:
