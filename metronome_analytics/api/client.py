@@ -173,16 +173,20 @@ class Client:
         tally: Tally,
         page: int | None = None,
         again: Callable[[Request, MetronomeError], Request] = lambda request, _: request,
+        enough: Callable[[Exception, int], bool] = lambda _, __: False,
     ) -> T:
         """Send `request`, read its whole answer and `parse` it; retry what may be retried, an unreadable body too.
 
-        `again` is told what went wrong and says what is sent instead, should it be sent again. Raises the error of
-        `errors.py` that fits, with endpoint, customer and page in its message.
+        `again` is told what went wrong and says what is sent instead, should it be sent again; `enough`, told how often
+        it was tried, whether it is not. Raises the error of `errors.py` that fits, with endpoint, customer and page.
         """
         self._refuse_write(request)
         deadline = time.monotonic() + self._retry_budget
+        tries = 0
 
         def may_retry(error: Exception) -> bool | float:
+            if enough(error, tries):
+                return False
             # A write is sent again only where the API said that it did not even look at it.
             if request.endpoint.effect is Effect.WRITE and not isinstance(error, RateLimitedError):
                 return False
@@ -202,7 +206,8 @@ class Client:
                 wait_jitter=0.5,
             ):
                 with attempt:
-                    if attempt.num > 1:
+                    tries = attempt.num
+                    if tries > 1:
                         tally.retries += 1
                     try:
                         return await parse(await self._send(request, tally))

@@ -78,7 +78,7 @@ def doctor(
     written = _tried(customer, balance, environment, base_url) if sandbox_writes else None
     with opened(environment, base_url, max_requests_per_second, demo=demo) as (account, _):
         found = examine(account, customers=customer, max_requests=max_requests, out=out, written=written)
-        requests = account.receipts["requests"].sum()
+        requests = int(account.receipts["requests"].sum())
     print_diagnosis(screen(), found)
     say(
         screen(),

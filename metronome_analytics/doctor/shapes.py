@@ -86,8 +86,8 @@ def _embedded(examiner: Examiner) -> Finding:
         if row[more]
     ]
     if not cut:
-        most = max((contracts[name].list.len().max() or 0 for name, _ in sides), default=0)
-        return unknown(f"none of {contracts.height} contracts has more; the most embedded is {most}")
+        there = [len(row) for name, _ in sides for row in contracts[name].to_list() if row is not None]
+        return unknown(f"none of {contracts.height} contracts has more; the most embedded is {max(there, default=0)}")
     most = max(len(embedded) for embedded, _ in cut)
     return judged(
         most == _EMBEDDED, f"{len(cut)} times there is more than the {most} embedded", [id_ for _, id_ in cut]

@@ -44,6 +44,11 @@ def drawn_is_positive(row: Any) -> None:
             entry["amount"] = abs(entry["amount"])
 
 
+def very_long(payload: Any) -> None:
+    """A number that no double holds."""
+    payload["data"]["balance"] = 123456789012345678901
+
+
 # What goes wrong, and the fact that must say so.
 BROKEN: dict[str, tuple[Fault, str]] = {
     "no audit log": (Fault("status", "/auditLogs", status=403, times=None), "readable"),
@@ -77,7 +82,7 @@ BROKEN: dict[str, tuple[Fault, str]] = {
         "units",
     ),
     "more digits": (
-        Fault("mutate", "NetBalance", change=lambda answer: answer["data"].update(balance=123456789012345678901)),
+        Fault("mutate", "NetBalance", change=very_long),
         "digits",
     ),
     "too fast": (Fault("rate_limit_seconds", "/products/list", seconds=0), "pace"),

@@ -54,7 +54,7 @@ WRITES = {"uniqueness_key_honoured": "uniqueness_key", "idempotency_key_honoured
 @pytest.mark.parametrize("switch", [None, "off_hour_times_refused", *WRITES])
 def test_a_pair_of_entries_shows_what_no_read_does(switch: str | None, tmp_path: Path) -> None:
     """The fact of a flipped switch differs and no other; the balance is what it was."""
-    found, rests, writes = tried(tmp_path, **({switch: False} if switch else {}))
+    found, rests, writes = tried(tmp_path, **dict.fromkeys([switch] if switch else [], False))  # type: ignore[arg-type]  # a switch
     names = {"off_hour_times_refused": "off_hour_times", **WRITES}
     assert {name for name, finding in found.items() if finding.verdict == "differs"} == {
         names[s] for s in [switch] if s

@@ -17,6 +17,7 @@ from metronome_analytics.simulator.rendering.scalars import Json, dump
 from metronome_analytics.simulator.server.answer_cache import AnswerCache
 from metronome_analytics.simulator.server.idempotency import Idempotency
 from metronome_analytics.simulator.server.request_log import Received, RequestLog
+from metronome_analytics.simulator.world.days import parse_instant
 
 if TYPE_CHECKING:
     from metronome_analytics.simulator.server.faults import Fault, Faults
@@ -100,6 +101,8 @@ class Application:
         """The answer with the faults that change its content."""
         if fault is not None and fault.kind == "status":
             return error(fault.status, fault.message)
+        if fault is not None and fault.kind == "gateway" and _days(request) > fault.days:
+            return error(504, "upstream request timeout")
         try:
             with self.account.lock:
                 return self._handle(request, fault)
@@ -218,6 +221,17 @@ class _Wire:
                 "headers": [(name.encode(), value.encode()) for name, value in named.items()],
             }
         )
+
+
+def _days(request: Request) -> int:
+    """How many days a request asks for."""
+    # Not yet routed: where its parameters are is not known.
+    asked = {**request.query, **(request.body if request.method == "POST" else {})}
+    bounds = [asked[name] for name in ("starting_on", "ending_before") if name in asked]
+    if len(bounds) != 2:
+        return 0
+    start, end = (parse_instant(str(bound)) for bound in bounds)
+    return (end - start).days
 
 
 def _headers(switches: Switches) -> dict[str, str]:
