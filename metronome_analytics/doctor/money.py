@@ -13,6 +13,7 @@ from metronome_analytics.analysis.reconcile import reconcile
 from metronome_analytics.doctor.facts import DOCS, FILE, GUESS, Fact, Finding, judged, unknown
 from metronome_analytics.doctor.segments import Overdrawn, overdrawn
 from metronome_analytics.tables import ledger
+from metronome_analytics.tables.money import USD_ID, USD_NAME, in_cents_of
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from metronome_analytics.doctor.examiner import Examiner
 
 _NUMBER = re.compile(rb"[:\[,]\s*(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?=\s*[,\]}])")
-_DOLLARS = "2714e483-4ff1-48e4-9e25-ac732e8f24f2"
 _ZERO = Decimal(0)
 
 
@@ -38,10 +38,10 @@ def _units(examiner: Examiner) -> Finding:
     if not rows:
         return unknown("no credit types are listed")
     currencies = [row for row in rows if row.get("is_currency")]
-    dollars = [row for row in currencies if row.get("id") == _DOLLARS]
-    cents = [row for row in currencies if str(row.get("name")).endswith("(cents)")]
+    dollars = [row for row in currencies if row.get("id") == USD_ID]
+    cents = [row for row in currencies if in_cents_of(str(row.get("name")))]
     told = f"{len(currencies)} currencies, {len(rows) - len(currencies)} units; {len(cents)} named in cents"
-    as_believed = cents == dollars and all(row.get("name") == "USD (cents)" for row in dollars)
+    as_believed = cents == dollars and all(row.get("name") == USD_NAME for row in dollars)
     return judged(as_believed if dollars else None, told)
 
 

@@ -16,7 +16,7 @@ from metronome_analytics.api.decode import Page, Reading, decode, undeclared_fie
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.api.pages import pages
 from metronome_analytics.api.windows import divisible, halves, length, ran_out_of_time
-from metronome_analytics.errors import MetronomeError
+from metronome_analytics.errors import MetronomeError, NotFoundError
 from metronome_analytics.tables import Failures
 
 if TYPE_CHECKING:
@@ -125,10 +125,11 @@ class Load:
                     async for chunk in self.chunks(request):
                         self._rows.add(index, chunk)
                 except MetronomeError as error:
-                    self.failures.append(error)
-                    if not self.collect:
-                        group.cancel_scope.cancel()
-                        return
+                    if not (request.may_be_absent and isinstance(error, NotFoundError)):
+                        self.failures.append(error)
+                        if not self.collect:
+                            group.cancel_scope.cancel()
+                            return
                 self._rows.finish(index)
                 self.finished += 1
 
