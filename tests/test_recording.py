@@ -148,6 +148,16 @@ def test_texts_that_nobody_declared_are_replaced() -> None:
     assert not {"see Ann", ID, "YW5u", "ann"} & {*map(str, scrubbed.values()), *scrubbed["groups"]}
 
 
+def test_of_a_path_only_words_and_other_ids_stay() -> None:
+    """Whatever stands in the place of an id; no host, no user."""
+    scrubber = Scrubber()
+    url = f"https://proxy.acme.test:8443/v1/customers/{ID}/plans/acme-2026/priceAdjustments?limit=5&ingest_alias=acme"
+    path = scrubber.address(url)
+    assert path.startswith(f"/v1/customers/{scrubber.text(ID)}/plans/{scrubber.alias('acme-2026')}/priceAdjustments?")
+    assert "acme" not in path
+    assert "limit=5" in path
+
+
 def test_the_token_is_not_recorded_even_where_the_server_echoes_it(tmp_path: Path) -> None:
     """An error's message is somebody's text."""
     path = tmp_path / "r.yaml"

@@ -44,8 +44,9 @@ PLANS = ("plans", "costs", "credit_grants")
 
 def _token(examiner: Examiner) -> Finding:
     status = examiner.first_page.status
+    label = "has" if examiner.session.environment else "has not"
     if status == 200:
-        return holds("the customers can be listed")
+        return holds(f"the customers can be listed; the environment {label} been given a name here")
     return differs(f"the list of customers answers {status}: nothing else can be told")
 
 
@@ -133,7 +134,7 @@ def _pace(examiner: Examiner) -> Finding:
 FACTS = (
     Fact(
         "token",
-        "the token may read this account",
+        "the token may read this account, and alone decides which environment it is",
         DOCS,
         "the list of customers is asked for",
         "AuthenticationError: check METRONOME_BEARER_TOKEN; the token alone decides the environment.",

@@ -11,7 +11,7 @@ from metronome_analytics.doctor import access, draining, filters, lists, money, 
 from metronome_analytics.doctor.examiner import Examiner, UsedUpError
 from metronome_analytics.doctor.facts import Finding, Verdict, unknown
 from metronome_analytics.doctor.report import write_report
-from metronome_analytics.errors import MetronomeError
+from metronome_analytics.errors import MalformedResponse
 from metronome_analytics.progress import ProgressBar
 from metronome_analytics.tables import Diagnosis
 
@@ -77,7 +77,7 @@ def _found(fact: Fact, examiner: Examiner) -> Finding:
         return fact.look(examiner)
     except UsedUpError as error:
         return unknown(str(error))
-    except (MetronomeError, pl.exceptions.PolarsError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (MalformedResponse, pl.exceptions.PolarsError, KeyError, TypeError, ValueError, AttributeError) as error:
         # An answer that is stranger than this fact foresaw: the facts about shapes say how.
         return unknown(f"the answers cannot be read as this needs ({type(error).__name__})")
 

@@ -126,8 +126,15 @@ def _order(examiner: Examiner) -> Finding:
         for earlier, later in pairwise(group["at"])
     ]
     up, down = steps.count(1), steps.count(-1)
-    told = f"balances: {up} steps forward in time, {down} backward"
+    told = f"balances: {up} steps forward in time, {down} backward; customers: {_customers_order(examiner)}"
     return unknown(told) if max(up, down) < 2 or min(up, down) * 2 > max(up, down) else judged(up > down, told)
+
+
+def _customers_order(examiner: Examiner) -> str:
+    """How the first customers come, by when they were created; nothing depends on it."""
+    made = [str(row.get("created_at")) for row in examiner.listed()]
+    steps = [(later > earlier) - (later < earlier) for earlier, later in pairwise(made)]
+    return f"{steps.count(1)} forward, {steps.count(-1)} backward"
 
 
 def _sort(examiner: Examiner) -> Finding:

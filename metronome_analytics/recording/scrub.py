@@ -58,6 +58,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[-+
 # A credit type's name is its unit, and a table without units is no use.
 _UNITS = re.compile(r"[A-Z]{3}( \(cents\))?")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+# A part of a path that is the API's own.
+_SEGMENT = re.compile(r"v\d|[A-Za-z][A-Za-z_-]*")
 # Around the digits of a number while its document is rewritten: they stay as they were, however many.
 _OPEN, _CLOSE = "\ue0f0", "\ue0f1"
 _KEPT_NUMBER = re.compile(rf'"\\ue0f0({_NUMBER.pattern})\\ue0f1"')
@@ -78,10 +80,13 @@ class Scrubber:
         return f"scrubbed-{uuid5(self._salt, text).hex[:12]}"
 
     def address(self, url: str) -> str:
-        """The path and query of a URL, without its host; ids in the path that are no UUIDs are left."""
+        """The path and query of a URL, without its host; of the path only words stay."""
         parts = urlsplit(url)
         query = [(name, self.parameter(name, value)) for name, value in parse_qsl(parts.query, keep_blank_values=True)]
-        path = quote(self.text(parts.path), safe="/%")
+        path = "/".join(
+            segment if _SEGMENT.fullmatch(segment) else self._string(segment, "") for segment in parts.path.split("/")
+        )
+        path = quote(path, safe="/%")
         return path + (f"?{urlencode(query)}" if query else "")
 
     def parameter(self, name: str, value: str) -> str:
