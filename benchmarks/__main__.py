@@ -14,6 +14,7 @@ _MODULES = {
     "memory": "memory",
     "scaling": "scaling",
     "requests": "requests",
+    "month-end": "month_end",
     "pace": "pace",
     "import": "imports",
     "reconcile": "reconcile",

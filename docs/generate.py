@@ -8,6 +8,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import spec_coverage
 
 import metronome_analytics as ma
 from metronome_analytics import tables
@@ -47,6 +48,7 @@ def everything(docs: Path) -> None:
     _write(docs / "reference" / "errors.md", _errors())
     _write(docs / "reference" / "command_line.md", _command_line())
     _write(docs / "reference" / "endpoints.md", _endpoints())
+    _write(docs / "reference" / "coverage.md", spec_coverage.page())
     _write(docs / "gallery.md", _gallery(docs / "gallery"))
 
 

@@ -54,10 +54,13 @@ from .errors import TransportError as TransportError
 from .errors import WritesDisabled as WritesDisabled
 from .mirror.mirror import Mirror as Mirror
 from .mirror.mirror import open_mirror as open_mirror
+from .replay import replay as replay
 from .search import find_customers as find_customers
 from .tables import contract_commits as contract_commits
 from .tables import contract_credits as contract_credits
 from .tables import cost_lines as cost_lines
+from .tables import discounts as discounts
+from .tables import hierarchies as hierarchies
 from .tables import ledger as ledger
 from .tables import line_items as line_items
 from .tables import major_units as major_units
@@ -66,5 +69,7 @@ from .tables import recurring_balances as recurring_balances
 from .tables import scheduled_charges as scheduled_charges
 from .tables import segments as segments
 from .tables import subscriptions as subscriptions
+from .tables import thresholds as thresholds
+from .tables import usage_filters as usage_filters
 
 __version__: str

@@ -12,6 +12,7 @@ from metronome_analytics.api.request import MAX_BYTES, MAX_SECONDS
 from metronome_analytics.books.closing import ClosingLoaders
 from metronome_analytics.errors import ConfigurationError
 from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL, Leeway
+from metronome_analytics.observed import Observed
 from metronome_analytics.session import Session, open_session
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from metronome_analytics.mirror.mirror import Mirror
     from metronome_analytics.mirror.request import Deadline, SyncOptions
     from metronome_analytics.progress import ProgressMode
-    from metronome_analytics.receipts import Partial
 
 
 def connect(
@@ -92,7 +92,7 @@ def connect(
     )
 
 
-class Account(ClosingLoaders):
+class Account(Observed, ClosingLoaders):
     """One Metronome account, read as polars tables. Open it with `connect()` or `demo()`.
 
     Every loader returns every row or raises LoadError (`on_error="raise"`, the default), or returns the rows it could
@@ -118,28 +118,6 @@ class Account(ClosingLoaders):
         Before the first answer it is this machine's, and where the two differ by less than ten seconds.
         """
         return self.session.clock.now()
-
-    @property
-    def receipts(self) -> pl.DataFrame:
-        """One row per load so far: the columns of `tables.Receipts`."""
-        return self.session.receipts.frame()
-
-    @property
-    def partial(self) -> Partial | None:
-        """What the load that was interrupted last had brought: its `frame` and its `receipt`; None so far."""
-        return self.session.partial
-
-    @property
-    def drift(self) -> pl.DataFrame:
-        """The fields the API sent that no table declares: the columns of `tables.Drift`."""
-        return self.session.drift.frame()
-
-    @staticmethod
-    def catalogue() -> pl.DataFrame:
-        """Every endpoint with its loader, table, key and status: the columns of `tables.Catalogue`. Sends nothing."""
-        from metronome_analytics.catalogue import catalogue  # noqa: PLC0415  # only this needs it
-
-        return catalogue()
 
     # --- changes -----------------------------------------------------------------------------------------------
 

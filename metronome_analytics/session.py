@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from metronome_analytics.api.client import Client
+    from metronome_analytics.api.exchange import Watcher
     from metronome_analytics.progress import ProgressMode
 
 T = TypeVar("T")
@@ -62,6 +63,8 @@ class Connection:
     page_size: int | None = None
     max_seconds_per_request: float = MAX_SECONDS
     max_bytes_per_answer: int = MAX_BYTES
+    # Told of every request and its answer, by whichever client.
+    watchers: list[Watcher] = field(default_factory=list)
 
     def client(self, *, writes: bool = False) -> Client:
         """A client of its own connections and pace; only one opened with `writes` can send a WRITE endpoint.
@@ -85,6 +88,7 @@ class Connection:
             max_seconds_per_request=self.max_seconds_per_request,
             max_bytes_per_answer=self.max_bytes_per_answer,
             writes=writes,
+            watchers=self.watchers,
         )
 
 
@@ -135,6 +139,7 @@ class Session:
         self.progress: ProgressMode = progress
         self.journal_path = journal_path
         self._reader = _Reader(connection)
+        self.follows_server = clock is None
         self.clock = clock or Clock(now=self._reader.now)
         self.receipts = ReceiptLog()
         self.drift = DriftLog()

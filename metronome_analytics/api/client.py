@@ -17,6 +17,7 @@ import httpx
 from metronome_analytics.api.body import ACCEPTED_ENCODING, read_body
 from metronome_analytics.api.decode import Undecodable
 from metronome_analytics.api.endpoints import Effect
+from metronome_analytics.api.exchange import Exchange
 from metronome_analytics.api.network import Connection, Connections, certificates
 from metronome_analytics.api.pace import Pace
 from metronome_analytics.api.page_sizes import PageSizes
@@ -34,10 +35,11 @@ from metronome_analytics.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 
     from pydantic import SecretStr
 
+    from metronome_analytics.api.exchange import Watcher
     from metronome_analytics.api.request import Request, Tally
 
 T = TypeVar("T")
@@ -82,9 +84,12 @@ class Client:
         retry_budget: float = RETRY_BUDGET,
         page_size: int | None = None,
         writes: bool = False,
+        watchers: Iterable[Watcher] = (),
     ) -> None:
         self._token = token
         self._writes = writes
+        # Looked at anew for every answer: recording may begin and end meanwhile.
+        self._watchers = watchers
         self._pace = Pace(max_requests_per_second)
         self.page_sizes = PageSizes(page_size)
         # A page being decoded costs several times its size: no more of them at once than there are processors.
@@ -96,7 +101,6 @@ class Client:
         self.server_time = ServerTime()
         self._connections = Connections(
             lambda: httpx.AsyncClient(
-                auth=_Bearer(token),
                 base_url=base_url,
                 timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT), pool=None),
                 headers={
@@ -123,19 +127,22 @@ class Client:
         tally: Tally,
         page: int | None = None,
         again: Callable[[Request, MetronomeError], Request] = lambda request, _: request,
+        enough: Callable[[Exception, int], bool] = lambda _, __: False,
     ) -> T:
         """Send `request`, read its whole answer and `parse` it; retry what may be retried, an unreadable body too.
 
-        `again` is told what went wrong and says what is sent instead, should it be sent again. Raises the error of
-        `errors.py` that fits, with endpoint, customer and page in its message.
+        `again` is told what went wrong and says what is sent instead, should it be sent again; `enough`, told how often
+        it was tried, whether it is not. Raises the error of `errors.py` that fits, with endpoint, customer and page.
         """
-        if request.endpoint.effect is Effect.WRITE and not self._writes:
-            raise WritesDisabled("This client only reads.", endpoint=str(request.endpoint))
         import stamina  # noqa: PLC0415  # tenacity and tornado come with it: not before a request
 
+        self._refuse_write(request)
         deadline = time.monotonic() + self._retry_budget
+        tries = 0
 
         def may_retry(error: Exception) -> bool | float:
+            if enough(error, tries):
+                return False
             # A write is sent again only where the API said that it did not even look at it.
             if request.endpoint.effect is Effect.WRITE and not isinstance(error, RateLimitedError):
                 return False
@@ -155,7 +162,8 @@ class Client:
                 wait_jitter=0.5,
             ):
                 with attempt:
-                    if attempt.num > 1:
+                    tries = attempt.num
+                    if tries > 1:
                         tally.retries += 1
                     try:
                         return await parse(await self._send(request, tally))
@@ -169,12 +177,36 @@ class Client:
             raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    async def probe(self, request: Request, *, tally: Tally, token: SecretStr | None = None) -> Exchange:
+        """Send `request` once and give the answer as it is, whatever its status; `token` instead of the account's own.
+
+        Raises TransportError where no whole answer arrived.
+        """
+        self._refuse_write(request)
+        response, seen = await self._exchange(request, tally, token)
+        if seen.status == 429:
+            self._refusal(response, seen.body)  # holds the account's pace back
+        return seen
+
+    def _refuse_write(self, request: Request) -> None:
+        if request.endpoint.effect is Effect.WRITE and not self._writes:
+            raise WritesDisabled("This client only reads.", endpoint=str(request.endpoint))
+
     async def _send(self, request: Request, tally: Tally) -> bytes:
+        response, seen = await self._exchange(request, tally)
+        if response.is_success:
+            return seen.body
+        raise self._refusal(response, seen.body)
+
+    async def _exchange(
+        self, request: Request, tally: Tally, token: SecretStr | None = None
+    ) -> tuple[httpx.Response, Exchange]:
         await self._pace.turn()
         tally.requests += 1
+        began = time.monotonic()
         try:
             async with self._connections.one() as http:
-                response, body = await self._answer(http, request)
+                response, body = await self._answer(http, request, token or self._token)
         except httpx.TransportError as error:
             lost = TransportError(f"No whole answer arrived: {type(error).__name__}: {error}".rstrip(": ") + ".")
             # A proxy that refuses is asked for a way to https only, and told nothing of the request.
@@ -184,17 +216,21 @@ class Client:
             # A fault of TLS in the middle of an answer is none of httpx's; nor is what a redirect names as an address.
             raise TransportError(f"No whole answer arrived: {type(error).__name__}: {error}.") from error
         tally.bytes += len(body)
-        if response.is_success:
-            return body
         if response.status_code == 429:
             tally.throttled += 1
-        raise self._refusal(response, body)
+        sent, seconds = response.request, time.monotonic() - began
+        seen = Exchange(sent.method, str(sent.url), sent.content, response.status_code, response.headers, body, seconds)
+        for watch in self._watchers:
+            watch(seen)
+        return response, seen
 
-    async def _answer(self, http: httpx.AsyncClient, request: Request) -> tuple[httpx.Response, bytes]:
+    async def _answer(
+        self, http: httpx.AsyncClient, request: Request, token: SecretStr
+    ) -> tuple[httpx.Response, bytes]:
         """The answer with its whole body, as far as time and size allow."""
         sent = _written(http, request)
         with anyio.move_on_after(self._max_seconds):
-            response = await http.send(sent, stream=True)
+            response = await http.send(sent, stream=True, auth=_Bearer(token))
             self.server_time.see(response)
             try:
                 return response, await read_body(response, self._max_bytes)

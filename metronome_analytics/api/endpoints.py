@@ -95,6 +95,7 @@ class Endpoint:
     bare: bool = False  # whether the answer is the rows (or the object) themselves, without `data` around them
     endless: bool = False  # its cursor never ends: an empty page is the end
     first_page_only: tuple[str, ...] = ()  # parameters that may not come together with a cursor
+    windows: bool = False  # whether its rows are of windows of time, those of a part of the time a part of them
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -106,6 +107,7 @@ class _Extras(TypedDict, total=False):
     bare: bool
     endless: bool
     first_page_only: tuple[str, ...]
+    windows: bool
 
 
 def _list(  # noqa: PLR0917  # the columns of a row, in their order
@@ -170,13 +172,13 @@ _ROWS = (
     _list("invoices", "GET", f"{_CUSTOMER}/invoices", _QUERY, 100, invoices.INVOICE, "Invoices"),
     _one("invoice", "GET", f"{_CUSTOMER}/invoices/{{invoice_id}}", invoices.INVOICE, "Invoices"),
     _one("invoice_pdf", "GET", f"{_CUSTOMER}/invoices/{{invoice_id}}/pdf", None, None),
-    _list("invoice_breakdowns", "GET", f"{_CUSTOMER}/invoices/breakdowns", _QUERY, 100, invoices.INVOICE_BREAKDOWN, "InvoiceBreakdowns"),
-    _list("spend_breakdowns", "POST", f"{_CUSTOMER}/invoices/spend-breakdowns", _BODY, 100, invoices.INVOICE_BREAKDOWN, "InvoiceBreakdowns"),
+    _list("invoice_breakdowns", "GET", f"{_CUSTOMER}/invoices/breakdowns", _QUERY, 100, invoices.INVOICE_BREAKDOWN, "InvoiceBreakdowns", windows=True),
+    _list("spend_breakdowns", "POST", f"{_CUSTOMER}/invoices/spend-breakdowns", _BODY, 100, invoices.INVOICE_BREAKDOWN, "InvoiceBreakdowns", windows=True),
     _list("preview_historical_invoices", "POST", "/v1/contracts/createHistoricalInvoices", _NONE, None, invoices.INVOICE, "Invoices"),
     _list("preview_events", "POST", f"{_CUSTOMER}/previewEvents", _NONE, None, invoices.INVOICE, "Invoices"),
     _list("payments", "POST", "/v1/payments/list", _BODY, 25, invoices.PAYMENT, "Payments"),
     # costs
-    _list("costs", "GET", f"{_CUSTOMER}/costs", _QUERY, 100, costs.COST, "Costs", unnest=("credit_types",), status=_PLANS),
+    _list("costs", "GET", f"{_CUSTOMER}/costs", _QUERY, 100, costs.COST, "Costs", unnest=("credit_types",), status=_PLANS, windows=True),
     # balances
     _list("commits", "POST", "/v1/contracts/customerCommits/list", _BODY, 25, balances.BALANCE, "Balances"),
     _list("credits", "POST", "/v1/contracts/customerCredits/list", _BODY, 25, balances.BALANCE, "Balances"),
@@ -212,9 +214,9 @@ _ROWS = (
     _list("billable_metrics", "GET", "/v1/billable-metrics", _QUERY, 100, usage.BILLABLE_METRIC, "BillableMetrics"),
     _one("billable_metric", "GET", "/v1/billable-metrics/{billable_metric_id}", usage.BILLABLE_METRIC, "BillableMetrics"),
     _list("customer_billable_metrics", "GET", f"{_CUSTOMER}/billable-metrics", _QUERY, 100, usage.BILLABLE_METRIC, "BillableMetrics", "billable_metrics"),
-    _list("usage", "POST", "/v1/usage", _QUERY, None, usage.USAGE, "Usage"),
-    _list("usage_groups", "POST", "/v1/usage/groups", _QUERY, 100, usage.USAGE_GROUP, "UsageGroups"),
-    _list("seat_usage", "POST", "/v1/usage/seats", _QUERY, 100, usage.SEAT_USAGE, "SeatUsage"),
+    _list("usage", "POST", "/v1/usage", _QUERY, None, usage.USAGE, "Usage", windows=True),
+    _list("usage_groups", "POST", "/v1/usage/groups", _QUERY, 100, usage.USAGE_GROUP, "UsageGroups", windows=True),
+    _list("seat_usage", "POST", "/v1/usage/seats", _QUERY, 100, usage.SEAT_USAGE, "SeatUsage", windows=True),
     _list("purchased_seats", "GET", f"{_CUSTOMER}/purchasedSeats", _NONE, None, usage.PURCHASED_SEATS, "PurchasedSeats"),
     _list("events", "POST", "/v1/events/search", _NONE, None, usage.EVENT, "Events", bare=True),
     # alerts

@@ -9,6 +9,7 @@ import anyio.to_thread
 
 from metronome_analytics.api.decode import Page, decode
 from metronome_analytics.api.page_sizes import too_large
+from metronome_analytics.api.windows import divisible, ran_out_of_time
 from metronome_analytics.errors import PaginationError
 
 if TYPE_CHECKING:
@@ -37,10 +38,16 @@ class _List:
         """The page at `cursor`."""
         self._cursor = cursor
         asked = _at(self._request, cursor, self._size)
-        page = await self._client.fetch(asked, self._read, tally=tally, page=number, again=self._again)
+        page = await self._client.fetch(
+            asked, self._read, tally=tally, page=number, again=self._again, enough=self._enough
+        )
         self._client.page_sizes.arrived(self._request.endpoint)
         tally.pages += 1
         return page
+
+    def _enough(self, error: Exception, tries: int) -> bool:
+        """What takes too long for the whole of a time is soon asked for in parts, see `windows`."""
+        return tries > 1 and self._cursor is None and ran_out_of_time(error) and divisible(self._request)
 
     def ends_with(self, page: Page) -> bool:
         """Whether nothing comes after `page`, or nothing that is wanted."""

@@ -44,6 +44,8 @@ class Request:
     # Of a list: how many rows a page is enough, and whether a page's rows show that nothing wanted comes after them.
     page_size: int | None = None
     enough: Callable[[pl.DataFrame], bool] | None = None
+    # Whether "not found" is an answer: that there is none.
+    may_be_absent: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an id that no request can carry, or that would not stay one segment of the path."""

@@ -25,7 +25,8 @@ class OnceBy(StrEnum):
     """What keeps an operation from taking effect twice, beside our reading."""
 
     KEY = "key"
-    """The API refuses a second one with the same `uniqueness_key`, for ever."""
+    """The API refuses a second one with the same `uniqueness_key`, for ever (of manual entries: by the official client
+    4.12 and newer pages, not by the OpenAPI file)."""
     HEADER = "header"
     """The API answers a second one with the same Idempotency-Key as the first, for a day."""
     ABSOLUTE = "absolute"

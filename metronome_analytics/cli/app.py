@@ -16,6 +16,7 @@ from metronome_analytics.catalogue import catalogue
 from metronome_analytics.cli import exits
 from metronome_analytics.cli.changing import changes
 from metronome_analytics.cli.closing import close
+from metronome_analytics.cli.doctor import doctor
 from metronome_analytics.cli.entries import entries, journal
 from metronome_analytics.cli.exporting import export
 from metronome_analytics.cli.loads import TABLES, LoadOptions, TableName
@@ -47,6 +48,7 @@ app = App(
 app.register_install_completion_command(add_to_startup=False)
 app.command(changes)
 app.command(close)
+app.command(doctor)
 app.command(entries)
 app.command(export)
 app.command(journal)
@@ -76,9 +78,9 @@ Three commands to begin with; each has --help with its options, an example and i
   metronome-analytics pull --out tables                       your account, every table as Parquet
   metronome-analytics reconcile --month 2026-10 --out report  does the month tie out?
 
-The token of your account is read from METRONOME_BEARER_TOKEN. More: close writes the pack of a month, sync keeps a
-mirror, entries corrects balances, endpoints lists what can be read, export makes a page of a notebook, simulate serves
-a made-up account to other programs.
+The token of your account is read from METRONOME_BEARER_TOKEN. More: doctor looks whether we know its API right, close
+writes the pack of a month, sync keeps a mirror, entries corrects balances, endpoints lists what can be read, export
+makes a page of a notebook, simulate serves a made-up account to other programs.
 """
 
 

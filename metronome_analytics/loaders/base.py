@@ -262,10 +262,12 @@ def request_for(
     body: Mapping[str, object] | None = None,
     page_size: int | None = None,
     enough: Callable[[pl.DataFrame], bool] | None = None,
+    may_be_absent: bool = False,
 ) -> Request:
     """A call of the endpoint `name` about `labels`, which fill its path and, for a POST, its body.
 
-    Pages have at most `page_size` rows, and end where one of them is `enough`.
+    Pages have at most `page_size` rows, and end where one of them is `enough`. What `may_be_absent` has no rows where
+    the API says that it is not found.
     """
     endpoint = ENDPOINTS[name]
     labels = labels or {}
@@ -279,6 +281,7 @@ def request_for(
         labels=labels,
         page_size=page_size,
         enough=enough,
+        may_be_absent=may_be_absent,
     )
 
 

@@ -15,10 +15,12 @@ from metronome_analytics.api.decode import Page, Reading, decode, undeclared_fie
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.api.pages import pages
 from metronome_analytics.api.request import Request, Tally
-from metronome_analytics.errors import MetronomeError
+from metronome_analytics.api.windows import divisible, halves, length, ran_out_of_time
+from metronome_analytics.errors import MetronomeError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from datetime import timedelta
 
     from metronome_analytics.api.endpoints import Endpoint
     from metronome_analytics.session import Session
@@ -105,6 +107,7 @@ class Load:
     finished: int = 0
     _rows: _Rows = field(default_factory=_Rows)
     _gathered: Endpoint | None = None
+    _longest: dict[str, timedelta] = field(default_factory=dict)
     _drift_bytes: int = _DRIFT_BYTES
 
     async def gather(self, requests: Sequence[Request]) -> None:
@@ -121,10 +124,11 @@ class Load:
                     async for chunk in self.chunks(request):
                         self._rows.add(index, chunk)
                 except MetronomeError as error:
-                    self.failures.append(error)
-                    if not self.collect:
-                        group.cancel_scope.cancel()
-                        return
+                    if not (request.may_be_absent and isinstance(error, NotFoundError)):
+                        self.failures.append(error)
+                        if not self.collect:
+                            group.cancel_scope.cancel()
+                            return
                 self._rows.finish(index)
                 self.finished += 1
 
@@ -141,9 +145,29 @@ class Load:
         return found.clear() if self.failures and not self.collect else found
 
     async def chunks(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        """The rows of `request`, page by page."""
-        async for page in self._pages(request):
-            yield Chunk(page.reading, _labelled(page.met, request), page.next_page is not None)
+        """The rows of `request`, page by page; of parts of its time where the whole of it takes the API too long."""
+        parts = self._in_parts(request)
+        while parts:
+            part = parts.pop(0)
+            arrived = False
+            try:
+                async for page in self._pages(part):
+                    arrived = True
+                    yield Chunk(page.reading, _labelled(page.met, part), page.next_page is not None or bool(parts))
+            except MetronomeError as error:
+                # After its first page the rows of the whole are not known from those of its parts.
+                if arrived or not ran_out_of_time(error) or not divisible(part):
+                    raise
+                smaller = halves(part)
+                self._longest[part.endpoint.name] = max(each for one in smaller if (each := length(one)))
+                parts = [each for one in (*smaller, *parts) for each in self._in_parts(one)]
+
+    def _in_parts(self, request: Request) -> list[Request]:
+        """`request` in parts no longer than what has been too long for another customer."""
+        longest, whole = self._longest.get(request.endpoint.name), length(request)
+        if longest is None or whole is None or whole <= longest or not divisible(request):
+            return [request]
+        return [part for half in halves(request) for part in self._in_parts(half)]
 
     async def _pages(self, request: Request) -> AsyncIterator[Page]:
         async for page in pages(self.session.client, request, tally=self.tally):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metronome_analytics import arguments as args
+from metronome_analytics.errors import ArgumentError
 from metronome_analytics.loaders.base import Loaders, batches, how_many, request_for
 
 if TYPE_CHECKING:
@@ -102,13 +103,23 @@ class PlanLoaders(Loaders):
         filters = {**body, "sort": sort, "customer_ids": how_many(ids)}
         return self._just("credit_grant_entries", requests, on_error=on_error, filters=filters)
 
-    def billing_config(self, customer: Customers, provider: str, *, on_error: OnError = "raise") -> pl.DataFrame:
-        """One row: a Plans customer's configuration with one billing provider (`stripe`, `aws_marketplace`, ...).
+    def billing_config(
+        self, customers: Customers | None = None, provider: str | None = None, *, on_error: OnError = "raise"
+    ) -> pl.DataFrame:
+        """One row per Plans customer: its configuration with one billing provider (`stripe`, `aws_marketplace`, ...).
 
-        The columns of `tables.BillingConfig`. Plans only: a customer on contracts has none (NotFoundError).
+        The columns of `tables.BillingConfig`. Plans only: the API answers 404 for a customer without one, as it does
+        for one that it does not know. Of one customer that is NotFoundError, of several it is no row.
         """
-        labels = {
-            "customer_id": self._customer(customer),
-            "billing_provider_type": args.identifier("provider", provider),
-        }
-        return self._one("billing_config", labels, on_error=on_error, filters={"provider": provider})
+        name = "billing_config"
+        if provider is None:
+            raise ArgumentError("provider is needed here.", advice="stripe, aws_marketplace, azure_marketplace, ...")
+        ids, label = self._meant(customers), {"billing_provider_type": args.identifier("provider", provider)}
+        several = ids is None or len(ids) > 1
+        return self._fan_out(
+            name,
+            ids,
+            lambda id_: [request_for(name, {"customer_id": id_, **label}, may_be_absent=several)],
+            on_error=on_error,
+            filters={"provider": provider},
+        )

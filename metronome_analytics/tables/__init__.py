@@ -21,6 +21,7 @@ from metronome_analytics.tables.plans import *
 from metronome_analytics.tables.products import *
 from metronome_analytics.tables.rates import *
 from metronome_analytics.tables.subscriptions import *
+from metronome_analytics.tables.terms import *
 from metronome_analytics.tables.usage import *
 
 __all__ = sorted(

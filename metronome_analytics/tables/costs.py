@@ -28,7 +28,8 @@ __all__ = [
 class Costs(dy.Schema):
     """Pending daily cost of customers on Plans. Key: `customer_id`, `start_timestamp`, `credit_type_id`.
 
-    Trap: `/costs` is Plans-only; a customer on contracts has no rows here. Use `invoice_breakdowns` for them.
+    Trap: `/costs` is Plans-only; a customer on contracts has no rows here, or days that cost 0 (one page of the
+    vendor's reports such). Use `invoice_breakdowns` for them.
     """
 
     customer_id = c.key()

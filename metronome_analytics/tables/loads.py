@@ -8,6 +8,7 @@ from metronome_analytics.tables import columns as c
 
 __all__ = [
     "Catalogue",
+    "Diagnosis",
     "Drift",
     "Failures",
     "Receipts",
@@ -70,3 +71,21 @@ class Catalogue(dy.Schema):
     table = c.text()
     key_ = dy.List(dy.String(), nullable=True, alias="key")
     status = c.text()
+
+
+class Diagnosis(dy.Schema):
+    """One row per fact that this package relies on. Key: `fact`.
+
+    `relied_on` is what we believe, `source` where that comes from, `how` how it was looked at, `seen` what was there,
+    `verdict` holds, differs or cannot tell here, `consequence` what follows for you where it differs, `examples` the
+    ids of up to three objects it was seen at.
+    """
+
+    fact = c.key()
+    relied_on = c.text()
+    source = c.text()
+    how = c.text()
+    seen = c.text()
+    verdict = c.text()
+    consequence = c.text()
+    examples = dy.List(dy.String(), nullable=True)

@@ -18,9 +18,10 @@ import vcr
 import yaml
 
 import metronome_analytics as ma
+from metronome_analytics.recording.recorder import kept_headers
+from metronome_analytics.recording.scrub import Scrubber
 from metronome_analytics.simulator import running
 from tests.cassettes.scenarios import SCENARIOS
-from tests.cassettes.scrub import Scrubber
 from tests.spec import examples
 
 CASSETTES = Path(__file__).parents[2] / "cassettes"
@@ -56,15 +57,14 @@ def neutral(request: Any, scrubber: Scrubber | None = None) -> Any:
     host = "127.0.0.1" if scrubber is None else parts.netloc
     request.uri = urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
     if scrubber is not None:
-        request.uri = scrubber.text(request.uri)
+        request.uri = f"{parts.scheme}://{host}{scrubber.address(request.uri)}"
         request.body = scrubber.body(request.body or b"")
     return request
 
 
 def plain(response: Any, scrubber: Scrubber | None = None) -> Any:
     """A response with the headers that matter for replay only."""
-    kept = {"content-type", "retry-after", "x-metronome-rate-limit-type"}
-    response["headers"] = {name: value for name, value in response["headers"].items() if name.lower() in kept}
+    response["headers"] = kept_headers(response["headers"])
     if scrubber is not None:
         response["body"]["string"] = scrubber.body(response["body"]["string"])
     return response

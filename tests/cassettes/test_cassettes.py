@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 import metronome_analytics as ma
+from metronome_analytics.recording.scrub import Scrubber
 from metronome_analytics.simulator import Simulator, running
 from tests.cassettes import record
 from tests.cassettes.record import CASSETTES, MATCH_ON, SIMULATOR_HEADER, VENDOR, VENDOR_HEADER
 from tests.cassettes.scenarios import SCENARIOS, Scenario
-from tests.cassettes.scrub import Scrubber
 
 if TYPE_CHECKING:
     from pathlib import Path

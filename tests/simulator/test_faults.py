@@ -147,4 +147,4 @@ def test_wrong_rules_are_refused() -> None:
         Fault("mutate")
     with pytest.raises(ValueError, match="times"):
         Fault("status", times=0)
-    assert len(KINDS) == 13
+    assert len(KINDS) == 14

@@ -204,10 +204,10 @@ NEWER = {"access_type", "include_historical_commit_invoices", "webhook_notificat
 NOT_SENT = {
     ("usage_groups", "group_by"): "deprecated: group_key says it",
     ("named_schedules", "limit"): "no largest page is documented, so the API's own is taken",
-    ("notifications", "limit"): "as above",
+    ("notifications", "limit"): "no largest page is documented, so the API's own is taken",
     # A date filter of the list drops what ends at its end and says nothing of SCHEDULED invoices.
-    ("invoices", "starting_on"): "applied here, see the loader",
-    ("invoices", "ending_before"): "as above",
+    ("invoices", "starting_on"): "applied by the loader, not by the API",
+    ("invoices", "ending_before"): "applied by the loader, not by the API",
 }
 ROWS = [endpoint for name, endpoint in ENDPOINTS.items() if name in CALLS]
 

@@ -9,12 +9,12 @@ import polars as pl
 from metronome_analytics.analysis.drain_order import placed
 from metronome_analytics.analysis.entries import access
 from metronome_analytics.analysis.frames import ZERO, literal, required_instant
-from metronome_analytics.analysis.invoiced import counts_once
 from metronome_analytics.analysis.statements.movements import MOVEMENTS
 from metronome_analytics.analysis.statements.periods import month_end, month_start, of_month, one_month
 from metronome_analytics.analysis.statements.revenue import revenue
 from metronome_analytics.analysis.statements.roll_forward import roll_forward
 from metronome_analytics.analysis.utilisation import utilisation
+from metronome_analytics.tables.invoices import counts_once
 from metronome_analytics.tables.vocabulary import BalanceType
 from metronome_analytics.wording import count
 

@@ -219,3 +219,69 @@ NAMED_SCHEDULE = pl.Struct(
         "segments": pl.List(NAMED_SCHEDULE_SEGMENT),
     }
 )
+
+# What the tables keep as JSON text, each text as an object: the rest of this module.
+
+# Spend and prepaid balance alike; what only one of them has is null in the other.
+THRESHOLD = pl.Struct(
+    {
+        "is_enabled": FLAG,
+        "threshold_amount": AMOUNT,
+        "recharge_to_amount": AMOUNT,
+        "custom_credit_type_id": TEXT,
+        "commit": pl.Struct(
+            {
+                "product_id": TEXT,
+                "name": TEXT,
+                "description": TEXT,
+                "priority": NUMBER,
+                "applicable_product_ids": TEXTS,
+                "applicable_product_tags": TEXTS,
+            }
+        ),
+        "payment_gate_config": pl.Struct(
+            {
+                "payment_gate_type": TEXT,
+                "tax_type": TEXT,
+                "stripe_config": pl.Struct({"payment_type": TEXT}),
+            }
+        ),
+        "discount_configuration": pl.Struct({"payment_fraction": NUMBER}),
+    }
+)
+
+_NODE = pl.Struct({"customer_id": TEXT, "contract_id": TEXT})
+
+# A parent has children and what it does for them; a child has a parent and who pays.
+HIERARCHY = pl.Struct(
+    {
+        "children": pl.List(_NODE),
+        "parent_behavior": pl.Struct({"invoice_consolidation_type": TEXT}),
+        "parent": _NODE,
+        "payer": TEXT,
+        "usage_statement_behavior": TEXT,
+    }
+)
+
+FILTER = pl.Struct({"group_key": TEXT, "group_values": TEXTS, "starting_at": INSTANT, "ending_before": INSTANT})
+
+# v2 has a list (here under `filters`), v1 what was, what followed, and what is.
+USAGE_FILTER = pl.Struct({"filters": pl.List(FILTER), "initial": FILTER, "updates": pl.List(FILTER), "current": FILTER})
+
+# A list (here under `discounts`) in both versions.
+DISCOUNT = pl.Struct(
+    {
+        "discounts": pl.List(
+            pl.Struct(
+                {
+                    "id": TEXT,
+                    "name": TEXT,
+                    "product": NAMED_REFERENCE,
+                    "schedule": INVOICE_SCHEDULE,
+                    "netsuite_sales_order_id": TEXT,
+                    "custom_fields": MAP,
+                }
+            )
+        )
+    }
+)

@@ -114,6 +114,7 @@ def net_balance(account: Account, request: Request) -> Reply:
         book.available(books.now, clamp="segment", mode=mode)
         for book in books.balances
         if book.balance.credit_type.id == credit_type_id
+        and (account.switches.net_includes_postpaid or book.balance.type != "POSTPAID")
         and (conditions is None or any(_meets(book, condition) for condition in conditions))
     )
     return Reply(dump({"data": {"balance": number(total), "credit_type_id": credit_type_id}}))

@@ -28,7 +28,10 @@ def list_customers(account: Account, request: Request) -> Page:
     alias = asked.text("ingest_alias")
     ids = asked.words("customer_ids", 100)
     salesforce_ids = asked.words("salesforce_account_ids", 100)
-    pool = account.archived if asked.flag("only_archived") else account.active
+    only_archived = asked.flag("only_archived")
+    pool = account.archived if only_archived else account.active
+    if account.switches.archived_customers_listed and not only_archived:
+        pool = sorted([*account.active, *account.archived])
     asked.finish()
 
     chosen: Sequence[int] = pool

@@ -47,7 +47,7 @@ def list_invoices(account: Account, request: Request) -> Page:
         and contract_id in (None, item.contract.id)
         and _in_period(item, starting_on, ending_before, account.switches)
     ]
-    if descending:
+    if descending or not account.switches.sort_honoured:
         chosen.reverse()
     who = account.customer(index)
 
@@ -63,7 +63,9 @@ def _in_period(item: Invoice, starting_on: datetime | None, ending_before: datet
         return switches.scheduled_in_date_filters or (starting_on is None and ending_before is None)
     if starting_on is not None and instant(item.start) < starting_on:
         return False
-    return ending_before is None or instant(item.end) < ending_before
+    if ending_before is None or instant(item.end) < ending_before:
+        return True
+    return switches.period_end_inclusive and instant(item.end) == ending_before
 
 
 def get_invoice(account: Account, request: Request) -> Reply:

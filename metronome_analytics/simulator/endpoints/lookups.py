@@ -28,10 +28,10 @@ def find(account: Account, request: Request) -> int:
 
 
 def lookup(account: Account, customer_id: str) -> int:
-    """The index of a customer. Raises ApiError 404."""
+    """The index of a customer. Raises ApiError, 404 unless this server has it otherwise."""
     index = account.index(customer_id)
     if index is None:
-        raise ApiError(404, f"Customer not found: {customer_id}")
+        raise ApiError(account.switches.unknown_customer_status, f"Customer not found: {customer_id}")
     return index
 
 

@@ -19,10 +19,16 @@ class Parameters:
     """Named parameters of a query string or a JSON body, read with the checks the API makes. Raises ApiError 400."""
 
     def __init__(
-        self, values: Mapping[str, object], *, cursor_name: str = "next_page", reject_unknown: bool = False
+        self,
+        values: Mapping[str, object],
+        *,
+        cursor_name: str = "next_page",
+        reject_unknown: bool = False,
+        cap_limits: bool = False,
     ) -> None:
         self._values = values
         self._reject_unknown = reject_unknown
+        self._cap_limits = cap_limits
         self._read = {cursor_name}
 
     def raw(self, name: str) -> object:
@@ -88,6 +94,8 @@ class Parameters:
             return default
         if isinstance(value, str) and value.isascii() and value.isdigit():
             value = int(value)
+        if self._cap_limits and isinstance(value, int) and value > maximum:
+            return maximum
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= maximum:
             raise ApiError(400, f"limit must be an integer between 1 and {maximum}")
         return value

@@ -35,6 +35,8 @@ class Request:
     path_parameters: dict[str, str] = field(default_factory=dict)
     reject_unknown: bool = False
     """Whether this server refuses parameters that no one asked for."""
+    cap_limits: bool = False
+    """Whether it takes a limit above the largest for the largest."""
 
     @cached_property
     def body(self) -> dict[str, object]:
@@ -57,7 +59,12 @@ class Request:
     @cached_property
     def parameters(self) -> Parameters:
         """The parameters: of the query for a GET, of the body for a POST, where some endpoints page by the query."""
-        return Parameters(self._values, cursor_name=self.cursor_name, reject_unknown=self.reject_unknown)
+        return Parameters(
+            self._values,
+            cursor_name=self.cursor_name,
+            reject_unknown=self.reject_unknown,
+            cap_limits=self.cap_limits,
+        )
 
     @cached_property
     def identity(self) -> str:

@@ -55,7 +55,7 @@ def balance(
         payload["balance"] = number(book.available(now, clamp=switches.clamp))
     # An archived balance shows no ledger at all.
     if include_ledger and not archived:
-        payload["ledger"] = [_entry(entry) for entry in book.ledger(now)]
+        payload["ledger"] = [_entry(entry, now, switches) for entry in book.ledger(now)]
     return payload
 
 
@@ -134,10 +134,11 @@ def _specifier(item: Specifier) -> Json:
     return payload
 
 
-def _entry(entry: Entry) -> Json:
+def _entry(entry: Entry, now: datetime, switches: Switches) -> Json:
+    drafted = entry.invoice is not None and entry.invoice.status == "DRAFT" and entry.timestamp > now
     payload: Json = {
         "type": entry.type,
-        "timestamp": millis_text(entry.timestamp),
+        "timestamp": millis_text(now if drafted and switches.draft_deductions_dated == "now" else entry.timestamp),
         "amount": number(entry.amount),
     }
     if entry.segment_id is not None:

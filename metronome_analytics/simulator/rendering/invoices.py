@@ -33,7 +33,7 @@ def invoice(books: Books, item: Invoice, customer: Customer, switches: Switches,
     lines.extend(_fixed_line(item, line) for line in item.fixed)
     payload = _head(item, customer, switches)
     payload["line_items"] = lines
-    payload["total"] = number(item.total)
+    payload["total"] = number(round(item.total / SCALE) * SCALE if switches.totals_rounded else item.total)
     if item.type == "PLAN_ARREARS":
         payload["subtotal"] = number(item.total)
     if item.status != "DRAFT":

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -17,11 +18,11 @@ from metronome_analytics.simulator.rendering.scalars import Json, dump
 from metronome_analytics.simulator.server.answer_cache import AnswerCache
 from metronome_analytics.simulator.server.idempotency import Idempotency
 from metronome_analytics.simulator.server.request_log import Received, RequestLog
+from metronome_analytics.simulator.world.days import parse_instant
 
 if TYPE_CHECKING:
     from metronome_analytics.simulator.server.faults import Fault, Faults
     from metronome_analytics.simulator.world.account import Account
-    from metronome_analytics.simulator.world.clock import Clock
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -47,6 +48,8 @@ class Application:
         self.latency = latency
         self.idempotency = Idempotency()
         self.answers = AnswerCache(account)
+        self.spent: set[str] = set()
+        """Cursors that were asked, where that is once."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -68,13 +71,14 @@ class Application:
             headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
             content=await _content(receive),
             reject_unknown=self.account.switches.reject_unknown_parameters,
+            cap_limits=not self.account.switches.limit_too_large_refused,
         )
         if self.latency:
             await asyncio.sleep(self.latency)
         fault = self.faults.take(request.method, request.path)
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
-        wire = _Wire(scope, receive, send, received, self.account.clock)
+        wire = _Wire(scope, receive, send, received, _headers(self.account))
         if fault is not None and fault.kind.startswith("rate_limit"):
             await wire.reply(error(429, "Too many requests"), fault.rate_limit_headers(self.account.clock.now))
             return
@@ -97,6 +101,8 @@ class Application:
         """The answer with the faults that change its content."""
         if fault is not None and fault.kind == "status":
             return error(fault.status, fault.message)
+        if fault is not None and fault.kind == "gateway" and _days(request) > fault.days:
+            return error(504, "upstream request timeout")
         try:
             with self.account.lock:
                 return self._handle(request, fault)
@@ -121,10 +127,19 @@ class Application:
             self.idempotency.store(key, request, reply)
         return reply
 
+    def _spend(self, request: Request) -> None:
+        """Refuse a cursor that was asked before, where cursors do not last."""
+        if self.account.switches.cursors_last or request.cursor is None:
+            return
+        if request.cursor in self.spent:
+            raise ApiError(400, f"{request.cursor_name} has expired")
+        self.spent.add(request.cursor)
+
     def _ask(self, route: routes.Route, request: Request) -> Answer:
         """Ask the endpoint, or give the answer it gave before."""
         if route.writes:
             return route.handler(self.account, request)
+        self._spend(request)
         if self.answers.account is not self.account:
             self.answers = AnswerCache(self.account)
         return self.answers.answer(request, route.handler)
@@ -165,12 +180,12 @@ def _page(page: Page, request: Request, fault: Fault | None) -> Reply:
 class _Wire:
     """Writes to one client."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, received: Received, clock: Clock) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, received: Received, headers: dict[str, str]) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
         self._received = received
-        self._clock = clock
+        self._headers = headers
 
     async def reply(self, reply: Reply, headers: dict[str, str] | None = None) -> None:
         """Send an answer."""
@@ -196,7 +211,7 @@ class _Wire:
 
     async def _start(self, status: int, length: int, headers: dict[str, str], content_type: str) -> None:
         self._received.status = status
-        named = {"date": format_datetime(self._clock.now, usegmt=True), "content-length": str(length), **headers}
+        named = {"content-length": str(length), **self._headers, **headers}
         if length:
             named["content-type"] = content_type
         await self._send(
@@ -206,6 +221,27 @@ class _Wire:
                 "headers": [(name.encode(), value.encode()) for name, value in named.items()],
             }
         )
+
+
+def _days(request: Request) -> int:
+    """How many days a request asks for."""
+    # Not yet routed: where its parameters are is not known.
+    asked = {**request.query, **(request.body if request.method == "POST" else {})}
+    bounds = [asked[name] for name in ("starting_on", "ending_before") if name in asked]
+    if len(bounds) != 2:
+        return 0
+    start, end = (parse_instant(str(bound)) for bound in bounds)
+    return (end - start).days
+
+
+def _headers(account: Account) -> dict[str, str]:
+    """What every answer has: the time of the account, or of a server whose clock is wrong by so much."""
+    switches = account.switches
+    at = datetime.now(UTC) + timedelta(seconds=switches.clock_skew) if switches.clock_skew else account.clock.now
+    headers = {"date": format_datetime(at, usegmt=True)}
+    if switches.rate_limit_headers:
+        headers |= {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "99"}
+    return headers
 
 
 async def _content(receive: Receive) -> bytes:

@@ -25,6 +25,7 @@ Kind = Literal[
     "repeat_cursor",
     "empty_page",
     "slow",
+    "gateway",
     "mutate",
 ]
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]  # the words of a Literal, as typing stores them
@@ -40,6 +41,7 @@ class Fault:
     closes half way through. html, garbage: 200, and not JSON. repeat_cursor: `next_page` is the same for
     ever, whatever `times` says.
     empty_page: no data and a fresh cursor to the same place. slow: `seconds` of waiting, then the true answer.
+    gateway: 504 where more than `days` days are asked for.
     mutate: `change` is called with the parsed answer and changes it in place or returns another.
     """
 
@@ -53,6 +55,7 @@ class Fault:
     message: str = "simulated failure"
     limit_type: Literal["client", "customer"] = "client"
     change: Callable[[object], object] | None = None
+    days: int = 7
     seen: int = field(default=0, init=False)
     """How many matching requests it has met."""
     fired: int = field(default=0, init=False)

@@ -28,6 +28,27 @@ class Switches:
     contract_before_customer: Literal["after_priority", "last"] = "after_priority"
     """Where in the drawdown order contract-level balances beat customer-level ones. The position is unspecified."""
 
+    limit_too_large_refused: bool = True
+    """400 for a limit above the largest, rather than the largest page. Unspecified."""
+
+    cursors_last: bool = True
+    """A cursor may be asked again; else it answers 400 the second time. Unspecified."""
+
+    unknown_customer_status: Literal[400, 404] = 404
+    """Status of v1 endpoints for a customer that does not exist. The OpenAPI file has 404 for some of them."""
+
+    sort_honoured: bool = True
+    """Invoices come in the order asked for, else newest first. The docs contradict themselves."""
+
+    archived_customers_listed: bool = False
+    """Archived customers are among the others. The OpenAPI file says they are not."""
+
+    clock_skew: float | None = None
+    """How many seconds the Date header is ahead of this machine's clock; None leaves it to whatever serves."""
+
+    rate_limit_headers: bool = False
+    """Every answer tells of limits in headers. The docs know none but that of a 429."""
+
     wrong_segment_status: Literal[400, 404] = 400
     """Status of a manual entry whose segment is not part of the balance. Unspecified."""
 
@@ -49,11 +70,23 @@ class Switches:
     embedded_maximum: int = 25
     """How many commits, and how many credits, a v2 contract embeds before `has_more` says so. Unspecified."""
 
+    period_end_inclusive: bool = False
+    """A date filter keeps a period that ends exactly at its end. By the letter of the docs it does not."""
+
     scheduled_in_date_filters: bool = False
     """SCHEDULED invoices, which have no period, pass date filters. Unspecified; by the letter they do not."""
 
     skip_zero_drops_applied_lines: bool = False
     """`skip_zero_qty_line_items` also drops applied lines, which have no quantity. Unspecified."""
+
+    totals_rounded: bool = False
+    """Invoice totals are rounded to whole cents, or whole units. Unspecified."""
+
+    draft_deductions_dated: Literal["period_end", "now"] = "period_end"
+    """When the deduction of a draft is dated. The docs say at the end of its period."""
+
+    net_includes_postpaid: bool = True
+    """Net balances count postpaid commits unless filters leave them out. The OpenAPI file."""
 
     balancing_conversion_line: bool = False
     """A negative line in the custom unit stands against each `cpu_conversion` line. Unspecified."""

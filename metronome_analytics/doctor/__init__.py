@@ -1,0 +1,1 @@
+"""Whether what this package relies on is true of an account: read-only, in a few dozen requests."""
