@@ -30,8 +30,8 @@ from metronome_analytics.changes.operation import (
     Sighting,
     Weight,
 )
-from metronome_analytics.changes.records import Facts, Json, plain, sameness
-from metronome_analytics.changes.view import Balance, Look, Segment, View, token_of, with_token
+from metronome_analytics.changes.records import Facts, Json, plain, sameness, token_of, with_token
+from metronome_analytics.changes.view import Balance, Look, Segment, View
 from metronome_analytics.tables.money import display
 from metronome_analytics.tables.vocabulary import BalanceType
 
@@ -300,5 +300,4 @@ ENTER = Operation(
     proof=Proof.MARK,
     undo="balances.enter of the opposite amount",
     weight=Weight.BILLING,
-    place="ledger",
 )

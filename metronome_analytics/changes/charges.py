@@ -20,7 +20,8 @@ from metronome_analytics.changes.operation import (
     Weight,
 )
 from metronome_analytics.changes.plan_changes import OfPlan, plan_of
-from metronome_analytics.changes.view import Look, View, digest, token_of, with_token, without_token
+from metronome_analytics.changes.records import token_of, with_token, without_token
+from metronome_analytics.changes.view import Look, View, digest
 from metronome_analytics.tables.money import display
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 

@@ -88,11 +88,10 @@ class ChangeMachine:
         view = self._view([each for each in changes if each is not None])
         review = Review(view, self._session.clock.now(), leeway, self._known(""), problems=problems)
         for row, each in enumerate(changes):
-            if each is not None:
-                planned = review.check(row, each, OPERATIONS[each.operation])
-                lost = OPERATIONS[each.operation].weight is Weight.FOR_EVER or (planned is not None and planned.loss)
-                if lost and len(changes) > 1:
-                    review.problems.append(Problem(row, "", "it cannot be undone, so it needs a plan of its own"))
+            planned = each and review.check(row, each, OPERATIONS[each.operation])
+            for_ever = each is not None and OPERATIONS[each.operation].weight is Weight.FOR_EVER
+            if len(changes) > 1 and (for_ever or (planned and planned.for_ever)):
+                review.problems.append(Problem(row, "", "it cannot be undone, so it needs a plan of its own"))
         if review.problems:
             raise _rejected(review.problems, len(changes))
         return kind(

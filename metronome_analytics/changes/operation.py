@@ -132,6 +132,11 @@ class PlannedChange:
         return f"metronome-analytics-{is_[:48]}"
 
     @property
+    def for_ever(self) -> bool:
+        """Whether something is lost that no plan brings back."""
+        return bool(self.loss)
+
+    @property
     def customer_id(self) -> str:
         """Whose account changes."""
         return self.change.customer_id
@@ -269,10 +274,13 @@ class Operation:
     weight: Weight
     status: str = "current"
     """For whom it answers."""
-    place: str = "account"
-    """Where it is looked for."""
     unproved: frozenset[str] = frozenset()
     """Fields of the body that no read shows: a change of one of them is proved by nothing."""
+
+    @property
+    def place(self) -> str:
+        """Where a read shows it."""
+        return "ledger" if self.name.startswith("balances.") else "account"
 
     def counted(self, number: int) -> str:
         """`2 entries`."""

@@ -101,7 +101,7 @@ class Plan:
 
     def _doing(self) -> str:
         first = self.changes[0]
-        if self.operation(0).weight is Weight.FOR_EVER or first.loss:
+        if self.operation(0).weight is Weight.FOR_EVER or first.for_ever:
             return one_line(f"{first.what} for ever, {first.loss}" if first.loss else f"{first.what} for ever")
         by_name: dict[str, int] = {}
         totals: dict[str | None, Decimal] = {}

@@ -200,7 +200,7 @@ def prepare_end(change: EndPlan, review: Review) -> PlannedChange | None:
     if not review.fine:
         return None
     lost = f"with {counted(len(after), 'final invoice')}" + (", at Stripe too" if change.void_stripe_invoices else "")
-    back = "open" if plan.ending_before is None else plan.ending_before
+    back: Literal["open"] | datetime = "open" if plan.ending_before is None else plan.ending_before
     return PlannedChange(
         change=change,
         customer_name=owner,

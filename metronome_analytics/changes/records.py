@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -305,3 +306,23 @@ def _json(value: Any) -> Json:
     if isinstance(value, tuple):
         return list(value)
     return plain(value) if isinstance(value, Decimal) else value
+
+
+# The short token by which an entry of ours is found again: a ledger entry has no id of its own.
+_TOKEN = re.compile(r" \[ma:([0-9a-f]{12})\]$")
+
+
+def with_token(reason: str, token: str) -> str:
+    """`reason` as it is sent."""
+    return f"{reason} [ma:{token}]"
+
+
+def token_of(reason: str | None) -> str | None:
+    """The token in a reason that was sent by us."""
+    found = _TOKEN.search(reason or "")
+    return found[1] if found else None
+
+
+def without_token(reason: str | None) -> str:
+    """A reason as the user wrote it."""
+    return _TOKEN.sub("", reason or "").strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
@@ -13,6 +12,7 @@ from uuid import UUID
 
 import polars as pl
 
+from metronome_analytics.changes.records import token_of, without_token
 from metronome_analytics.changes.surroundings import Surroundings, alerts_of
 from metronome_analytics.tables import ledger, segments
 from metronome_analytics.tables.vocabulary import InvoiceStatus
@@ -23,25 +23,6 @@ if TYPE_CHECKING:
 
     from metronome_analytics.changes.surroundings import Alert
     from metronome_analytics.loaders import AllLoaders
-
-# The short token by which an entry of ours is found again: a ledger entry has no id of its own.
-_TOKEN = re.compile(r" \[ma:([0-9a-f]{12})\]$")
-
-
-def with_token(reason: str, token: str) -> str:
-    """`reason` as it is sent."""
-    return f"{reason} [ma:{token}]"
-
-
-def token_of(reason: str | None) -> str | None:
-    """The token in a reason that was sent by us."""
-    found = _TOKEN.search(reason or "")
-    return found[1] if found else None
-
-
-def without_token(reason: str | None) -> str:
-    """A reason as the user wrote it."""
-    return _TOKEN.sub("", reason or "").strip()
 
 
 class Look(Enum):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from metronome_analytics.changes.plan import Plan
+    from metronome_analytics.simulator import Fault
 
 every_operation = pytest.mark.parametrize("name", sorted(OPERATIONS))
 provable = pytest.mark.parametrize("name", sorted(n for n, o in OPERATIONS.items() if o.proof is not Proof.NONE))
@@ -55,6 +56,18 @@ def frames(writer: ma.Account, also: Callable[[ma.Account], pl.DataFrame] | None
 def statuses(writer: ma.Account, plan: Plan) -> list[str]:
     """What became of a plan."""
     return writer.apply(plan, plan.confirmation).table["status"].to_list()
+
+
+def spoil(desk: Desk, kind: str, path: Callable[[str, str], bool], **options: Any) -> list[Fault]:
+    """A fault that is there when the first write is sent: a preview goes the same way, and is no write."""
+    faults: list[Fault] = []
+
+    def order(*_: object) -> None:
+        if not faults:
+            faults.append(desk.fault(kind, path, **options))
+
+    desk.sender.before.append(order)
+    return faults
 
 
 def test_every_row_of_the_table_has_an_example_and_a_class_of_its_own() -> None:
@@ -132,9 +145,9 @@ def test_an_effect_without_a_good_answer_is_found(
     """It is read back, and never sent again."""
     plan = planned(writer, name)
     path = calls_of(ENDPOINTS[OPERATIONS[name].endpoint])
-    fault = desk.fault(kind, path, **options)
+    fired = spoil(desk, kind, path, **options)
     assert statuses(writer, plan) == ["applied"]
-    assert fault.fired == 1
+    assert [fault.fired for fault in fired] == [1]
     assert statuses(writer, plan) == ["already_applied"]
 
 
@@ -145,7 +158,7 @@ def test_a_failure_before_the_effect_is_unknown_until_silence_is_proof(
     """A 504 and no effect: unknown; a second apply sends it once more, and settle() decides where a read can."""
     plan = planned(writer, name)
     path = calls_of(ENDPOINTS[OPERATIONS[name].endpoint])
-    desk.fault("status", path, status=504)
+    spoil(desk, "status", path, status=504)
     assert statuses(writer, plan) == ["unknown"]
     none = OPERATIONS[name].proof is Proof.NONE
     assert writer.settle()["status"].to_list() == ["unknown" if none else "not_sent"]
@@ -172,11 +185,11 @@ def test_its_undo_brings_everything_back_or_says_why_not(writer: ma.Account, nam
 @every_operation
 def test_what_moved_since_it_was_planned_is_stale(writer: ma.Account, desk: Desk, name: str) -> None:
     """The customer it is about is archived in between, or what it counts on is gone: nothing is sent."""
-    plan, spoil = planned(writer, name), EXAMPLES[name].spoil
-    if spoil is None:
+    plan, moved = planned(writer, name), EXAMPLES[name].moved
+    if moved is None:
         desk.simulator.archive(plan.changes[0].customer_id)
     else:
-        assert statuses(writer, writer.plan(spoil(writer))) == ["applied"]
+        assert statuses(writer, writer.plan(moved(writer))) == ["applied"]
     sent: list[object] = []
     desk.sender.before.append(lambda call, _: sent.append(call))
     with pytest.raises((ma.StalePlan, ma.PlanRejected)):

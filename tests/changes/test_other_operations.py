@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import polars as pl
 import pytest
 
 import metronome_analytics as ma
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.changes.operations import OPERATIONS
-from tests.changes.examples import AHEAD, EXAMPLES, WEEK
+from tests.changes.example import AHEAD
+from tests.changes.examples import EXAMPLES, WEEK
 from tests.changes.support import Desk, calls_of, opened
+from tests.spec import operations, response_validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +78,21 @@ def test_nothing_else_is_said_to_be_missing_somewhere() -> None:
     for operation in OPERATIONS.values():
         if operation.status == "current":
             assert ENDPOINTS[operation.endpoint].status.value == "current"
+
+
+@pytest.mark.parametrize("name", sorted(n for n in EXAMPLES if str(ENDPOINTS[OPERATIONS[n].endpoint]) in operations()))
+def test_the_simulator_answers_as_the_vendor_declares(writer: ma.Account, desk: Desk, name: str) -> None:
+    """The answer to each write, by the vendor's schema."""
+    plan = writer.plan(EXAMPLES[name].make(writer))
+    call, endpoint = plan.call(0), ENDPOINTS[OPERATIONS[name].endpoint]
+    answer = httpx.request(
+        endpoint.method,
+        desk.url + endpoint.path.format_map(call.path),
+        json=dict(call.body),
+        headers={"Authorization": f"Bearer {desk.simulator.token}"},
+    )
+    assert answer.status_code == 200
+    response_validator(endpoint.path, endpoint.method, strict=True)(answer.json() if answer.content else None)
 
 
 # --- customers -------------------------------------------------------------------------------------------------------
@@ -160,7 +179,7 @@ def test_an_archived_configuration_says_which_contracts_it_delivered(writer: ma.
     own = writer.billing_configurations(row["customer_id"])
     plan = writer.plan(
         ma.changes.ArchiveBillingConfigurations(
-            customer_id=row["customer_id"], customer_billing_provider_configuration_ids=own["id"].to_list()
+            customer_id=row["customer_id"], customer_billing_provider_configuration_ids=tuple(own["id"])
         )
     )
     drafts = writer.invoices(row["customer_id"], status="DRAFT").height
@@ -209,13 +228,13 @@ def test_a_commit_is_archived_once_its_invoice_is_void(writer: ma.Account) -> No
     commit = ma.changes.CreateCommit(
         customer_id=contract["customer_id"],
         product_id=product,
-        amount=10_000,
+        amount=Decimal(10_000),
         starting_at=month,
         ending_before=AHEAD,
         priority=1,
         name="Bought",
         reason="Bought by mistake",
-        invoice_amount=10_000,
+        invoice_amount=Decimal(10_000),
         invoice_at=month,
         invoice_contract_id=contract["id"],
     )
