@@ -272,6 +272,21 @@ def test_an_end_before_final_invoices_of_a_plan_says_that_they_are_void_for_ever
         ma.changes.EndPlan(**given, void_stripe_invoices=True)
 
 
+def test_invoices_of_the_next_plan_do_not_hold_an_end_up(writer: ma.Account, desk: Desk) -> None:
+    """They are the next plan's, though they are after the end."""
+    change = EXAMPLES["plans.add"].make(writer)
+    assert isinstance(change, ma.changes.AddPlan)
+    turn = writer.now.replace(month=12, day=1, hour=0, minute=0)
+    assert apply(writer, change.model_copy(update={"ending_before": turn})) == ["applied"]
+    assert apply(writer, change.model_copy(update={"starting_on": turn})) == ["applied"]
+    desk.simulator.clock.set(turn + 6 * WEEK)
+    first_plan = writer.plans(change.customer_id).filter(ending_before=turn).row(0, named=True)
+    final = writer.invoices(change.customer_id, status="FINALIZED").filter(pl.col("contract_id").is_null())
+    assert final["start_timestamp"].max() == turn
+    ended = ma.changes.EndPlan(customer_id=change.customer_id, customer_plan_id=first_plan["id"], ending_before=turn)
+    assert apply(writer, ended) == ["already_applied"]
+
+
 def test_a_plan_begins_where_no_other_runs_and_at_midnight(writer: ma.Account) -> None:
     """The other one is named."""
     change = EXAMPLES["plans.add"].make(writer)
