@@ -146,8 +146,8 @@ class Applier:
         entry = key[1]
         seen = self.observer.settled(key, facts, past, began=began)
         if seen.seen is Seen.THERE:
-            place = OPERATIONS[facts.operation].place
-            return found(entry, Status.APPLIED, facts, seen, message=f"Found in the {place}.")
+            where = OPERATIONS[facts.operation].place
+            return found(entry, Status.APPLIED, facts, seen, message=f"Found in the {where}.")
         if seen.seen is Seen.UNREADABLE:
             return Result(entry, Status.UNKNOWN, "What would show it cannot be read; settle again later.")
         if past.answered_yes:

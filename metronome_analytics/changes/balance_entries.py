@@ -326,5 +326,4 @@ ENTER = Operation(
     proof=Proof.MARK,
     undo="balances.enter of the opposite amount",
     weight=Weight.BILLING,
-    place="ledger",
 )

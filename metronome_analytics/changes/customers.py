@@ -158,7 +158,7 @@ CREATE_CUSTOMER = Operation(
     once=OnceBy.HEADER,
     proof=Proof.VALUE,
     undo="nothing: customers.archive archives it, and it keeps its aliases",
-    weight=Weight.BILLING,
+    weight=Weight.LIGHT,
 )
 
 

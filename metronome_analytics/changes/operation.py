@@ -257,12 +257,15 @@ class Operation:
     weight: Weight
     status: str = "current"
     """For whom it answers."""
-    place: str = "account"
-    """Where it is looked for."""
     unproved: frozenset[str] = frozenset()
     """Fields of the body that no read shows: a change of one of them is proved by nothing."""
     trial: Callable[[Any], Mapping[str, Json]] | None = None
     """What the API is asked to try, without effect, before it is planned and again before it is sent."""
+
+    @property
+    def place(self) -> str:
+        """Where a read shows it."""
+        return "ledger" if self.name.startswith("balances.") else "account"
 
     def counted(self, number: int) -> str:
         """`2 entries`."""

@@ -195,7 +195,7 @@ def prepare_end(change: EndPlan, review: Review) -> PlannedChange | None:
     end = None if isinstance(change.ending_before, str) else change.ending_before
     if end is not None and end <= plan.starting_on:
         review.wrong("ending_before", f"it starts at {plan.starting_on:%Y-%m-%d}")
-    after = _final_after(change.customer_id, end, review.view)
+    after = _final_after(plan, end, review.view)
     if after and not change.void_invoices:
         said = f"{counted(len(after), 'final invoice')} bill what is after it"
         review.wrong("ending_before", f"{said}; void_invoices=True makes them void")
@@ -221,18 +221,25 @@ def prepare_end(change: EndPlan, review: Review) -> PlannedChange | None:
     )
 
 
-def _final_after(customer_id: str, end: datetime | None, view: View) -> list[Invoice]:
-    """The customer's final invoices of plans whose period ends after `end`."""
+def _final_after(plan: CustomerPlan, end: datetime | None, view: View) -> list[Invoice]:
+    """The final invoices of a plan whose period ends after `end`: an invoice does not say which plan it is of.
+
+    What begins with the customer's next plan, or later, is the next one's.
+    """
     if end is None:
         return []
+    own = [each.starting_on for each in view.around.plans.values() if each.customer_id == plan.customer_id]
+    following = min((start for start in own if start > plan.starting_on), default=None)
     return [
         invoice
         for invoice in view.around.invoices.values()
-        if invoice.customer_id == customer_id
+        if invoice.customer_id == plan.customer_id
         and invoice.contract_id is None
         and invoice.status == InvoiceStatus.FINALIZED
+        and invoice.start_timestamp is not None
         and invoice.end_timestamp is not None
         and invoice.end_timestamp > end
+        and (following is None or invoice.start_timestamp < following)
     ]
 
 
@@ -254,16 +261,18 @@ def sighting_end(facts: Facts, view: View) -> Sighting:
     if plan is None:
         return UNREADABLE
     there = None if plan.ending_before is None else rfc3339(plan.ending_before)
-    voided = not facts.body["void_invoices"] or not _final_after(facts.customer_id, plan.ending_before, view)
+    voided = not facts.body["void_invoices"] or not _final_after(plan, plan.ending_before, view)
     return THERE if there == facts.body.get("ending_before") and voided else ABSENT
 
 
 def fingerprint_end(change: EndPlan, view: View) -> str:
     """The plan's end as it was, and what is final after the new one."""
     plan = view.around.plans.get(change.customer_plan_id)
+    if plan is None:
+        return ""
     end = None if isinstance(change.ending_before, str) else change.ending_before
-    after = sorted(invoice.id for invoice in _final_after(change.customer_id, end, view))
-    return "" if plan is None else digest([str(plan.starting_on), str(plan.ending_before), after])
+    after = sorted(invoice.id for invoice in _final_after(plan, end, view))
+    return digest([str(plan.starting_on), str(plan.ending_before), after])
 
 
 END_PLAN = Operation(

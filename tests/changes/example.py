@@ -29,7 +29,7 @@ class Example:
     """Whether its undo brings every loader's frame back."""
     also: Callable[[ma.Account], pl.DataFrame] | None = None
     """What else must be as it was, beside what is read for all of them."""
-    spoil: Callable[[ma.Account], Change] | None = None
+    moved: Make | None = None
     """A change after which the plan is stale; where there is none, its customer is archived."""
 
 

@@ -183,11 +183,11 @@ def test_its_undo_brings_everything_back_or_says_why_not(writer: ma.Account, nam
 @every_operation
 def test_what_moved_since_it_was_planned_is_stale(writer: ma.Account, desk: Desk, name: str) -> None:
     """The customer it is about is archived in between, or what it counts on is gone: nothing is sent."""
-    plan, spoil = planned(writer, name), EXAMPLES[name].spoil
-    if spoil is None:
+    plan, moved = planned(writer, name), EXAMPLES[name].moved
+    if moved is None:
         desk.simulator.archive(plan.changes[0].customer_id)
     else:
-        assert statuses(writer, writer.plan(spoil(writer))) == ["applied"]
+        assert statuses(writer, writer.plan(moved(writer))) == ["applied"]
     sent: list[object] = []
     desk.sender.before.append(lambda call, _: sent.append(call))
     with pytest.raises((ma.StalePlan, ma.PlanRejected)):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import polars as pl
 import pytest
 
@@ -15,6 +16,7 @@ from metronome_analytics.changes.operations import OPERATIONS
 from tests.changes.example import AHEAD
 from tests.changes.examples import EXAMPLES, WEEK
 from tests.changes.support import Desk, calls_of, opened
+from tests.spec import operations, response_validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +78,21 @@ def test_nothing_else_is_said_to_be_missing_somewhere() -> None:
     for operation in OPERATIONS.values():
         if operation.status == "current":
             assert ENDPOINTS[operation.endpoint].status.value == "current"
+
+
+@pytest.mark.parametrize("name", sorted(n for n in EXAMPLES if str(ENDPOINTS[OPERATIONS[n].endpoint]) in operations()))
+def test_the_simulator_answers_as_the_vendor_declares(writer: ma.Account, desk: Desk, name: str) -> None:
+    """The answer to each write, by the vendor's schema."""
+    plan = writer.plan(EXAMPLES[name].make(writer))
+    call, endpoint = plan.call(0), ENDPOINTS[OPERATIONS[name].endpoint]
+    answer = httpx.request(
+        endpoint.method,
+        desk.url + endpoint.path.format_map(call.path),
+        json=dict(call.body),
+        headers={"Authorization": f"Bearer {desk.simulator.token}"},
+    )
+    assert answer.status_code == 200
+    response_validator(endpoint.path, endpoint.method, strict=True)(answer.json() if answer.content else None)
 
 
 # --- customers -------------------------------------------------------------------------------------------------------
@@ -253,6 +270,21 @@ def test_an_end_before_final_invoices_of_a_plan_says_that_they_are_void_for_ever
         account.plan([ended, ma.changes.SetCustomerName(customer_id=customer_id, name="Other")])
     with pytest.raises(ma.ArgumentError, match="goes with void_invoices"):
         ma.changes.EndPlan(**given, void_stripe_invoices=True)
+
+
+def test_invoices_of_the_next_plan_do_not_hold_an_end_up(writer: ma.Account, desk: Desk) -> None:
+    """They are the next plan's, though they are after the end."""
+    change = EXAMPLES["plans.add"].make(writer)
+    assert isinstance(change, ma.changes.AddPlan)
+    turn = writer.now.replace(month=12, day=1, hour=0, minute=0)
+    assert apply(writer, change.model_copy(update={"ending_before": turn})) == ["applied"]
+    assert apply(writer, change.model_copy(update={"starting_on": turn})) == ["applied"]
+    desk.simulator.clock.set(turn + 6 * WEEK)
+    first_plan = writer.plans(change.customer_id).filter(ending_before=turn).row(0, named=True)
+    final = writer.invoices(change.customer_id, status="FINALIZED").filter(pl.col("contract_id").is_null())
+    assert final["start_timestamp"].max() == turn
+    ended = ma.changes.EndPlan(customer_id=change.customer_id, customer_plan_id=first_plan["id"], ending_before=turn)
+    assert apply(writer, ended) == ["already_applied"]
 
 
 def test_a_plan_begins_where_no_other_runs_and_at_midnight(writer: ma.Account) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from metronome_analytics.simulator.rendering.scalars import Json
     from metronome_analytics.simulator.world.account import Account
 
+_ANSWERED = ("billing_provider", "configuration", "delivery_method_id", "tax_provider")
 _NOT_DELETED = ("azure_marketplace", "aws_marketplace")
 
 
@@ -33,7 +34,8 @@ def set_configurations(account: Account, request: Request) -> Reply:
     for index, said in made:
         its_id = make_id("configured", index, len(account.happened))
         account.happen(index, Billed(account.clock.now, its_id, said))
-        rows.append({"id": its_id, "customer_id": account.customer(index).id, **said})
+        shown = {name: value for name, value in said.items() if name in _ANSWERED}
+        rows.append({"id": its_id, "customer_id": account.customer(index).id, **shown})
     return data(rows)
 
 
