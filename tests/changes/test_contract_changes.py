@@ -18,7 +18,7 @@ from tests.changes.example import AHEAD, fixed_product
 from tests.changes.examples import EXAMPLES
 from tests.changes.support import opened
 from tests.fakes import account_of, answer
-from tests.spec import response_problems, spec
+from tests.spec import request_validator, response_problems, spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -323,3 +323,27 @@ def test_what_the_simulator_says_afterwards_obeys_the_vendors_schemas(
         ask("GET", "/v1/customers/{customer_id}/invoices")
     for template, method, answered in answers:
         assert response_problems(template, method)(answered) == [], template
+
+
+def test_bodies_of_the_rarer_ways_obey_the_vendors_schemas(writer: ma.Account) -> None:
+    """Parts, a postpaid commit, an end of invoices, an open end, what an earlier edit added, a contract to an end."""
+    made = done(writer, commit(writer))
+    own = writer.balances().filter(pl.col("uniqueness_key") == made.uniqueness_key(0)).row(0, named=True)
+    edited = done(writer, EXAMPLES["contracts.edit"].make(writer))
+    span = [{"amount": 5000, "starting_at": DAYS[0], "ending_before": DAYS[1]}]
+    due = [{"amount": 5000, "timestamp": DAYS[1]}]
+    plans = [
+        made,
+        edited,
+        writer.plan(edited.undo()),
+        writer.plan(commit(writer, type="POSTPAID", segments=span, invoices=due, name="Postpaid")),
+        writer.plan(
+            ma.changes.EndCommit(customer_id=own["customer_id"], commit_id=own["id"], invoices_ending_before=NEXT)
+        ),
+        writer.plan(ma.changes.CreateContract(**new_contract(writer, ending_before=AHEAD, further={"overrides": []}))),
+    ]
+    for plan in plans:
+        call = plan.call(0)
+        endpoint = ENDPOINTS[call.endpoint]
+        request_validator(endpoint.path, endpoint.method)({}, dict(call.body))
+    assert plans[2].call(0).body["update_contract_end_date"] is None
