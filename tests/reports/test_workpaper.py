@@ -232,7 +232,7 @@ def test_both_sides_of_a_reconciliation_come_from_its_checks(account: Account, t
         sums.select("credit_type_id", "credit_type_name", pl.lit(line).alias("line"), amount=column, rows=1)
         for line, column in sides.items()
     ]
-    given = account.given | {"reconciliation": found, "statement": pl.concat(lines)}
+    given = account.given | {"reconciliation": found, "statements": {"reconciliation": pl.concat(lines)}}
     book = openpyxl.load_workbook(ma.reports.workbook(tmp_path / "sides.xlsx", **given))
     shown = {row[1]: str(row[3]) for row in cells(book["Summary"]) if row[0] == "USD"}
     assert shown["Per Metronome"] == '=SUMIFS(Checks[Expected],Checks[Currency],"=USD",Checks[Check id],"=external")'
