@@ -76,7 +76,7 @@ def sync(
     """
     console = screen()
     try:
-        with opened(environment, base_url, max_requests_per_second, demo=demo) as (account, _):
+        with opened(environment, base_url, max_requests_per_second, demo=demo) as account:
             say(console, Text(repr(account), style="dim"))
             done = account.sync(
                 uri,

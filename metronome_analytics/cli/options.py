@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
@@ -20,16 +19,14 @@ Many = Parameter(consume_multiple=True, negative=())
 
 
 @contextmanager
-def opened(
-    environment: str | None, base_url: str | None, pace: float, *, demo: bool
-) -> Iterator[tuple[Account, datetime]]:
-    """The account, and the moment its books are read at."""
+def opened(environment: str | None, base_url: str | None, pace: float, *, demo: bool) -> Iterator[Account]:
+    """The account, or the simulated one."""
     if not demo:
         with connect(base_url=base_url, environment=environment, max_requests_per_second=pace) as account:
-            yield account, datetime.now(UTC)
+            yield account
         return
     from metronome_analytics import demo as simulated  # noqa: PLC0415  # a real account must not load the simulator
     from metronome_analytics.simulator import AS_OF  # noqa: PLC0415  # as above
 
     with simulated(as_of=AS_OF) as account:
-        yield account, AS_OF
+        yield account

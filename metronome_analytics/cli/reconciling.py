@@ -156,7 +156,7 @@ def opened_books(
 ) -> Iterator[Books]:
     """The books of an account, or of its mirror."""
     if mirror is None:
-        with opened(environment, base_url, pace, demo=demo) as (account, _):
+        with opened(environment, base_url, pace, demo=demo) as account:
             yield account_books(account)
         return
     if demo:
