@@ -20,7 +20,7 @@ Many = Parameter(consume_multiple=True, negative=())
 
 @contextmanager
 def opened(environment: str | None, base_url: str | None, pace: float, *, demo: bool) -> Iterator[Account]:
-    """The account, or the simulated one."""
+    """The account, real or simulated."""
     if not demo:
         with connect(base_url=base_url, environment=environment, max_requests_per_second=pace) as account:
             yield account
