@@ -21,7 +21,7 @@ p { margin: .3rem 0 .8rem; } .quiet { color: var(--quiet); }
 .scroll .gt_table, .scroll .gt_table th, .scroll .gt_table td, .scroll .gt_table span { color: var(--ink) !important;
   background-color: transparent !important; border-color: var(--line) !important; }
 .scroll .gt_table td.gt_right { white-space: nowrap; font-variant-numeric: tabular-nums; }
-.scroll .gt_table td.gt_left { overflow-wrap: anywhere; min-width: 5.5rem; }
+.scroll .gt_table td.gt_left { overflow-wrap: anywhere; min-width: 3.2rem; }
 .scroll .gt_table td.gt_striped { background-color: var(--band) !important; }
 .scroll .gt_table td[style*="#b42318"] { color: var(--red) !important; }
 figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; overflow: visible; }

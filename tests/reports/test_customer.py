@@ -152,13 +152,26 @@ def test_why_it_is_used_in_that_order() -> None:
 def test_what_expired_and_what_is_left() -> None:
     """What ended in the month is expired, what ends later is listed with its end."""
     entries = [start("2026-09-01", "100", "s1"), expired("2026-10-15", "-100", "s1"), start("2026-10-15", "50", "s2")]
+    entries.append(start("2026-11-01", "70", "s3"))  # the next month's
     span = [Segment("100", "2026-09-01", "2026-10-15", "s1"), Segment("50", "2026-10-15", "2026-12-01", "s2")]
+    span.append(Segment("70", "2026-11-01", "2027-01-01", "s3"))
     found = customer_month(MONTH, balance(entries, span), ma.tables.Invoices.create_empty(), loaded_at=AS_OF)
     row = found.covered.row(0, named=True)
     assert (row["opening"], row["granted"], row["expired"], row["closing"]) == (100, 50, -100, 50)
     assert found.ending.select("remaining", "ending_before").rows() == [
         (Decimal(50), datetime(2026, 12, 1, tzinfo=UTC))
     ]
+
+
+def test_what_is_left_is_what_covers_end_with(books: Books) -> None:
+    """Customer by customer and currency by currency: the two tables tie."""
+    for customer_id in books.customers["id"].to_list()[:8]:
+        own = [frame.filter(customer_id=customer_id) for frame in (books.balances, books.invoices)]
+        found = customer_month(MONTH, *own, loaded_at=AS_OF)
+        unit = "credit_type_id"
+        closing = found.covered.group_by(unit).agg(pl.col("closing").sum()).filter(pl.col("closing") != 0).sort(unit)
+        left = found.ending.group_by(unit).agg(pl.col("remaining").sum()).sort(unit)
+        assert left.rows() == closing.rows()
 
 
 def test_a_customer_nobody_knows_is_refused(books: Books, tmp_path: Path) -> None:

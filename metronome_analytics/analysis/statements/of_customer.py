@@ -62,8 +62,10 @@ def customer_month(
     past: dict[str, Any] = {"as_of": at, "loaded_at": read, "breakdowns": breakdowns}
     moved = roll_forward(balances, invoices, months=name, by=("balance_id",), **past)
     left = utilisation(balances, by="segment", invoices=invoices, **past)
-    ends = pl.col("ending_before") > literal(at)
-    ending = left.filter((pl.col("remaining") > ZERO) & ends.fill_null(value=True)).select(
+    # What begins at the very end belongs to the next month.
+    begun = (pl.col("starting_at") < literal(at)).fill_null(value=True)
+    ends = (pl.col("ending_before") > literal(at)).fill_null(value=True)
+    ending = left.filter((pl.col("remaining") > ZERO) & begun & ends).select(
         pl.col("balance_name").alias("name"), *_UNIT, "balance_type", "remaining", "ending_before"
     )
     own = of_month(invoices, name).filter(counts_once())
