@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from metronome_analytics.changes.fields import Change, Hour
+from metronome_analytics.changes.holdings import Balance, digest
 from metronome_analytics.changes.operation import (
     Call,
     OnceBy,
@@ -15,7 +16,7 @@ from metronome_analytics.changes.operation import (
     Sighting,
     Weight,
 )
-from metronome_analytics.changes.view import Balance, Look, View, digest
+from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from metronome_analytics.changes.access import (
     planned_access,
 )
 from metronome_analytics.changes.fields import Change
+from metronome_analytics.changes.holdings import Balance, digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -28,7 +29,7 @@ from metronome_analytics.changes.operation import (
     Sighting,
     Weight,
 )
-from metronome_analytics.changes.view import Balance, Look, View, digest
+from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.money import display
 
 if TYPE_CHECKING:

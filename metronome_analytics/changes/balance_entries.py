@@ -32,13 +32,15 @@ from metronome_analytics.changes.operation import (
 )
 from metronome_analytics.changes.records import Facts, Json, plain, sameness, token_of, with_token
 from metronome_analytics.changes.seats import not_in_use
-from metronome_analytics.changes.view import Balance, Look, Segment, View
+from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.money import display, exactly
 from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
+
+    from metronome_analytics.changes.holdings import Balance, Segment
 
 __all__ = ["BalanceEntry"]
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from metronome_analytics.api.endpoints import Status
 from metronome_analytics.changes.billing_configurations import BillingProvider
 from metronome_analytics.changes.fields import Change
+from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -23,7 +24,7 @@ from metronome_analytics.changes.operation import (
     Weight,
     keyless,
 )
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Look, View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

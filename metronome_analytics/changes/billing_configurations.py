@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from metronome_analytics.changes.customers import counted
 from metronome_analytics.changes.fields import Change, Object, Texts
+from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -22,7 +23,7 @@ from metronome_analytics.changes.operation import (
     Weight,
     keyless,
 )
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Look, View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from metronome_analytics.api.endpoints import Status
 from metronome_analytics.changes.fields import AnyTime, Granted, Reason, json_number, rfc3339
+from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -21,7 +22,7 @@ from metronome_analytics.changes.operation import (
 )
 from metronome_analytics.changes.plan_changes import OfPlan, plan_of
 from metronome_analytics.changes.records import token_of, with_token, without_token
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.money import display
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 

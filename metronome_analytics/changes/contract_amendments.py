@@ -9,6 +9,7 @@ from pydantic import Field
 
 from metronome_analytics.changes.contract_changes import given_only, granted, paper_of, sent_terms
 from metronome_analytics.changes.fields import Change, Hour, rfc3339
+from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -33,7 +34,7 @@ from metronome_analytics.changes.terms import (
     said,
     wrong_terms,
 )
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Look, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

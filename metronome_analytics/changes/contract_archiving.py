@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from metronome_analytics.changes.archiving import total_worth
 from metronome_analytics.changes.fields import Change
+from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -21,7 +22,7 @@ from metronome_analytics.changes.operation import (
     Weight,
 )
 from metronome_analytics.changes.records import Facts, Json, sameness
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:

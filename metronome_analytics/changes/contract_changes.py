@@ -11,6 +11,7 @@ from pydantic import Field
 
 from metronome_analytics.changes.contract_archiving import ArchiveContract
 from metronome_analytics.changes.fields import Change, Hour, Name, rfc3339
+from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     Call,
@@ -39,7 +40,7 @@ from metronome_analytics.changes.terms import (
     total,
     wrong_terms,
 )
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Look, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

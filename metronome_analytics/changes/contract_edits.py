@@ -11,6 +11,7 @@ from pydantic import Field
 from metronome_analytics.changes.archiving import total_worth
 from metronome_analytics.changes.contract_changes import given_only, granted, paper_of, sent_terms
 from metronome_analytics.changes.fields import Change, Hour, Name, Texts, rfc3339
+from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -35,7 +36,7 @@ from metronome_analytics.changes.terms import (
     said,
     wrong_terms,
 )
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Look, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

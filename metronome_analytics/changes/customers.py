@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from metronome_analytics.changes.fields import Change, TextByName, Texts
+from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -22,7 +23,7 @@ from metronome_analytics.changes.operation import (
     keyless,
 )
 from metronome_analytics.changes.other_changes import LONGEST_NAME
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.money import display
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 

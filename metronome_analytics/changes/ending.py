@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from metronome_analytics.changes.fields import Change
+    from metronome_analytics.changes.holdings import Balance, Segment
     from metronome_analytics.changes.records import Facts, Json
-    from metronome_analytics.changes.view import Balance, Segment, View
+    from metronome_analytics.changes.view import View
 
 
 def prepare_end(change: End, review: Review) -> PlannedChange | None:

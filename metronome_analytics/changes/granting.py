@@ -12,6 +12,7 @@ from pydantic import model_validator
 
 from metronome_analytics.changes.archiving import ArchiveCommit, ArchiveCredit
 from metronome_analytics.changes.fields import Change, Granted, Hour, Name, Reason, Texts, json_number, rfc3339
+from metronome_analytics.changes.holdings import Balance, digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -38,7 +39,7 @@ from metronome_analytics.changes.terms import (
     wrong_postpaid,
     wrong_spans,
 )
-from metronome_analytics.changes.view import Balance, Look, View, digest
+from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables import Balances
 from metronome_analytics.tables.money import USD_ID, display
 from metronome_analytics.tables.vocabulary import BalanceType

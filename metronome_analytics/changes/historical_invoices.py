@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from metronome_analytics.changes.contract_changes import paper_of
 from metronome_analytics.changes.fields import Change, Exact, Fields, Hour, json_number, rfc3339
+from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     Call,
@@ -23,7 +24,7 @@ from metronome_analytics.changes.operation import (
 from metronome_analytics.changes.papers import Trial, trial_key
 from metronome_analytics.changes.records import Facts, Json, plain, sameness
 from metronome_analytics.changes.terms import Several, as_object
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.money import USD_ID, display
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 

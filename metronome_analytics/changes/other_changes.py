@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from metronome_analytics.changes.fields import Change, Hour, rfc3339
+from metronome_analytics.changes.holdings import Contract, digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -20,7 +21,7 @@ from metronome_analytics.changes.operation import (
     Sighting,
     Weight,
 )
-from metronome_analytics.changes.view import Contract, Look, View, digest
+from metronome_analytics.changes.view import Look, View
 
 if TYPE_CHECKING:
     from metronome_analytics.changes.records import Facts, Json

@@ -9,6 +9,7 @@ from pydantic import model_validator
 from metronome_analytics.api.endpoints import Status
 from metronome_analytics.changes.customers import counted
 from metronome_analytics.changes.fields import Change, Midnight, Object, Objects, rfc3339
+from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -23,7 +24,7 @@ from metronome_analytics.changes.operation import (
     Weight,
     keyless,
 )
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:

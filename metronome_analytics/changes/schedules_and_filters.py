@@ -10,6 +10,7 @@ from pydantic import Field
 
 from metronome_analytics.api.endpoints import Status
 from metronome_analytics.changes.fields import AnyJson, Change, Hour, Texts, rfc3339
+from metronome_analytics.changes.holdings import Contract, digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     THERE,
@@ -24,7 +25,7 @@ from metronome_analytics.changes.operation import (
     Weight,
     keyless,
 )
-from metronome_analytics.changes.view import Contract, Look, View, digest
+from metronome_analytics.changes.view import Look, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

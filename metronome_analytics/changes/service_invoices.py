@@ -10,6 +10,7 @@ from pydantic import Field
 
 from metronome_analytics.changes.contract_changes import paper_of
 from metronome_analytics.changes.fields import Change, Exact, Fields, Granted, Hour, Reason, json_number, rfc3339
+from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
     ABSENT,
     Call,
@@ -24,7 +25,7 @@ from metronome_analytics.changes.operation import (
 )
 from metronome_analytics.changes.records import Facts, Json, plain, sameness, token_of, with_token, without_token
 from metronome_analytics.changes.terms import Several
-from metronome_analytics.changes.view import Look, View, digest
+from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.money import display
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
