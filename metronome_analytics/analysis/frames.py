@@ -29,7 +29,8 @@ ZERO = pl.lit(Decimal(0), MONEY)
 def checked(frame: Given, argument: str, *needed: str, source: str | None = None) -> pl.LazyFrame:
     """`frame` as a LazyFrame that has the columns `needed`; else ArgumentError names what is missing."""
     frame_with(frame, argument, *needed, source=source)
-    return frame.lazy()
+    # polars 2.1 panics where lists of structs of several chunks are taken apart: `pl.concat` leaves such frames.
+    return frame.rechunk().lazy() if isinstance(frame, pl.DataFrame) and frame.n_chunks() > 1 else frame.lazy()
 
 
 def like(result: pl.LazyFrame, given: Frame, table: type[dy.Schema]) -> Frame:

@@ -90,6 +90,15 @@ def test_lazy_equals_eager(books: Books) -> None:
     assert_frame_equal(lazy.checks, reconcile(*frames, as_of=books.as_of).checks)
 
 
+def test_frames_put_together_are_read_as_one(books: Books) -> None:
+    """Months or customers loaded one by one and concatenated are in several chunks, which polars 2.1 panics over."""
+    frames = (books.invoices, books.balances, books.net_balances)
+    ids = books.balances["customer_id"].unique(maintain_order=True)
+    pieces = [pl.concat(frame.filter(pl.col("customer_id") == id_) for id_ in ids) for frame in frames]
+    assert pieces[0].n_chunks() > 1
+    assert reconcile(*pieces, as_of=books.as_of).verdict == reconcile(*frames, as_of=books.as_of).verdict
+
+
 def test_documented_invoice() -> None:
     """Covered usage, its negative line and uncovered usage make up the total (fact sheet 4.5)."""
     lines = [line("5000", commit_id="b1"), applied("-5000"), line("3000")]

@@ -98,7 +98,11 @@ def test_what_fails_before_anything_is_sent_is_not_sent(
         assert account.apply(plan, plan.confirmation).ok
 
 
-@pytest.mark.parametrize("body", [{"amount": float("nan")}, {"reason": "\ud800"}, {"amount": object()}], ids=str)
+@pytest.mark.parametrize(
+    "body",
+    [{"amount": float("nan")}, {"reason": "\ud800"}, {"amount": object()}],
+    ids=["no number", "half a character", "no JSON"],
+)
 def test_a_body_that_cannot_be_written_is_not_sent(desk: Desk, body: dict[str, Any]) -> None:
     """It is an error of the argument, and says so before a connection is made."""
     with pytest.raises(ma.ArgumentError, match="cannot be written") as raised:
