@@ -83,7 +83,7 @@ def amount_text(amount: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:
     """
     value = major(amount, credit_type_name)
     parts = value.abs().cast(pl.String).str.split(".").list
-    decimals = parts.get(1, null_on_oob=True).fill_null("").str.strip_chars_end("0").str.pad_end(2, "0")
+    decimals = parts.last().str.strip_chars_end("0").str.pad_end(2, "0")
     sign = pl.when(value < 0).then(pl.lit("-")).otherwise(pl.lit(""))
     return pl.concat_str(currency(credit_type_name), pl.lit(" "), sign, grouped(parts.first()), pl.lit("."), decimals)
 
