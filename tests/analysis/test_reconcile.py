@@ -473,6 +473,11 @@ def test_external_missing() -> None:
     assert found["i3"] == ("fail", "missing there", "period cut-off")
 
 
+def test_external_rows_stand_in_the_order_of_our_invoices() -> None:
+    """Those that only the other system has come last, whatever order it has."""
+    assert list(compared(("a_stranger", 9.0, "USD", "2026-10-20"), *GOOD[::-1])) == ["in_1", "i2", "i3", "a_stranger"]
+
+
 def test_external_currencies_are_never_added() -> None:
     """Half in dollars and half in euros is not the whole: each currency has a row of its own, in itself."""
     rows = theirs(("in_1", "6.17", "usd", "2026-10-15"), ("in_1", "6.17", "EUR", "2026-10-15"), *GOOD[1:])

@@ -55,6 +55,7 @@ def test_exact_text(amount: str, unit: str | None, text: str) -> None:
     [
         ("-1000", "USD (cents)", "-1,000 USD (cents) = -$10.00"),
         ("1", "USD (cents)", "1 USD (cents) = $0.01"),
+        ("-50", "USD (cents)", "-50 USD (cents) = -$0.50"),
         ("0", "USD (cents)", "0 USD (cents) = $0.00"),
         ("1234567.5", "XTS (cents)", "1,234,567.5 XTS (cents) = 12,345.675 XTS"),
         *(
