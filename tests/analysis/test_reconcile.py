@@ -262,6 +262,24 @@ def test_a_void_purchase_without_another_leaves_access_unpaid() -> None:
     )["verdict"].to_list() == ["pass"]
 
 
+@pytest.mark.parametrize(
+    ("second", "found"),
+    [
+        ({}, ["fail"]),
+        ({"status": "VOID"}, ["pass"]),
+        ({"corrected_invoice_id": "i1"}, ["pass", "pass"]),
+        ({"type": "USAGE_CONSOLIDATED"}, ["pass", "pass"]),
+        ({"start_timestamp": None}, ["pass", "pass"]),
+        ({"contract_id": "k2"}, ["pass", "pass"]),
+    ],
+)
+def test_one_live_invoice_per_contract_and_period(second: dict[str, Any], found: list[str]) -> None:
+    """Two are one too many, unless one is void, corrects the other, repeats it, or has no period."""
+    period = {"contract_id": "k1", "start_timestamp": on("2026-01-01"), "end_timestamp": on("2026-02-01")}
+    books = pl.concat([invoice([], "0", **period), invoice([], "0", **(period | {"id": "i2"} | second))])
+    assert verdicts(reconcile(books), "counted_once") == found
+
+
 def outside(**fields: object) -> dict[str, object]:
     """The billing provider's side of an invoice."""
     return {"billing_provider_type": "stripe", "invoice_id": "in_1", **fields}
