@@ -16,6 +16,7 @@ from tests.analysis.faults import FAULTS, Fault
 from tests.analysis.support import (
     EUR,
     USD,
+    Entry,
     Segment,
     amounts,
     applied,
@@ -278,6 +279,30 @@ def test_one_live_invoice_per_contract_and_period(second: dict[str, Any], found:
     period = {"contract_id": "k1", "start_timestamp": on("2026-01-01"), "end_timestamp": on("2026-02-01")}
     books = pl.concat([invoice([], "0", **period), invoice([], "0", **(period | {"id": "i2"} | second))])
     assert verdicts(reconcile(books), "counted_once") == found
+
+
+def test_a_draft_true_up_is_checked_once_the_ledger_has_it() -> None:
+    """A draft bills what is outstanding so far: nothing to compare, until the ledger trues up by it."""
+    bill = line("400", type="scheduled", postpaid_commit={"id": "b1"})
+    segment = [Segment("1000", "2026-01-01", "2026-02-01")]
+    begun = [Entry("INITIAL_BALANCE", "2026-01-01", "1000", None), drawn("2026-02-01", "-600", "i0")]
+    trued = [*begun, Entry("TRUE_UP", "2026-02-01", "-400", None, "i1")]
+    open_, closed = (balance(entries, segment, kind="POSTPAID") for entries in (begun, trued))
+    draft, final = (invoice([bill], "400", status=status) for status in ("DRAFT", "FINALIZED"))
+    told = [verdicts(reconcile(bills, books), "true_up") for bills in (draft, final) for books in (open_, closed)]
+    assert told == [[], ["pass"], ["fail"], ["pass"]]
+
+
+def test_checks_stand_in_the_order_of_the_invoices() -> None:
+    """However many there are; what is drawn on a balance that is not in the frame comes after those that are."""
+    keys = [f"i{number * 37 % 101}" for number in range(101)]
+    bills = pl.concat([invoice([applied("-1", "unknown"), applied("-1")], "-2", id=key) for key in keys])
+    begun = [start("2026-01-01", "101"), *(drawn("2026-02-01", "-1", key) for key in keys)]
+    found = reconcile(bills, balance(begun, [Segment("101", "2026-01-01", "2027-01-01")])).checks
+    assert found.filter(check="invoice_total")["invoice_id"].to_list() == keys
+    assert found.filter(check="counted_once")["invoice_id"].to_list() == keys
+    assert found.filter(check="drawdown")["invoice_id"].to_list() == keys * 2
+    assert found.filter(check="drawdown")["verdict"].to_list() == ["pass"] * 101 + ["not checked"] * 101
 
 
 def outside(**fields: object) -> dict[str, object]:
