@@ -303,6 +303,24 @@ def test_checks_stand_in_the_order_of_the_invoices() -> None:
     assert found.filter(check="counted_once")["invoice_id"].to_list() == keys
     assert found.filter(check="drawdown")["invoice_id"].to_list() == keys * 2
     assert found.filter(check="drawdown")["verdict"].to_list() == ["pass"] * 101 + ["not checked"] * 101
+    sales = [line("1", type="commit_purchase", commit_id=key) for key in ("unknown", "b1")]
+    sold = reconcile(invoice(sales, "2", type="SCHEDULED"), balance([start("2026-01-01", "100")], [YEAR])).checks
+    assert sold.filter(check="prepaid_purchase")["balance_id"].to_list() == ["b1", "unknown"]
+
+
+def test_lines_may_be_added_up_before_they_are_checked() -> None:
+    """LazyFrames are added up as they come: what each balance paid and bought is still told apart."""
+    bought = [line("100", type="commit_purchase", commit_id=key) for key in ("b1", "b2")]
+    used = [line("30", commit_id="b1"), line("30"), applied("-20"), applied("-5"), applied("-10", "b2")]
+    bills = pl.concat([invoice(bought, "200", id="p1", type="SCHEDULED"), invoice(used, "25")])
+    begun = start("2026-01-01", "100")
+    books = pl.concat(
+        [balance([begun, drawn("2026-02-01", paid)], [YEAR], key=key) for key, paid in (("b1", "-25"), ("b2", "-10"))]
+    )
+    found = reconcile(bills.lazy(), books.lazy())
+    assert_frame_equal(found.checks, reconcile(bills, books).checks)
+    assert verdicts(found, "drawdown") == ["pass", "pass"]
+    assert found.checks.filter(check="prepaid_purchase")["actual"].to_list() == [Decimal(100)] * 2
 
 
 def outside(**fields: object) -> dict[str, object]:
