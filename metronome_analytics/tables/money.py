@@ -120,7 +120,7 @@ def figures(amount: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:
     """`amount_text` without its currency, for where that stands above or before it: `1,234.505`."""
     value = major(amount, credit_type_name)
     parts = value.abs().cast(pl.String).str.split(".").list
-    decimals = parts.get(1, null_on_oob=True).fill_null("").str.strip_chars_end("0").str.pad_end(2, "0")
+    decimals = parts.last().str.strip_chars_end("0").str.pad_end(2, "0")
     sign = pl.when(value < 0).then(pl.lit("-")).otherwise(pl.lit(""))
     return pl.concat_str(sign, grouped(parts.first()), pl.lit("."), decimals)
 

@@ -16,6 +16,7 @@ from tests.analysis.faults import FAULTS, Fault
 from tests.analysis.support import (
     EUR,
     USD,
+    Entry,
     Segment,
     amounts,
     applied,
@@ -271,6 +272,66 @@ def test_a_void_purchase_without_another_leaves_access_unpaid() -> None:
     )["verdict"].to_list() == ["pass"]
 
 
+@pytest.mark.parametrize(
+    ("second", "found"),
+    [
+        ({}, ["fail"]),
+        ({"status": "VOID"}, ["pass"]),
+        ({"corrected_invoice_id": "i1"}, ["pass", "pass"]),
+        ({"type": "USAGE_CONSOLIDATED"}, ["pass", "pass"]),
+        ({"start_timestamp": None}, ["pass", "pass"]),
+        ({"contract_id": "k2"}, ["pass", "pass"]),
+    ],
+)
+def test_one_live_invoice_per_contract_and_period(second: dict[str, Any], found: list[str]) -> None:
+    """Two are one too many, unless one is void, corrects the other, repeats it, or has no period."""
+    period = {"contract_id": "k1", "start_timestamp": on("2026-01-01"), "end_timestamp": on("2026-02-01")}
+    books = pl.concat([invoice([], "0", **period), invoice([], "0", **(period | {"id": "i2"} | second))])
+    assert verdicts(reconcile(books), "counted_once") == found
+
+
+def test_a_draft_true_up_is_checked_once_the_ledger_has_it() -> None:
+    """A draft bills what is outstanding so far: nothing to compare, until the ledger trues up by it."""
+    bill = line("400", type="scheduled", postpaid_commit={"id": "b1"})
+    segment = [Segment("1000", "2026-01-01", "2026-02-01")]
+    begun = [Entry("INITIAL_BALANCE", "2026-01-01", "1000", None), drawn("2026-02-01", "-600", "i0")]
+    trued = [*begun, Entry("TRUE_UP", "2026-02-01", "-400", None, "i1")]
+    open_, closed = (balance(entries, segment, kind="POSTPAID") for entries in (begun, trued))
+    draft, final = (invoice([bill], "400", status=status) for status in ("DRAFT", "FINALIZED"))
+    told = [verdicts(reconcile(bills, books), "true_up") for bills in (draft, final) for books in (open_, closed)]
+    assert told == [[], ["pass"], ["fail"], ["pass"]]
+
+
+def test_checks_stand_in_the_order_of_the_invoices() -> None:
+    """However many there are; what is drawn on a balance that is not in the frame comes after those that are."""
+    keys = [f"i{number * 37 % 101}" for number in range(101)]
+    bills = pl.concat([invoice([applied("-1", "unknown"), applied("-1")], "-2", id=key) for key in keys])
+    begun = [start("2026-01-01", "101"), *(drawn("2026-02-01", "-1", key) for key in keys)]
+    found = reconcile(bills, balance(begun, [Segment("101", "2026-01-01", "2027-01-01")])).checks
+    assert found.filter(check="invoice_total")["invoice_id"].to_list() == keys
+    assert found.filter(check="counted_once")["invoice_id"].to_list() == keys
+    assert found.filter(check="drawdown")["invoice_id"].to_list() == keys * 2
+    assert found.filter(check="drawdown")["verdict"].to_list() == ["pass"] * 101 + ["not checked"] * 101
+    sales = [line("1", type="commit_purchase", commit_id=key) for key in ("unknown", "b1")]
+    sold = reconcile(invoice(sales, "2", type="SCHEDULED"), balance([start("2026-01-01", "100")], [YEAR])).checks
+    assert sold.filter(check="prepaid_purchase")["balance_id"].to_list() == ["b1", "unknown"]
+
+
+def test_lines_may_be_added_up_before_they_are_checked() -> None:
+    """LazyFrames are added up as they come: what each balance paid and bought is still told apart."""
+    bought = [line("100", type="commit_purchase", commit_id=key) for key in ("b1", "b2")]
+    used = [line("30", commit_id="b1"), line("30"), applied("-20"), applied("-5"), applied("-10", "b2")]
+    bills = pl.concat([invoice(bought, "200", id="p1", type="SCHEDULED"), invoice(used, "25")])
+    begun = start("2026-01-01", "100")
+    books = pl.concat(
+        [balance([begun, drawn("2026-02-01", paid)], [YEAR], key=key) for key, paid in (("b1", "-25"), ("b2", "-10"))]
+    )
+    found = reconcile(bills.lazy(), books.lazy())
+    assert_frame_equal(found.checks, reconcile(bills, books).checks)
+    assert verdicts(found, "drawdown") == ["pass", "pass"]
+    assert found.checks.filter(check="prepaid_purchase")["actual"].to_list() == [Decimal(100)] * 2
+
+
 def outside(**fields: object) -> dict[str, object]:
     """The billing provider's side of an invoice."""
     return {"billing_provider_type": "stripe", "invoice_id": "in_1", **fields}
@@ -480,6 +541,11 @@ def test_external_missing() -> None:
     found = compared(GOOD[0], GOOD[1], ("other", 3.0, "usd", "2026-10-20"))
     assert found["other"] == ("fail", "missing here", "not expected")
     assert found["i3"] == ("fail", "missing there", "period cut-off")
+
+
+def test_external_rows_stand_in_the_order_of_our_invoices() -> None:
+    """Those that only the other system has come last, whatever order it has."""
+    assert list(compared(("a_stranger", 9.0, "USD", "2026-10-20"), *GOOD[::-1])) == ["in_1", "i2", "i3", "a_stranger"]
 
 
 def test_external_currencies_are_never_added() -> None:

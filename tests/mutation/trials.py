@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 LOADED = (dataframely, hypothesis, pl, stamina)
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 10
+IMPORT = "as modules are imported"
 
 
 class Fate(StrEnum):
@@ -60,12 +61,13 @@ class Baseline:
 
     def of(self, mutant: Mutant) -> list[str]:
         """The tests that run the mutant's function, the fastest first."""
-        file, lines = str(mutant.path.resolve()), mutant.function
-        ids = [
-            test
-            for test, calls in self.calls.items()
-            if lines is None or any(called == file and line in lines for called, line in calls)
-        ]
+        file, lines = str(mutant.path.resolve()), mutant.function or range(0)
+
+        def runs(test: str) -> bool:
+            return any(called == file and line in lines for called, line in self.calls[test])
+
+        every = mutant.function is None or runs(IMPORT)
+        ids = [test for test in self.calls if test != IMPORT and (every or runs(test))]
         return sorted(ids, key=lambda test: self.seconds[test])
 
 
@@ -143,13 +145,15 @@ class _Watch:
         self.calls: dict[str, set[tuple[str, int]]] = {}
         self.seconds: dict[str, float] = {}
 
-    def pytest_collection(self) -> None:
-        """Choose the same few examples every time, and do not look for the smallest that fails."""
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Iterator[None]:
+        """Choose the same few examples every time, not the smallest that fails, and note what imports call."""
         few: dict[str, Any] = {"max_examples": EXAMPLES, "derandomize": True, "database": None, "deadline": None}
         phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
         checks = list(hypothesis.HealthCheck)
         hypothesis.settings.register_profile("mutation", phases=phases, suppress_health_check=checks, **few)
         hypothesis.settings.load_profile("mutation")
+        return (yield from self._noting(IMPORT))
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         """Leave out what is named, or asks for a fixture that is."""
@@ -163,9 +167,12 @@ class _Watch:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Note which functions of the package a test calls."""
+        return (yield from self._noting(item.nodeid))
+
+    def _noting(self, what: str) -> Iterator[None]:
         if not self.folder:
             return (yield)
-        called = self.calls.setdefault(item.nodeid, set())
+        called = self.calls.setdefault(what, set())
 
         def note(frame: FrameType, _event: str, _argument: object) -> None:
             if frame.f_code.co_filename.startswith(self.folder):
@@ -179,7 +186,7 @@ class _Watch:
         finally:
             sys.settrace(None)
             threading.settrace(None)
-            self.seconds[item.nodeid] = time.process_time() - begun
+            self.seconds[what] = time.process_time() - begun
 
 
 class _Finder(MetaPathFinder):

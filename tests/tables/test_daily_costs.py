@@ -52,6 +52,19 @@ def test_a_void_invoice_costs_nothing() -> None:
     assert costs(void) == []
 
 
+def test_a_product_has_the_name_of_its_first_line() -> None:
+    """A product is named by the first line that has used it, on days too on which commits only paid; order is kept."""
+    paid = line("-5", name="Commit", type="applied_commit_or_credit", product_id="p0", **_but_product(PREPAID))
+    used = [line(str(n), name=f"{name} {n}", product_id=f"p{n}") for n in range(60) for name in ("first", "second")]
+    frame = daily_costs(pl.concat([window("2026-01-01", [paid]), window("2026-01-02", used)]), Costs.create_empty())
+    rows = frame.select(pl.col("date").cast(pl.String), "product_name").rows()
+    assert rows == [("2026-01-01", "first 0"), *(("2026-01-02", f"first {n}") for n in range(60))]
+
+
+def _but_product(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name != "product_id"}
+
+
 KINDS = st.sampled_from([None, "PREPAID", "POSTPAID", "CREDIT"])
 LINES = st.lists(
     st.tuples(

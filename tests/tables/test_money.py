@@ -18,6 +18,7 @@ from metronome_analytics.tables.money import (
     currency_told_apart,
     digits,
     digits_of,
+    display,
     in_cents_of,
     major,
     major_of,
@@ -48,6 +49,27 @@ def test_exact_text(amount: str, unit: str | None, text: str) -> None:
         {"amount": [Decimal(amount)], "unit": [unit]}, schema={"amount": pl.Decimal(38, 10), "unit": pl.String}
     )
     assert frame.select(amount_text(pl.col("amount"), pl.col("unit"))).item() == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "text"),
+    [
+        ("-1000", "USD (cents)", "-1,000 USD (cents) = -$10.00"),
+        ("1", "USD (cents)", "1 USD (cents) = $0.01"),
+        ("-50", "USD (cents)", "-50 USD (cents) = -$0.50"),
+        ("0", "USD (cents)", "0 USD (cents) = $0.00"),
+        ("1234567.5", "XTS (cents)", "1,234,567.5 XTS (cents) = 12,345.675 XTS"),
+        *(
+            ("100", f"{code} (cents)", f"100 {code} (cents) = {sign}1.00")
+            for code, sign in (("EUR", "€"), ("GBP", "£"), ("INR", "₹"), ("NGN", "₦"), ("BRL", "R$"))
+        ),
+        ("-10", "EUR", "-10 EUR"),
+        ("5", None, "5 units"),
+    ],
+)
+def test_an_amount_is_shown_as_the_api_takes_it_and_in_major_units(amount: str, unit: str | None, text: str) -> None:
+    """Cents twice, with the currency's sign where it has one; what is in major units already once."""
+    assert display(Decimal(amount), unit) == text
 
 
 def test_null_stays_null() -> None:
