@@ -249,6 +249,16 @@ def test_a_purchase_voided_and_regenerated_is_billed_once(scheduled: str, told: 
     assert verdicts(off, "prepaid_purchase") == ["fail"]
 
 
+def test_what_is_not_invoiced_has_nothing_due() -> None:
+    """The schedule of a commit that is not invoiced or is postpaid asks for no purchase; a prepaid one's does."""
+    bills = invoice([line("1")], "1")
+    held = bought(("100", "i1"))
+    quiet = held.with_columns(pl.col("invoice_schedule").struct.with_fields(do_not_invoice=pl.lit(True)))
+    later = bought(("100", "i1"), type="POSTPAID")
+    found = [verdicts(reconcile(bills, each), "prepaid_purchase") for each in (held, quiet, later)]
+    assert found == [["fail"], [], []]
+
+
 def test_a_purchase_billed_twice_in_one_chain_fails() -> None:
     """The void one came back to life beside what was made in its place."""
     bills = pl.concat(

@@ -314,3 +314,10 @@ def test_what_cannot_be_used_is_refused() -> None:
         ma.flux(books, months=("2026-10", "2026-10"))
     with pytest.raises(ma.ArgumentError, match="no column"):
         ma.flux(pl.DataFrame({"id": []}), months=("2026-09", "2026-10"))
+
+
+def test_what_has_no_product_is_revenue_too() -> None:
+    """A line without a product has a row of its own, without a name, whatever other lines are called."""
+    told = ma.revenue(bill("2026-10", usage(2, "3", name="Tokens"), line("5")), months="2026-10")
+    named = told.select("product_id", "product_name", pl.col("net").cast(pl.Float64)).rows()
+    assert named == [("p1", "Tokens", 6.0), (None, None, 5.0)]

@@ -373,6 +373,15 @@ def test_what_was_a_draft_at_the_end(status: str, issued: str, expected: list[An
     assert accrued(usage("5", "2026-10-01", "2026-11-01", status=status, issued_at=on(issued))) == expected
 
 
+@pytest.mark.parametrize(
+    ("issued", "expected"), [("2026-10-20T09:00", []), ("2026-10-20T09:01", [("5", "5", None, "0")])]
+)
+def test_what_was_a_draft_inside_a_month(issued: str, expected: list[Any]) -> None:
+    """At an `as_of` inside the month an invoice issued by then is billed, and one issued a minute later is not yet."""
+    bill = usage("5", "2026-10-01", "2026-10-19", issued_at=on(issued))
+    assert accrued(bill, as_of=on("2026-10-20T09:00")) == expected
+
+
 def test_periods_over_the_end() -> None:
     """A period over a month's end counts in the month of its last instant, until `as_of`; windows spread it."""
     bill = usage("10", "2026-10-15", "2026-11-15", status="DRAFT", issued_at=on("2026-11-16"))

@@ -145,7 +145,7 @@ def _amounts(facts: pl.LazyFrame, cut: _Cut, *, windows_known: bool) -> pl.LazyF
     late = pl.when(late_of & ended & whole).then(every - total).when(late_of & ended).then(None).otherwise(ZERO)
     spread = (ours <= cut.month) | pl.col("until").is_not_null()
     return (
-        facts.with_columns((counts & spread).fill_null(False).alias("counts"))
+        facts.with_columns((counts & spread).alias("counts"))
         .with_columns(
             pl.when("counts").then(unbilled).otherwise(ZERO).alias("unbilled"),
             pl.when(pl.col("trues_up") & cut.open_then()).then(total).otherwise(ZERO).alias("true_up_outlook"),
