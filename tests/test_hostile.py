@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
@@ -83,7 +84,7 @@ def shell(served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("METRONOME_ANALYTICS_JOURNAL", str(tmp_path / "journal.sqlite"))
     monkeypatch.setenv("COLUMNS", "120")
     time = Time()
-    monkeypatch.setattr(session, "Clock", lambda: Clock(wall=time.now, monotonic=time.monotonic, sleep=time.sleep))
+    monkeypatch.setattr(session, "Clock", partial(Clock, wall=time.now, monotonic=time.monotonic, sleep=time.sleep))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -4,6 +4,7 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def files(served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.chdir(tmp_path)
     time = Time()
-    monkeypatch.setattr(session, "Clock", lambda: Clock(wall=time.now, monotonic=time.monotonic, sleep=time.sleep))
+    monkeypatch.setattr(session, "Clock", partial(Clock, wall=time.now, monotonic=time.monotonic, sleep=time.sleep))
     with ma.connect(max_requests_per_second=None, progress=False) as account:
         balances = account.balances().filter(pl.col("balance") > 0)
         active = ma.segments(balances).filter(pl.col("starting_at") <= time.at, pl.col("ending_before") > time.at)
