@@ -40,6 +40,12 @@ def drawable_column(text: pl.Expr) -> pl.Expr:
     return text.str.replace_all(_NO_XML, " ")
 
 
+def harmless_column(text: pl.Expr) -> pl.Expr:
+    """A column of text in which no spreadsheet runs a formula: an apostrophe first; an amount below zero is none."""
+    formula = text.str.contains(r"^[=+\-@\t\r]") & text.cast(pl.Decimal(38, 10), strict=False).is_null()
+    return pl.when(formula).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
+
+
 def grouped(number: pl.Expr) -> pl.Expr:
     """The text of a whole number with its thousands separated."""
     backwards = number.str.reverse().str.replace_all(r"(\d{3})", "${1},")

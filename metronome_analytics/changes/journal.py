@@ -21,6 +21,7 @@ import polars as pl
 
 from metronome_analytics.changes.records import Record, journal_frame
 from metronome_analytics.errors import JournalError
+from metronome_analytics.wording import harmless_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,9 +124,8 @@ class Journal:
             raise JournalError(f"{path} exists; an export overwrites nothing.", advice="Name a new file.")
         if path.suffix == ".csv":
             frame = self.frame()
-            frame.with_columns(_harmless(name) for name in frame.columns if frame.schema[name] == pl.String).write_csv(
-                path
-            )
+            texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+            frame.with_columns(harmless_column(pl.col(name)).alias(name) for name in texts).write_csv(path)
             return frame.height
         rows = self._rows()
         names = ("seq", "at", "kind", "plan", "entry", "data", "hash")
@@ -231,13 +231,6 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-
-
-def _harmless(column: str) -> pl.Expr:
-    """A column of text in which nothing begins as a formula does; an amount below zero is none."""
-    text = pl.col(column)
-    formula = text.str.contains(r"^[=+\-@\t\r]") & text.cast(pl.Decimal(38, 10), strict=False).is_null()
-    return pl.when(formula).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).alias(column)
 
 
 def _hash(before: str, row: tuple[object, ...]) -> str:

@@ -86,7 +86,16 @@ def amount_text(amount: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:
 
     At least two decimals, and every further one that is not zero. Null stays null.
     """
-    value = major(amount, credit_type_name)
+    return _written(major(amount, credit_type_name), credit_type_name)
+
+
+def rounded_text(amount: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:
+    """`amount_text` at two decimals, half to even."""
+    return _written(major(amount, credit_type_name).round(2), credit_type_name)
+
+
+def _written(value: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:
+    """An amount in major units with its currency."""
     parts = value.abs().cast(pl.String).str.split(".").list
     decimals = parts.get(1, null_on_oob=True).fill_null("").str.strip_chars_end("0").str.pad_end(2, "0")
     sign = pl.when(value < 0).then(pl.lit("-")).otherwise(pl.lit(""))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _OPTIONS = frozenset({"layout", "tooltip"})
-_LOOKING = frozenset({"hello", "query"})
+_LOOKING = frozenset({"hello", "query", "window"})
 """Messages that change nothing, so the last error stays on view."""
 _VIEW = "application/vnd.jupyter.widget-view+json"
 CALM = (

@@ -9,13 +9,11 @@ import polars as pl
 
 from metronome_analytics import charts
 from metronome_analytics.analysis.burn_down import burn_down
-from metronome_analytics.display import show
 from metronome_analytics.tables import ledger
+from metronome_analytics.widgets.table import Table, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from great_tables import GT
 
 _COST_DAYS = 90
 """Days of costs without a period: costs need one."""
@@ -101,5 +99,5 @@ def _window(wanted: Wanted) -> dict[str, datetime]:
     return {name: at for name, at in ends.items() if at is not None}
 
 
-def _table(frame: pl.DataFrame, names: list[str]) -> GT:
+def _table(frame: pl.DataFrame, names: list[str]) -> Table:
     return show(frame, columns=names, rows=100)
