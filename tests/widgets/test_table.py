@@ -62,8 +62,8 @@ def order(table: Any, sent: Sent) -> list[int]:
 def test_what_a_person_looks_for_first_comes_first() -> None:
     """The usual columns of a table of ours, the name in place of the id, units in the amounts; all of another frame."""
     usual = ["customer", "issued_at", "status", "type", "total", "id"]
-    assert ma.show(FRAME, customers=CUSTOMERS).static._tbl_data.columns == usual
-    with ma.demo(customers=3, as_of="2026-11-18") as account:
+    assert ma.show(FRAME, customers=CUSTOMERS)._view.columns == usual
+    with ma.demo(customers=3, as_of=datetime(2026, 11, 18, tzinfo=UTC)) as account:
         balances = account.balances()
         assert ma.widgets.Table(balances)._view.columns[:4] == ["customer_id", "name", "type", "balance"]
         for frame in (ma.ledger(balances), ma.segments(balances), account.receipts, account.customers()):
