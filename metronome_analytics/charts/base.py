@@ -176,7 +176,7 @@ def month_axis(field: str, labels: list[str], title: str | None = None, *, so_fa
     return alt.X(f"{field}:O", title=title, scale=alt.Scale(domain=labels), axis=axis)
 
 
-def fainter(so_far: str | None, field: str = "month") -> alt.OpacityValue:
+def fainter(so_far: str | None, field: str = "month") -> Any:
     """Marks of the running month are fainter: it is not over."""
     if so_far is None:
         return alt.OpacityValue(1)

@@ -71,7 +71,8 @@ def _kinds(frame: pl.DataFrame, unit: str, months: int, so_far: str | None) -> b
         _billed(part, unit, months, so_far, whose=base.told(unit, whose, words), height=height)
         for part, words, height in parts
     ]
-    return alt.vconcat(*drawn, spacing=16).resolve_scale(color="independent")
+    stacked: base.Chart = alt.vconcat(*drawn, spacing=16).resolve_scale(color="independent")
+    return stacked
 
 
 def _billed(

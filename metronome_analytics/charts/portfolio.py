@@ -37,18 +37,21 @@ def portfolio(
     months are drawn, and the panel says what is left out; with `as_of` the running month is marked. Raises
     ArgumentError for another frame.
     """
+    named = customer_names(drawn_by_month(burn), customers)
+    so_far = base.running(as_of)
+    return base.panels(named, lambda part, unit: _heat(part, unit, top, months, so_far), title=title, theme=theme)
+
+
+def drawn_by_month(burn: Given) -> pl.DataFrame:
+    """What each customer drew in each month: customer_id, credit_type_name, month (its first instant), amount."""
     frame = base.collected(burn, "burn", *_NEEDED, source="burn_down()")
     # A deduction is dated at the end of its period, the first instant of the next month.
     at = pl.coalesce("usage_starting_at", pl.col("timestamp").dt.offset_by("-1us"))
     drawn = frame.filter(pl.col("event") == Event.DEDUCTION).select(
         "customer_id", "credit_type_name", (-pl.col("change")).alias("amount"), at.dt.truncate("1mo").alias("month")
     )
-    grouped = drawn.group_by("customer_id", "credit_type_name", "month", maintain_order=True).agg(
-        pl.col("amount").sum()
-    )
-    so_far = base.running(as_of)
-    named = customer_names(grouped, customers)
-    return base.panels(named, lambda part, unit: _heat(part, unit, top, months, so_far), title=title, theme=theme)
+    months = drawn.group_by("customer_id", "credit_type_name", "month", maintain_order=True)
+    return months.agg(pl.col("amount").sum())
 
 
 def _heat(frame: pl.DataFrame, unit: str, top: int, months: int, so_far: str | None) -> base.Chart:

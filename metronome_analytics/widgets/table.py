@@ -47,7 +47,7 @@ class Table(Widget):
     """
 
     _esm = asset("table.js")
-    _css = asset("widgets.css") + "\n" + asset("table.css")
+    _css = "\n".join(map(asset, ("widgets.css", "wide.css", "table.css")))
     value = OfPython(default_value=())
 
     def __init__(

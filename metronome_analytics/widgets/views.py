@@ -9,6 +9,8 @@ import polars as pl
 
 from metronome_analytics import charts
 from metronome_analytics.analysis.burn_down import burn_down
+from metronome_analytics.analysis.forecast import forecast
+from metronome_analytics.charts.portfolio import drawn_by_month
 from metronome_analytics.tables import ledger
 from metronome_analytics.widgets.table import Table, show
 
@@ -35,6 +37,10 @@ class Account(Protocol):
         """Commits and credits."""
 
     @property
+    def customer_card(self) -> Callable[..., pl.DataFrame]:
+        """A customer on one page."""
+
+    @property
     def invoices(self) -> Callable[..., pl.DataFrame]:
         """Invoices."""
 
@@ -50,6 +56,52 @@ class Wanted(NamedTuple):
     starting_on: datetime | None
     ending_before: datetime | None
     as_of: datetime
+
+
+def portfolio(account: Account, wanted: Wanted) -> list[object]:
+    """Every customer: who runs out first, who drew more in the last month than before, and who drew when."""
+    held, customers = account.balances(include_archived=True), account.customers()
+    burn = burn_down(held, as_of=wanted.as_of)
+    outlook = forecast(burn, as_of=wanted.as_of, by="customer", balances=held)
+    names = ["customer", "remaining", "burn_per_day", "runs_out_at", "runs_out_at_earliest", "runs_out_at_latest"]
+    ending = outlook.filter(pl.col("runs_out_at").is_not_null()).sort("runs_out_at")
+    return [
+        show(ending, columns=[*names, "overage_at_end"], customers=customers, title="Who runs out, the first first"),
+        show(_grown(burn, wanted.as_of), customers=customers, title="Who grew, the most first"),
+        charts.portfolio(burn, customers=customers, as_of=wanted.as_of),
+    ]
+
+
+def _grown(burn: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """What each customer drew in the last whole month and in the one before, and the difference, largest first."""
+    last = as_of.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    after = last.replace(day=1)
+    before = (after - timedelta(days=1)).replace(day=1)
+    drawn = drawn_by_month(burn).filter(pl.col("month").is_in([before, after]))
+    names = {at: f"drawn {at:%Y-%m}" for at in (before, after)}
+    sums = [pl.col("amount").filter(pl.col("month") == at).sum().alias(name) for at, name in names.items()]
+    both = drawn.group_by("customer_id", "credit_type_name", maintain_order=True).agg(sums)
+    grown = both.with_columns((pl.col(names[after]) - pl.col(names[before])).alias("change"))
+    return grown.sort("change", descending=True, maintain_order=True)
+
+
+def card(account: Account, wanted: Wanted) -> list[object]:
+    """A customer's card, and how its balances burn down from here."""
+    frame = account.balances([wanted.customer], include_archived=True)
+    burn = burn_down(frame, as_of=wanted.as_of)
+    shown = account.customer_card(wanted.customer)
+    names = ["contract", "net_balance", "granted", "used", "remaining", "utilisation", "ending_before", "runs_out_at"]
+    ahead = ["runs_out_at_earliest", "runs_out_at_latest", "unused_at_end", "overage_at_end", "verdict"]
+    title = shown["customer_name"].drop_nulls().first()
+    outlook = forecast(burn, as_of=wanted.as_of)
+    return [
+        show(shown, columns=[*names, *ahead], title=None if title is None else str(title)),
+        charts.burn_down(burn, as_of=wanted.as_of, forecast=outlook, customers=_named(shown)),
+    ]
+
+
+def _named(card: pl.DataFrame) -> pl.DataFrame:
+    return card.select(id="customer_id", name="customer_name")
 
 
 def balances(account: Account, wanted: Wanted) -> list[object]:
@@ -88,10 +140,19 @@ def costs(account: Account, wanted: Wanted) -> list[object]:
         "ending_before": wanted.as_of,
     }
     frame = account.invoice_breakdowns([wanted.customer], **window)
-    return [charts.costs(frame, title="Usage before commits and credits")]
+    return [charts.costs(frame, title="Usage before commits and credits", as_of=wanted.as_of)]
 
 
-VIEWS = {"Balances": balances, "Invoices": invoices, "Ledger": entries, "Costs": costs}
+VIEWS = {
+    "Portfolio": portfolio,
+    "Customer": card,
+    "Balances": balances,
+    "Invoices": invoices,
+    "Ledger": entries,
+    "Costs": costs,
+}
+OF_ALL = frozenset({"Portfolio"})
+"""The views that need no customer."""
 
 
 def _window(wanted: Wanted) -> dict[str, datetime]:
