@@ -142,10 +142,7 @@ class Account(AllLoaders):
         return catalogue()
 
     def customer_card(self, customer: Customers) -> pl.DataFrame:
-        """One customer on a page, one row per credit type: the columns of `analysis.customer_card.CustomerCard`.
-
-        Contract, net balance, granted, used, ends, run-out with its range. Raises ArgumentError unless it is one.
-        """
+        """`CustomerCard`: a row per credit type, contract, balances, run-out. Raises ArgumentError unless it is one."""
         from metronome_analytics.analysis.customer_card import customer_card  # noqa: PLC0415  # analysis is for later
 
         one = [args.one_customer(customer)]
@@ -195,7 +192,9 @@ class Account(AllLoaders):
         limit one entry and the sum of all, in major units, for every currency or by currency. Raises PlanRejected
         with everything that is wrong, by row, in its message and its `problems`.
         """
-        leeway = Leeway(max_entry, max_total, allow_overdraw=allow_overdraw, allow_duplicate=allow_duplicate)
+        leeway = Leeway(
+            max_entry=max_entry, max_total=max_total, allow_overdraw=allow_overdraw, allow_duplicate=allow_duplicate
+        )
         return self._changes.plan_balance_entries(entries, leeway)
 
     def apply(

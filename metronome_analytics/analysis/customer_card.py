@@ -78,7 +78,7 @@ def customer_card(
         .join(_running(contracts, at), on="customer_id", how="left", maintain_order="left")
     )
     schema = CustomerCard.create_empty().schema
-    return card.select(list(schema)).cast(dict(schema))
+    return card.select(list(schema)).cast(schema)
 
 
 def _running(contracts: Given, at: datetime) -> pl.DataFrame:

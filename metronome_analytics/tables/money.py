@@ -117,6 +117,11 @@ def major_of(amount: Decimal, credit_type_name: str | None) -> Decimal:
     return _EXACT.scaleb(amount, -2) if in_cents_of(credit_type_name) else amount
 
 
+def minor_of(amount: Decimal, credit_type_name: str | None) -> Decimal:
+    """`minor` of one amount."""
+    return _EXACT.scaleb(amount, 2) if in_cents_of(credit_type_name) else amount
+
+
 def digits_of(amount: Decimal, *, least: int = 0, separator: str = "") -> str:
     """`digits` of one amount, with at least `least` decimals and `separator` between thousands."""
     whole, _, decimals = f"{amount:,f}".partition(".")
