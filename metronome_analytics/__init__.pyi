@@ -28,7 +28,6 @@ from .changes import BalanceEntry as BalanceEntry
 from .changes import BalancePlan as BalancePlan
 from .changes import Plan as Plan
 from .demo import demo as demo
-from .display import show as show
 from .errors import ArgumentError as ArgumentError
 from .errors import AuthenticationError as AuthenticationError
 from .errors import ConfigurationError as ConfigurationError
@@ -71,5 +70,6 @@ from .tables import segments as segments
 from .tables import subscriptions as subscriptions
 from .tables import thresholds as thresholds
 from .tables import usage_filters as usage_filters
+from .widgets import show as show
 
 __version__: str

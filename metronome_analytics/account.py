@@ -119,6 +119,14 @@ class Account(Observed, ClosingLoaders):
         """
         return self.session.clock.now()
 
+    def customer_card(self, customer: Customers) -> pl.DataFrame:
+        """`CustomerCard`: a row per credit type, contract, balances, run-out. Raises ArgumentError unless it is one."""
+        from metronome_analytics.analysis.customer_card import customer_card  # noqa: PLC0415  # analysis is for later
+
+        one = [args.one_customer(customer)]
+        held, net = self.balances(one, include_archived=True), self.net_balances(one)
+        return customer_card(self.customers(customer_ids=one), self.contracts(one), held, net, as_of=self.now)
+
     # --- changes -----------------------------------------------------------------------------------------------
 
     @cached_property
@@ -162,15 +170,10 @@ class Account(Observed, ClosingLoaders):
         limit one entry and the sum of all, in major units, for every currency or by currency. Raises PlanRejected
         with everything that is wrong, by row, in its message and its `problems`.
         """
-        return self._changes.plan_balance_entries(
-            entries,
-            Leeway(
-                max_entry=max_entry,
-                max_total=max_total,
-                allow_overdraw=allow_overdraw,
-                allow_duplicate=allow_duplicate,
-            ),
+        leeway = Leeway(
+            max_entry=max_entry, max_total=max_total, allow_overdraw=allow_overdraw, allow_duplicate=allow_duplicate
         )
+        return self._changes.plan_balance_entries(entries, leeway)
 
     def apply(
         self, plan: Plan, confirm: str, *, watch: Callable[[dict[str, object]], object] = lambda _: None
@@ -282,12 +285,7 @@ class Account(Observed, ClosingLoaders):
         from metronome_analytics.mirror.estimate import estimate_load  # noqa: PLC0415  # only this needs it
 
         return estimate_load(
-            self,
-            loader,
-            customers,
-            starting_on=starting_on,
-            ending_before=ending_before,
-            window_size=window_size,
+            self, loader, customers, starting_on=starting_on, ending_before=ending_before, window_size=window_size
         )
 
     def close(self) -> None:

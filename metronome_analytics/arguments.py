@@ -74,8 +74,15 @@ def _ids(given: object, argument: str) -> Iterable[Any]:
             return customers.unique(maintain_order=True).to_list()
         case bytes() | Mapping():
             pass
+        case object(widget=object(value=_) as wrapped, value=Mapping()):
+            # As marimo wraps a picker: its own value is the state of the widget.
+            return _ids(wrapped, argument)
         case object(value=chosen) if not isinstance(customers, Iterable):
-            return _ids(() if chosen is None else chosen, argument)
+            if chosen is None or chosen == ():
+                raise ArgumentError(
+                    f"{argument}: nothing is chosen in the picker yet.", advice="Choose there, or leave it out for all."
+                )
+            return _ids(chosen, argument)
         case Iterable():
             return customers
     raise ArgumentError(f"{argument} cannot be {type(customers).__name__}.", advice=_CUSTOMERS_HINT)

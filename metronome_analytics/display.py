@@ -1,4 +1,4 @@
-"""Tables to read: any frame of ours with units, right-aligned amounts and UTC dates."""
+"""Still tables to read: any frame of ours with units, right-aligned amounts and UTC dates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_PARTS = 5
 """Parts of a list of texts that are shown."""
 
 
-def show(
+def still_table(
     frame: pl.DataFrame | pl.LazyFrame,
     *,
     rows: int = 50,
@@ -44,17 +44,13 @@ def show(
     """
     schema = frame_with(frame, "frame")
     whole_number("rows", rows, least=1)
-    names = list(schema) if columns is None else list(columns)
-    if unknown := [name for name in names if name not in schema]:
-        raise ArgumentError(f"columns names {', '.join(map(repr, unknown))}, which the frame does not have.")
-    if not names:
-        raise ArgumentError("There is no column to show.")
+    names = named_columns(schema, list(schema) if columns is None else columns)
     need("report", "great_tables")
     from great_tables import GT, loc, style  # noqa: PLC0415  # an extra
 
     head, count = pl.collect_all([frame.lazy().head(rows), frame.lazy().select(pl.len())])
-    unit = "credit_type_name" if schema.get("credit_type_name") == pl.String else None
-    texts = head.select(drawable_column(_text(name, schema[name], unit)).alias(name) for name in names)
+    unit = unit_column(schema)
+    texts = head.select(drawable_column(cell_text(name, schema[name], unit)).alias(name) for name in names)
     right = [name for name in names if schema[name].is_numeric()]
     shown = f"showing {head.height:,} of {int(count.item()):,}"
     id_ = f"ma{token_hex(5)}"
@@ -71,8 +67,23 @@ def show(
     return table.cols_align("right", columns=right) if right else table
 
 
-def _text(name: str, dtype: pl.DataType, unit: str | None) -> pl.Expr:
-    """A column as text."""
+def named_columns(schema: pl.Schema, columns: Sequence[str]) -> list[str]:
+    """`columns`, each of which the frame has; ArgumentError otherwise, or for none."""
+    names = list(columns)
+    if unknown := [name for name in names if name not in schema]:
+        raise ArgumentError(f"columns names {', '.join(map(repr, unknown))}, which the frame does not have.")
+    if not names:
+        raise ArgumentError("There is no column to show.")
+    return names
+
+
+def unit_column(schema: pl.Schema) -> str | None:
+    """The column that says what unit the amounts are in, where there is one."""
+    return "credit_type_name" if schema.get("credit_type_name") == pl.String else None
+
+
+def cell_text(name: str, dtype: pl.DataType, unit: str | None) -> pl.Expr:
+    """A column as exact text; an amount in major units with its currency, if `unit` names the column that says it."""
     column = pl.col(name)
     if isinstance(dtype, pl.Decimal):
         if unit is not None:

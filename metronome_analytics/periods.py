@@ -33,7 +33,9 @@ def named(argument: str, name: str) -> tuple[datetime, datetime]:
 
 def ends(period: object) -> tuple[Any, Any]:
     """Both ends of a pair, or of what a PeriodPicker holds, as they were given."""
-    chosen = period if isinstance(period, tuple | list) else getattr(period, "value", period)
+    # marimo wraps a picker, and its own value is the state of the widget.
+    picker = getattr(period, "widget", period)
+    chosen = picker if isinstance(picker, tuple | list) else getattr(picker, "value", picker)
     if chosen is None:
         raise ArgumentError("period: nothing is chosen in the picker yet.")
     if not isinstance(chosen, tuple | list) or len(chosen) != 2 or None in chosen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ _KEYS = ("external_id", "ingest_aliases", "salesforce_account_id")
 _SEARCHED = ("id", "name", *_KEYS, "custom_fields", "archived_at")
 # Letters that Unicode does not take apart into a letter and a mark; a dotless i, a final sigma.
 _LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "\u0131": "i", "\u03c2": "\u03c3"}
+_SPELT = {"ae": "a", "oe": "o", "ue": "u"}
+"""How umlauts are spelt out where there is no key for them, and what is left of them folded."""
+_LEAST_TO_SLIP = 5
 # What separates identifiers in one text, and the values of custom fields; nobody types them.
 _BREAK, _FIELD = "\x1f", "\x1e"
 
@@ -24,11 +28,13 @@ _BREAK, _FIELD = "\x1f", "\x1e"
 def find_customers(customers: Given, query: str, *, limit: int | None = None) -> pl.DataFrame:
     """The rows of `customers` that match every word of `query`, the best match first.
 
-    Searched are name, id, ingest aliases, external id, Salesforce id and the values of custom fields; accents and case
-    do not matter. Best is a whole id, alias or name, then a name that begins with the query, then words that do, then
-    any place; equally good ones keep their order, archived ones last. A blank query gives every row as it stands;
-    `limit` keeps the first ones. The index of the last frame searched is kept, so further queries take milliseconds.
-    Raises ArgumentError for a frame without `id` and `name`, or a query that is no text.
+    Searched are name, id, ingest aliases, external id, Salesforce id and the values of custom fields; accents and
+    case do not matter. Best is a whole id, alias or name, then a name that begins with the query, then words that
+    do, then any place; equally good ones keep their order, archived ones last. Where nothing matches, `oe` counts
+    as `ö`, and then a word of letters may be a slip of one key away: `ospray` finds Osprey, `groessenwahn`
+    Größenwahn. A blank query gives every row as it stands; `limit` keeps the first ones. The index of the last
+    frame searched is kept, so further queries take milliseconds. Raises ArgumentError for a frame without `id` and
+    `name`, or a query that is no text.
     """
     if not isinstance(query, str):
         raise ArgumentError(f"query must be text, not {type(query).__name__}.")
@@ -64,11 +70,35 @@ class CustomerIndex:
         """How many customers there are."""
         return self.frame.height
 
+    @property
+    def searched(self) -> str:
+        """The fields that are searched, in words."""
+        names = [name.replace("_", " ") for name in ("id", "name", *_KEYS) if name in self.frame.columns]
+        fields = ["the values of custom fields"] if "custom_fields" in self.frame.columns else []
+        *first, last = [*names, *fields]
+        return f"{', '.join(first)} and {last}"
+
     def rows(self, query: str) -> pl.Series:
-        """The row numbers of what matches, the best first."""
+        """The row numbers of what matches, the best first; where nothing does, of what is near."""
         words = folded_text(query).split()
         if not words:
             return self._texts["row"]
+        found = self._matching(words)
+        return found if found.len() else self._near(words)
+
+    def _near(self, words: list[str]) -> pl.Series:
+        """The rows in which every word stands when umlauts may be spelt out, or else one key may have slipped."""
+        text = pl.col("text").str.replace_many(_SPELT)
+        plain = [_spelt(word) for word in words]
+        spelt = self._texts.filter(pl.all_horizontal(text.str.contains(word, literal=True) for word in plain))
+        if spelt.height:
+            return spelt.sort("archived", "row")["row"]
+        if not any(map(_may_slip, plain)):
+            return spelt["row"]
+        slipped = pl.all_horizontal(text.str.contains(_slips(word)) for word in plain)
+        return self._texts.filter(slipped).sort("archived", "row")["row"]
+
+    def _matching(self, words: list[str]) -> pl.Series:
         every = pl.all_horizontal(pl.col("text").str.contains(word, literal=True) for word in words)
         starts = [pl.col("words").str.contains(f" {start}", literal=True) for word in words if (start := _plain(word))]
         begins = pl.all_horizontal(starts) if starts else pl.lit(value=False)
@@ -85,6 +115,32 @@ class CustomerIndex:
         # Filtered first, so that only what is found is ranked.
         found = self._texts.filter(every).select("row", "archived", rank.alias("rank"))
         return found.sort("rank", "archived", "row")["row"]
+
+
+def _spelt(word: str) -> str:
+    """`word` with its umlauts as one plain letter, however they were typed."""
+    for two, one in _SPELT.items():
+        word = word.replace(two, one)
+    return word
+
+
+def _may_slip(word: str) -> bool:
+    """Whether a word is forgiven a slip: an id is right or wrong, and a short word is near everything."""
+    return len(word) >= _LEAST_TO_SLIP and word.isalpha()
+
+
+def _slips(word: str) -> str:
+    """A pattern of `word` with at most one letter changed, missing or too many, or two exchanged."""
+    if not _may_slip(word):
+        return re.escape(word)
+    forms = {re.escape(word)}
+    for at in range(len(word)):
+        before, after = re.escape(word[:at]), re.escape(word[at + 1 :])
+        forms |= {f"{before}.{after}", f"{before}{after}", f"{before}.{re.escape(word[at:])}"}
+        if at + 1 < len(word):
+            forms.add(before + re.escape(word[at + 1] + word[at] + word[at + 2 :]))
+    # A slip is one within a word: it begins where the word begins.
+    return rf"(?:^|[^\p{{L}}\p{{N}}])(?:{'|'.join(sorted(forms))})"
 
 
 def folded(text: pl.Expr) -> pl.Expr:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field, model_validator
 
 from metronome_analytics.changes.fields import (
     SHORTEST_REASON,
@@ -33,7 +35,7 @@ from metronome_analytics.changes.operation import (
 from metronome_analytics.changes.records import Facts, Json, plain, sameness, token_of, with_token
 from metronome_analytics.changes.seats import not_in_use
 from metronome_analytics.changes.view import Look, View
-from metronome_analytics.tables.money import display, exactly
+from metronome_analytics.tables.money import display, exactly, minor_of
 from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
@@ -49,9 +51,14 @@ MISSING: Mapping[str, Any] = {"customer_id": "", "balance_id": "", "amount": Dec
 """What stands in for a field that must be there and is not."""
 
 
+_UNKNOWN = Decimal("NaN")
+"""The amount of an entry in major units before its balance, and so its unit, is known."""
+
+
 class BalanceEntry(Change):
     """One manual entry: `amount` is added to a segment of a balance, in the balance's own unit (USD is in cents).
 
+    `amount_major` may be given in its place, in major units (USD in dollars): planning turns it into `amount`.
     `segment_id` may be left out where the balance has one segment, `contract_id` always (the balance knows it).
     `timestamp` is on the hour; left out it is this hour, or the segment's start if that is later. `per_group_amounts`
     splits the amount over seats, must sum to it, and needs a `timestamp` at which each of them is in use. Raises
@@ -68,6 +75,16 @@ class BalanceEntry(Change):
     contract_id: str | None = None
     timestamp: AnyTime | None = None
     per_group_amounts: Groups = None
+    # A way to ask, no part of an entry: a plan holds `amount` alone.
+    amount_major: Annotated[Amount | None, Field(exclude=True)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_amount(cls, given: Any) -> Any:
+        """`amount` is unknown until planning where `amount_major` is given in its place."""
+        if isinstance(given, dict) and given.get("amount_major") is not None and given.get("amount") is None:
+            return {**given, "amount": _UNKNOWN}
+        return given
 
 
 def same_entry(entry: BalanceEntry, segment_id: str) -> str:
@@ -78,6 +95,7 @@ def same_entry(entry: BalanceEntry, segment_id: str) -> str:
 
 def prepare(entry: BalanceEntry, review: Review) -> PlannedChange | None:
     """Everything that can be known to be wrong with an entry before it is sent; or the entry, complete."""
+    entry = _in_own_unit(entry, review)
     for name, problem in (*_amount(entry), *_reason(entry)):
         review.wrong(name, problem)
     balance = _balance(entry, review)
@@ -102,10 +120,26 @@ def prepare(entry: BalanceEntry, review: Review) -> PlannedChange | None:
     return _complete(entry, balance, segment, review, same=same, nonce=nonce)
 
 
+def _in_own_unit(entry: BalanceEntry, review: Review) -> BalanceEntry:
+    """The entry with its amount in the unit of its balance; one of an unknown balance keeps none."""
+    balance = review.view.balances.get(entry.balance_id)
+    if entry.amount_major is None:
+        return entry
+    if not entry.amount.is_nan():
+        review.wrong("amount_major", "amount and amount_major exclude each other")
+        return entry
+    if balance is None:
+        return entry
+    amount = minor_of(entry.amount_major, balance.credit_type_name)
+    return entry.model_copy(update={"amount": amount, "amount_major": None})
+
+
 # --- what an entry says of itself ------------------------------------------------------------------------------------
 
 
 def _amount(entry: BalanceEntry) -> Iterator[tuple[str, str]]:
+    if entry.amount_major is not None and entry.amount.is_nan():
+        return
     if wrong := wrong_amount(entry.amount):
         yield "amount", wrong
         if not entry.amount.is_finite():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import polars as pl
 
 from metronome_analytics.changes.balance_entries import BalanceEntry, opposite_entry, same_entry
-from metronome_analytics.changes.plan import Plan, as_table
+from metronome_analytics.changes.plan import Plan, as_table, said_once
 from metronome_analytics.tables.money import display
 from metronome_analytics.wording import one_line
 
@@ -82,7 +82,7 @@ class BalancePlan(Plan):
 
     def reversal_entries(self) -> list[dict[str, Any]]:
         """The exact opposite of every entry, last first, to be planned in turn."""
-        names = [name for name in BalanceEntry.model_fields if name != "timestamp"]
+        names = [name for name in BalanceEntry.model_fields if name not in {"timestamp", "amount_major"}]
         return [{name: getattr(opposite_entry(entry), name) for name in names} for entry in reversed(self.entries)]
 
     def reversal(self) -> Self:
@@ -99,7 +99,7 @@ class BalancePlan(Plan):
     # --- how it shows itself -----------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        number = len(self.changes)
+        number, often = len(self.changes), said_once(self.changes)
         lines = [f"BalancePlan of {self.operation(0).counted(number)} for {self._where}"]
         for at, (each, entry) in enumerate(zip(self.changes, self.entries, strict=True)):
             unit = None if each.credit_type_name is None else one_line(each.credit_type_name)
@@ -110,12 +110,14 @@ class BalancePlan(Plan):
             lines += [
                 f"  {at}  {display(entry.amount, unit)}  {one_line(each.customer_name)}, {one_line(_title(each))}",
                 f"     balance {before}, then {after}; {entry.reason!r} at {entry.timestamp:%Y-%m-%d %H:%M} UTC",
-                *(f"     ! {one_line(warning)}" for warning in each.warnings),
+                *(f"     ! {one_line(warning)}" for warning in each.warnings if warning not in often),
             ]
+        lines += [f"  ! {one_line(warning)} ({whose})" for warning, whose in often.items()]
         return "\n".join([*lines, f"To apply it, confirm with: {self.confirmation}"])
 
     def _repr_html_(self) -> str:
         head = ("", "customer", "balance", "amount", "before", "after", "reason", "at (UTC)", "warnings")
+        often = said_once(self.changes)
         rows = [
             (
                 str(at),
@@ -126,11 +128,11 @@ class BalancePlan(Plan):
                 "" if each.balance_after is None else display(each.balance_after, each.credit_type_name),
                 entry.reason,
                 f"{entry.timestamp:%Y-%m-%d %H:%M}",
-                "; ".join(each.warnings),
+                "; ".join(warning for warning in each.warnings if warning not in often),
             )
             for at, (each, entry) in enumerate(zip(self.changes, self.entries, strict=True))
         ]
-        return as_table(head, rows, self.confirmation)
+        return as_table(head, rows, self.confirmation, often)
 
 
 def _title(each: PlannedChange) -> str:

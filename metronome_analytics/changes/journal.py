@@ -124,9 +124,8 @@ class Journal:
             raise JournalError(f"{path} exists; an export overwrites nothing.", advice="Name a new file.")
         if path.suffix == ".csv":
             frame = self.frame()
-            frame.with_columns(
-                harmless(pl.col(name)).alias(name) for name in frame.columns if frame.schema[name] == pl.String
-            ).write_csv(path)
+            texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+            frame.with_columns(harmless(pl.col(name)).alias(name) for name in texts).write_csv(path)
             return frame.height
         rows = self._rows()
         names = ("seq", "at", "kind", "plan", "entry", "data", "hash")

@@ -25,7 +25,7 @@ from metronome_analytics.wording import one_line
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from metronome_analytics.changes.fields import Change
     from metronome_analytics.changes.operation import Call, Operation
@@ -231,7 +231,7 @@ class Plan:
     # --- how it shows itself -----------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} of {_count(self)} for {self._where}"]
+        lines, often = [f"{type(self).__name__} of {_count(self)} for {self._where}"], said_once(self.changes)
         for number, each in enumerate(self.changes):
             lines += [
                 f"  {number}  {one_line(each.customer_name)}: {one_line(each.what)}",
@@ -241,12 +241,14 @@ class Plan:
                     else []
                 ),
                 *([f"     !! {one_line(each.loss)}"] if each.loss else []),
-                *(f"     ! {one_line(warning)}" for warning in each.warnings),
+                *(f"     ! {one_line(warning)}" for warning in each.warnings if warning not in often),
             ]
+        lines += [f"  ! {one_line(warning)} ({whose})" for warning, whose in often.items()]
         return "\n".join([*lines, f"To apply it, confirm with: {self.confirmation}"])
 
     def _repr_html_(self) -> str:
         head = ("", "customer", "what", "before", "after", "for ever", "warnings")
+        often = said_once(self.changes)
         rows = [
             (
                 str(number),
@@ -255,19 +257,37 @@ class Plan:
                 _before(each) or "",
                 _after(each) or "",
                 each.loss,
-                "; ".join(each.warnings),
+                "; ".join(warning for warning in each.warnings if warning not in often),
             )
             for number, each in enumerate(self.changes)
         ]
-        return as_table(head, rows, self.confirmation)
+        return as_table(head, rows, self.confirmation, often)
 
 
-def as_table(head: Iterable[str], rows: Iterable[Iterable[str]], confirmation: str) -> str:
-    """A plan as HTML, escaped."""
+def said_once(changes: Sequence[PlannedChange]) -> dict[str, str]:
+    """The warnings that several changes share, and which: they are said once, below. The table has them by row."""
+    rows: dict[str, list[int]] = {}
+    for number, each in enumerate(changes):
+        for warning in dict.fromkeys(each.warnings):
+            rows.setdefault(warning, []).append(number)
+    every = len(changes)
+    return {
+        warning: "all" if len(its) == every else ", ".join(map(str, its))
+        for warning, its in rows.items()
+        if len(its) > 1
+    }
+
+
+def as_table(
+    head: Iterable[str], rows: Iterable[Iterable[str]], confirmation: str, often: Mapping[str, str] | None = None
+) -> str:
+    """A plan as HTML, escaped; `often` are warnings of several rows, and which."""
     header = "".join(f"<th>{name}</th>" for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{html.escape(one_line(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    said = "".join(f"<li>{html.escape(one_line(warning))} ({whose})</li>" for warning, whose in (often or {}).items())
+    notes = f"<ul>{said}</ul>" if said else ""
     return (
-        f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
+        f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>{notes}"
         f"<p>To apply it, confirm with: <code>{html.escape(confirmation)}</code></p>"
     )
 

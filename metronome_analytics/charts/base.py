@@ -12,12 +12,15 @@ import altair as alt
 import polars as pl
 
 from metronome_analytics.analysis.frames import Given, checked
+from metronome_analytics.arguments import instant
 from metronome_analytics.charts.showing import offline
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from metronome_analytics.arguments import Instant
 
 Chart = alt.Chart | alt.LayerChart | alt.VConcatChart
 Theme = Literal["page", "light", "dark"]
@@ -146,6 +149,18 @@ def heading(text: str, notes: Sequence[str]) -> alt.TitleParams:
     return alt.TitleParams(text, subtitle=list(notes) or alt.Undefined, fontSize=13, frame="group")
 
 
+def told(unit: str, *names: str | None) -> str:
+    """What a panel is of: whose amounts, and their unit."""
+    whose = " · ".join(name for name in names if name)
+    return f"{whose}, in {unit}" if whose else f"In {unit}"
+
+
+def running(as_of: Instant | None) -> str | None:
+    """The month that `as_of` is in: what it holds is not all of it."""
+    at = instant("as_of", as_of)
+    return None if at is None else f"{at:%Y-%m}"
+
+
 def months(frame: pl.DataFrame, column: str) -> list[str]:
     """Every month from the first to the last of a column of month starts: time has no gaps where nothing happened."""
     ends = frame.select(pl.col(column).min().alias("from"), pl.col(column).max().alias("to")).drop_nulls()
@@ -153,11 +168,19 @@ def months(frame: pl.DataFrame, column: str) -> list[str]:
     return every.dt.strftime("%Y-%m").drop_nulls().to_list()
 
 
-def month_axis(field: str, labels: list[str], title: str | None = None) -> alt.X:
-    """A month per column, those without data too."""
-    return alt.X(
-        f"{field}:O", title=title, scale=alt.Scale(domain=labels), axis=alt.Axis(labelAngle=-40, labelOverlap=True)
-    )
+def month_axis(field: str, labels: list[str], title: str | None = None, *, so_far: str | None = None) -> alt.X:
+    """A month per column, those without data too; the one that is still running says so."""
+    axis = alt.Axis(labelAngle=-40, labelOverlap=True)
+    if so_far is not None:
+        axis.labelExpr = f"datum.value == '{so_far}' ? datum.value + ' so far' : datum.value"
+    return alt.X(f"{field}:O", title=title, scale=alt.Scale(domain=labels), axis=axis)
+
+
+def fainter(so_far: str | None, field: str = "month") -> Any:
+    """Marks of the running month are fainter: it is not over."""
+    if so_far is None:
+        return alt.OpacityValue(1)
+    return alt.condition(f"datum.{field} == '{so_far}'", alt.value(0.55), alt.value(1))
 
 
 def unit(credit_type_name: str | None) -> str:
@@ -171,8 +194,8 @@ def as_float(column: str, name: str) -> pl.Expr:
 
 
 def total_text(frame: pl.DataFrame, column: str) -> str:
-    """The sum of a money column of one credit type, in words."""
-    text: str = frame.select(money.amount_text(pl.col(column).sum(), pl.col("credit_type_name").first())).item()
+    """The sum of a money column of one credit type, in words, at two decimals."""
+    text: str = frame.select(money.rounded_text(pl.col(column).sum(), pl.col("credit_type_name").first())).item()
     return text
 
 

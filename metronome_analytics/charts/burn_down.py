@@ -9,8 +9,8 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, Given
 from metronome_analytics.arguments import Instant, instant
-from metronome_analytics.charts import base, burn_points
-from metronome_analytics.charts.labels import balance_labels, customer_names
+from metronome_analytics.charts import base, burn_points, run_out
+from metronome_analytics.charts.labels import balance_labels, customer_names, only_customer
 from metronome_analytics.tables.vocabulary import Event
 from metronome_analytics.wording import time_text
 
@@ -29,6 +29,7 @@ _MARKS = {
     Event.EXPIRATION: "cross",
     Event.OVERDRAFT: "triangle-down",
 }
+_PENDING = "Dashed is what rests on drafts: it may still change."
 _TIPS = {
     "balance_name": "balance",
     "customer": "customer",
@@ -51,18 +52,21 @@ def burn_down(
     title: str = "Burn-down",
     theme: base.Theme = "page",
 ) -> base.Chart:
-    """A step line of what was left of each balance, from the frame of `burn_down()`.
+    """How fast is each balance drawn, and when is it empty? A step line of what was left, from `burn_down()`.
 
-    Amounts are in major units, time is UTC, and each credit type has a panel of its own. The `top` balances that ever
+    Amounts are in major units, time is UTC, and each credit type has a panel of its own, whose title names the customer
+    and the balance where there is one. The `top` balances that ever
     held most are drawn; the panel says how many are left out and what they hold. What rests on pending steps is
     dashed; crosses are expirations, triangles entries by hand. A panel with one balance also shows its segments and,
     dotted, the even use of each. `as_of` draws today, and with `forecast`, the frame of `forecast()`, the cone between
-    its low and high burn from there on; `customers`, the frame of `account.customers()`, gives names.
+    its low and high burn from there on, and says when balances run out and between which dates. `customers`, the frame
+    of `account.customers()`, gives names.
     Raises ArgumentError for a frame of another kind.
     """
     frame = base.collected(burn, "burn", *_NEEDED, source="burn_down()").select(_NEEDED)
     at = instant("as_of", as_of)
-    outlook = None if forecast is None else base.collected(forecast, "forecast", *burn_points.CONE, source="forecast()")
+    asked = dict.fromkeys((*burn_points.CONE, *run_out.NEEDED))
+    outlook = None if forecast is None else base.collected(forecast, "forecast", *asked, source="forecast()")
     return base.panels(
         customer_names(frame, customers),
         lambda part, unit: _panel(part, unit, at=at, outlook=outlook, top=top),
@@ -82,14 +86,20 @@ def _panel(
     alone = len(names) == 1
     color = alt.Color("balance:N", title=None, scale=alt.Scale(domain=names, range=list(base.PALETTE)))
     color = color.legend(None) if alone else color.legend(orient="bottom", columns=2, symbolType="stroke")
-    layers = [
-        *(_segments(shown, at) if alone else ()),
-        *(_cone(burn_points.cone(shown, outlook, at), color) if outlook is not None and at is not None else ()),
+    layers = [*(_segments(shown, at) if alone else ())]
+    if outlook is not None and at is not None:
+        edges, dates = burn_points.cone(shown, outlook, at), run_out.run_outs(shown, outlook)
+        layers += [*_cone(edges, color), *(run_out.marks(dates, edges) if alone else ())]
+        notes += run_out.notes(dates, alone=alone)
+    if (every["part"] == "pending").any():
+        notes.append(_PENDING)
+    layers += [
         *_steps(burn_points.lines(steps, at), color, unit),
         *_marks(burn_points.marks(every, tuple(_MARKS)), color),
         *(_today(at) if at is not None else ()),
     ]
-    heading = base.heading(names[0] if alone else f"In {unit}", notes + thinning)
+    whose = base.told(unit, only_customer(shown), names[0] if alone else None)
+    heading = base.heading(whose, notes + thinning)
     return base.layered(layers, heading)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import altair as alt
 import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, Given, checked
 from metronome_analytics.charts import base
-from metronome_analytics.charts.labels import shortened
+from metronome_analytics.charts.labels import customer_names, only_customer, shortened
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import cost_lines, line_items
 from metronome_analytics.tables.invoices import counts_once
 from metronome_analytics.tables.money import amount_text
 from metronome_analytics.tables.vocabulary import USED
+
+if TYPE_CHECKING:
+    from metronome_analytics.arguments import Instant
 
 By = Literal["day", "month"]
 OTHER = "everything else"
@@ -24,20 +27,29 @@ _COLORS = tuple(color for color in base.PALETTE if color != base.QUIET)
 
 
 def costs(
-    costs: Given, *, by: By = "day", top: int = 7, title: str = "Costs", theme: base.Theme = "page"
+    costs: Given,
+    *,
+    by: By = "day",
+    top: int = 7,
+    title: str = "Costs",
+    theme: base.Theme = "page",
+    customers: Given | None = None,
+    as_of: Instant | None = None,
 ) -> base.Chart:
-    """Cost per UTC day or month, stacked by product, in major units, one panel per credit type.
+    """What was used, when, and of what? Cost per UTC day or month, stacked by product, one panel per credit type.
 
-    `costs` is the frame of `account.costs()`, of `cost_lines()`, or, for customers on contracts, whom `/costs` leaves
-    out, of `account.invoice_breakdowns()` or its `line_items()`: there it is gross usage, before any commit or credit
-    is applied, and void and consolidated invoices are left out. Of `account.daily_costs()`, which is of all customers,
-    it is `gross`. The `top` products are drawn on their own, the rest as one.
-    Raises ArgumentError for another frame or `by`.
+    In major units. `costs` is the frame of `account.costs()`, of `cost_lines()`, or, for customers on contracts,
+    whom `/costs` leaves out, of `account.invoice_breakdowns()` or its `line_items()`: there it is gross usage,
+    before any commit or credit is applied, and void and consolidated invoices are left out. Of `account.daily_costs()`,
+    which is of all customers, it is `gross`. The `top` products are drawn on their own, the rest as one. `customers`
+    names the customer if there is one, and with `as_of` the running month is marked. Raises ArgumentError for another
+    frame or `by`.
     """
     if by not in get_args(By):
         raise ArgumentError(f"by must be 'day' or 'month', not {by!r}.")
-    rows = _cost_rows(costs).collect()
-    return base.panels(rows, lambda part, unit: _stacked(part, unit, by, top), title=title, theme=theme)
+    rows = customer_names(_cost_rows(costs).collect(), customers)
+    so_far = base.running(as_of) if by == "month" else None
+    return base.panels(rows, lambda part, unit: _stacked(part, unit, by, top, so_far), title=title, theme=theme)
 
 
 def _cost_rows(costs: Given) -> pl.LazyFrame:
@@ -49,7 +61,7 @@ def _cost_rows(costs: Given) -> pl.LazyFrame:
     if "line_items" in names:
         costs = line_items(costs.lazy())
         names = costs.collect_schema().names()
-    unit = ("credit_type_id", "credit_type_name")
+    unit = ("customer_id", "credit_type_id", "credit_type_name")
     if "breakdown_start_timestamp" in names:
         invoice = ("invoice_status", "invoice_type")
         lines = checked(costs, "costs", *unit, "breakdown_start_timestamp", "name", "total", "type", *invoice)
@@ -65,7 +77,7 @@ def _cost_rows(costs: Given) -> pl.LazyFrame:
     return lines.select(pl.col("start_timestamp").alias("at"), "name", pl.col("cost").alias("amount"), *unit)
 
 
-def _stacked(frame: pl.DataFrame, unit: str, by: By, top: int) -> base.Chart:
+def _stacked(frame: pl.DataFrame, unit: str, by: By, top: int, so_far: str | None) -> base.Chart:
     drawn, notes = _stack(frame, by, top)
     names = drawn.sort(pl.col("product") == OTHER, "size", descending=[False, True])["product"]
     colors = dict(zip(names.unique(maintain_order=True), _COLORS, strict=False))
@@ -77,9 +89,12 @@ def _stacked(frame: pl.DataFrame, unit: str, by: By, top: int) -> base.Chart:
         y=alt.Y("bottom:Q", axis=base.amount_axis(f"Cost ({unit})")),
         y2="top:Q",
         color=base.legend("product", colors, columns=2),
+        opacity=base.fainter(so_far, "when"),
         tooltip=base.tips({"when": by, "product": "product", "text": "cost"}),
     )
-    return base.layered([areas], base.heading(f"In {unit}", notes))
+    if so_far is not None and so_far in drawn["when"]:
+        notes.append(f"{so_far} is still running, and fainter.")
+    return base.layered([areas], base.heading(base.told(unit, only_customer(frame)), notes))
 
 
 def _stack(frame: pl.DataFrame, by: By, top: int) -> tuple[pl.DataFrame, list[str]]:

@@ -33,6 +33,12 @@ def customer_names(frame: pl.DataFrame, customers: pl.DataFrame | pl.LazyFrame |
     )
 
 
+def only_customer(frame: pl.DataFrame) -> str | None:
+    """The `customer` of a frame that is all of one; None where there are several."""
+    names = frame.select("customer_id", shortened(pl.col("customer"))).unique()
+    return str(names["customer"][0]) if names.height == 1 and names["customer"][0] is not None else None
+
+
 def balance_labels(frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` with `balance`: its name, with the customer where there are several and the id where names meet."""
     several = frame["customer_id"].n_unique() > 1

@@ -8,13 +8,14 @@ import altair as alt
 import polars as pl
 
 from metronome_analytics.charts import base
-from metronome_analytics.charts.labels import customer_names, shortened
+from metronome_analytics.charts.labels import customer_names, only_customer, shortened
 from metronome_analytics.tables.money import amount_text
 from metronome_analytics.tables.vocabulary import Event
 from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from metronome_analytics.analysis.frames import Given
+    from metronome_analytics.arguments import Instant
 
 _NEEDED = ("customer_id", "credit_type_name", "event", "change", "timestamp", "usage_starting_at")
 
@@ -27,27 +28,33 @@ def portfolio(
     months: int = 24,
     title: str = "Drawn by customer and month",
     theme: base.Theme = "page",
+    as_of: Instant | None = None,
 ) -> base.Chart:
-    """What each customer drew on commits and credits in each UTC month, as a heat map, one panel per credit type.
+    """Who grew and who stopped? What each customer drew in each UTC month, a heat map, one panel per credit type.
 
     `burn` is the frame of `burn_down()`: daily with `breakdowns`; else a deduction counts in the month before its
-    date, the end of its period. The `top` customers who drew most and the last `months` months are drawn, and the
-    panel says what is left out. Raises ArgumentError for another frame.
+    date, the end of its period. The `top` customers who drew most on commits and credits and the last `months`
+    months are drawn, and the panel says what is left out; with `as_of` the running month is marked. Raises
+    ArgumentError for another frame.
     """
+    named = customer_names(drawn_by_month(burn), customers)
+    so_far = base.running(as_of)
+    return base.panels(named, lambda part, unit: _heat(part, unit, top, months, so_far), title=title, theme=theme)
+
+
+def drawn_by_month(burn: Given) -> pl.DataFrame:
+    """What each customer drew in each month: customer_id, credit_type_name, month (its first instant), amount."""
     frame = base.collected(burn, "burn", *_NEEDED, source="burn_down()")
     # A deduction is dated at the end of its period, the first instant of the next month.
     at = pl.coalesce("usage_starting_at", pl.col("timestamp").dt.offset_by("-1us"))
     drawn = frame.filter(pl.col("event") == Event.DEDUCTION).select(
         "customer_id", "credit_type_name", (-pl.col("change")).alias("amount"), at.dt.truncate("1mo").alias("month")
     )
-    grouped = drawn.group_by("customer_id", "credit_type_name", "month", maintain_order=True).agg(
-        pl.col("amount").sum()
-    )
-    named = customer_names(grouped, customers)
-    return base.panels(named, lambda part, unit: _heat(part, unit, top, months), title=title, theme=theme)
+    months = drawn.group_by("customer_id", "credit_type_name", "month", maintain_order=True)
+    return months.agg(pl.col("amount").sum())
 
 
-def _heat(frame: pl.DataFrame, unit: str, top: int, months: int) -> base.Chart:
+def _heat(frame: pl.DataFrame, unit: str, top: int, months: int, so_far: str | None) -> base.Chart:
     name, notes = pl.col("credit_type_name"), []
     sizes = frame.group_by("customer_id", maintain_order=True).agg(pl.col("amount").sum(), name.first())
     ranked = sizes.sort("amount", descending=True, maintain_order=True)
@@ -78,7 +85,7 @@ def _heat(frame: pl.DataFrame, unit: str, top: int, months: int) -> base.Chart:
         alt.Chart(cells)
         .mark_rect()
         .encode(
-            x=base.month_axis("month", base.months(shown.filter(recent), "month")),
+            x=base.month_axis("month", base.months(shown.filter(recent), "month"), so_far=so_far),
             y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
             color=alt.Color(
                 "value:Q",
@@ -87,10 +94,13 @@ def _heat(frame: pl.DataFrame, unit: str, top: int, months: int) -> base.Chart:
                 scale=alt.Scale(scheme="viridis", type="sqrt"),
                 legend=alt.Legend(labelExpr=base.NUMBER_LABEL, gradientLength=160),
             ),
+            opacity=base.fainter(so_far),
             tooltip=base.tips({"customer": "customer", "month": "month", "text": "drawn"}),
         )
     )
-    return base.layered([squares], base.heading(f"In {unit}", notes), height=max(60, 18 * len(order)))
+    return base.layered(
+        [squares], base.heading(base.told(unit, only_customer(shown)), notes), height=max(60, 18 * len(order))
+    )
 
 
 def _labels(frame: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from metronome_analytics.tables.money import amount_text
 
 if TYPE_CHECKING:
     from metronome_analytics.analysis.frames import Given
+    from metronome_analytics.arguments import Instant
 
 _PARTS = {
     "gross": ("usage", base.PALETTE[0]),
@@ -24,32 +25,38 @@ _LABELLED = 7
 """Months beside one another for which two decimals still fit."""
 
 
-def revenue(revenue: Given, *, title: str = "Revenue", theme: base.Theme = "page") -> base.Chart:
-    """Usage and fixed charges by month, what covered them below zero, and their sum; purchases in a panel of their own.
+def revenue(
+    revenue: Given, *, title: str = "Revenue", theme: base.Theme = "page", as_of: Instant | None = None
+) -> base.Chart:
+    """What was earned, and what had been paid before? Usage and fixed charges by month, what covered them, their sum.
 
     `revenue` is the frame of `ma.revenue()` by whatever keys, which are added up. In major units, one panel per
-    currency. One prepayment is worth many months of use, so purchases have their own axis: the figure of a month is
-    `net` less `purchases`. Raises ArgumentError for another frame.
+    currency. One prepayment is worth many months of use, so purchases have a panel and an axis of their own: the
+    figure of a month is `net` less `purchases`. With `as_of` the running month is marked. Raises ArgumentError for
+    another frame.
     """
     needed = ("month", "credit_type_name", *_PARTS, "purchases", "net")
     frame = base.collected(revenue, "revenue", *needed, source="ma.revenue()")
-    return base.panels(frame, _billed, title=title, theme=theme)
+    so_far = base.running(as_of)
+    return base.panels(frame, lambda part, unit: _billed(part, unit, so_far), title=title, theme=theme)
 
 
-def _billed(frame: pl.DataFrame, unit: str) -> base.Chart:
+def _billed(frame: pl.DataFrame, unit: str, so_far: str | None) -> base.Chart:
     name = pl.col("credit_type_name")
     sums = frame.group_by("month").agg(pl.col(*_PARTS, "purchases", "net").sum(), name.first()).sort("month")
     first = pl.col("month").str.to_date("%Y-%m")
     labels = base.months(sums.with_columns(first.alias("at")), "at")
-    bars = _bars(sums, labels, unit)
+    bars = _bars(sums, labels, unit, so_far)
     if not (sums["purchases"] != 0).any():
         return base.layered(bars, base.heading(f"Usage and fixed charges, in {unit}", [_MARK]))
     used = base.layered(bars, base.heading(f"Usage and fixed charges, in {unit}", [_MARK]), height=240)
-    bought = base.layered(_bought(sums, labels, unit), base.heading(f"Purchases of commits, in {unit}", []), height=90)
+    bought = base.layered(
+        _bought(sums, labels, unit, so_far), base.heading(f"Purchases of commits, in {unit}", []), height=90
+    )
     return alt.vconcat(used, bought, spacing=16)
 
 
-def _bars(sums: pl.DataFrame, labels: list[str], unit: str) -> list[alt.Chart]:
+def _bars(sums: pl.DataFrame, labels: list[str], unit: str, so_far: str | None) -> list[alt.Chart]:
     name = pl.col("credit_type_name")
     parts = (
         sums.unpivot(list(_PARTS), index=["month", "credit_type_name"], variable_name="part", value_name="amount")
@@ -66,9 +73,10 @@ def _bars(sums: pl.DataFrame, labels: list[str], unit: str) -> list[alt.Chart]:
         alt.Chart(parts)
         .mark_bar()
         .encode(
-            x=base.month_axis("month", labels),
+            x=base.month_axis("month", labels, so_far=so_far),
             y=alt.Y("value:Q", axis=base.amount_axis(unit)),
             color=base.legend("part", drawn, columns=2),
+            opacity=base.fainter(so_far),
             tooltip=base.tips({"month": "month", "part": "part", "text": "amount"}),
         )
     )
@@ -77,20 +85,22 @@ def _bars(sums: pl.DataFrame, labels: list[str], unit: str) -> list[alt.Chart]:
         "month", base.as_float("rest", "value"), amount_text(pl.col("rest"), name).alias("text")
     )
     point = alt.Chart(net).encode(
-        x=base.month_axis("month", labels), y="value:Q", tooltip=base.tips({"month": "month", "text": "billed"})
+        x=base.month_axis("month", labels, so_far=so_far),
+        y="value:Q",
+        tooltip=base.tips({"month": "month", "text": "billed"}),
     )
     marks = [stacked, point.mark_tick(thickness=3, width=26, style=base.INK)]
     return [*marks, *_figures(point, labels)]
 
 
-def _bought(sums: pl.DataFrame, labels: list[str], unit: str) -> list[alt.Chart]:
+def _bought(sums: pl.DataFrame, labels: list[str], unit: str, so_far: str | None) -> list[alt.Chart]:
     bought = sums.select(
         "month",
         base.as_float("purchases", "value"),
         amount_text(pl.col("purchases"), pl.col("credit_type_name")).alias("text"),
     ).filter(pl.col("value") != 0)
     rows = alt.Chart(bought).encode(
-        x=base.month_axis("month", labels),
+        x=base.month_axis("month", labels, so_far=so_far),
         y=alt.Y("value:Q", axis=base.amount_axis(unit)),
         tooltip=base.tips({"month": "month", "text": "purchases"}),
     )

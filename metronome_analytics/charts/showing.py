@@ -38,6 +38,16 @@ class _InScript(json.JSONEncoder):
         return super().encode(o).replace("<", "\\u003c")
 
 
+class _Page:
+    """A chart as marimo shows it, in colours of its own."""
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        self._spec = {**spec, "$schema": _SCHEMA}
+
+    def _mime_(self) -> tuple[str, str]:
+        return LIVE, json.dumps(self._spec)
+
+
 class _Offline:
     """The part of a chart that shows it; altair's own way for the chart's kind asks a CDN for its script.
 
@@ -58,6 +68,10 @@ class _Offline:
         """The chart as a file, as altair writes it; in a page no name can end the script."""
         parent: Any = super()
         parent.save(*args, json_kwds={"cls": _InScript, **(json_kwds or {})}, **options)
+
+    def _display_(self) -> _Page:
+        """What marimo shows: it would take the picture of the mimebundle for bytes."""
+        return _Page(still(self).to_dict())
 
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return bundle(self)

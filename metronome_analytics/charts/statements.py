@@ -45,7 +45,7 @@ _AGES = {
 def roll_forward(
     rolled: Given, *, months: int = 36, title: str = "Roll-forward of balances", theme: base.Theme = "page"
 ) -> base.Chart:
-    """What moved balances in each month as bars up and down, and what they held at its end, one panel per credit type.
+    """What moved balances, month by month? Bars up and down, and what they held at the end, a panel per credit type.
 
     `rolled` is the frame of `roll_forward()` by any keys, whose rows are added up by month. In major units; at most
     the last `months` months are drawn and the panel says so. Raises ArgumentError for another frame.
@@ -59,7 +59,7 @@ def roll_forward(
 def deferred_revenue(
     deferred: Given, *, months: int = 36, title: str = "Deferred revenue", theme: base.Theme = "page"
 ) -> base.Chart:
-    """What was billed and recognised in each month as bars up and down, and what stays deferred, a panel per currency.
+    """What is still owed as service? Billed and recognised by month as bars, and what stays deferred, by currency.
 
     `deferred` is the frame of `deferred_revenue()` by any keys, whose rows are added up by month. In major units; at
     most the last `months` months are drawn and the panel says so. Raises ArgumentError for another frame.
@@ -112,11 +112,11 @@ def _moved(frame: pl.DataFrame, unit: str, colors: Mapping[str, str], months: in
 
 
 def aging(invoices: Given, *, as_of: Instant, title: str = "Unpaid invoices", theme: base.Theme = "page") -> base.Chart:
-    """Unpaid final invoices by days past due at `as_of`, in major units, one panel per currency.
+    """Who owes us, and for how long? Unpaid final invoices by days past due at `as_of`, a panel per currency.
 
-    `invoices` is the frame of `account.invoices()`, and what is unpaid and due is as in `ma.aging()`. Invoices of which
-    the billing provider tells nothing may be paid or not: they have a bar of their own, "status unknown", whenever they
-    are due. Raises ArgumentError without `as_of`, or for another frame.
+    In major units. `invoices` is the frame of `account.invoices()`, and what is unpaid and due is as in
+    `ma.aging()`. Invoices of which the billing provider tells nothing may be paid or not: they have a bar of their
+    own, "status unknown", whenever they are due. Raises ArgumentError without `as_of`, or for another frame.
     """
     frame = unpaid(checked(invoices, "invoices"), as_of=as_of).collect()
     return base.panels(frame, _ages, title=title, theme=theme)

@@ -8,8 +8,8 @@ import altair as alt
 import polars as pl
 
 from metronome_analytics.charts import base
-from metronome_analytics.charts.labels import balance_labels, customer_names
-from metronome_analytics.tables.money import amount_text
+from metronome_analytics.charts.labels import balance_labels, customer_names, only_customer
+from metronome_analytics.tables.money import amount_text, rounded_text
 from metronome_analytics.wording import count, time_text
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ _NAMES = (
 _SHARES = (
     *("granted", "used", "remaining", "at_risk", "utilisation", "elapsed", "starting_at", "ending_before", "days_left"),
 )
+_AT_RISK = "in step, some at risk"
 _VERDICTS = {
     "ahead of time": base.NOTICE,
     "in step": base.GOOD,
+    _AT_RISK: base.PALETTE[4],
     "behind time": base.BAD,
     "access over": base.QUIET,
     "no date": base.PALETTE[4],
@@ -43,6 +45,8 @@ _STEP = 0.1
 """Share used and share of time this close are in step."""
 _ROW = 22
 """Pixels of height for each balance."""
+_ROOM = 1.42
+"""How much wider than its bars the panel is: the money of each stands beside it."""
 
 
 def utilisation(
@@ -53,12 +57,13 @@ def utilisation(
     title: str = "Utilisation",
     theme: base.Theme = "page",
 ) -> base.Chart:
-    """A bar per balance of the share used, with a tick for the share of time gone, most at risk first.
+    """Is what was granted used in step with time? A bar per balance of the share used, most at risk first.
 
-    `utilised` is the frame of `utilisation()` by balance or any other group. A bar is red when use is behind time, so
-    that something will expire; amber when it is ahead and may run out. The `top` rows with most at risk (then with
-    most remaining) are drawn and the panel says what is left out; each credit type has a panel. Raises ArgumentError
-    for another frame.
+    `utilised` is the frame of `utilisation()` by balance or any other group; the tick is the share of time gone,
+    and beside each bar stands what was used of what was granted. A bar is red when use is behind time, so that
+    something will expire; amber when it is ahead and may run out; green only when nothing is at risk. The `top`
+    rows with most at risk (then with most remaining) are drawn and the panel says what is left out; each credit
+    type has a panel. Raises ArgumentError for another frame.
     """
     frame = base.collected(utilised, "utilised", *_NAMES, *_SHARES, source="utilisation()")
     return base.panels(
@@ -95,7 +100,14 @@ def _shares(frame: pl.DataFrame, unit: str, *, top: int) -> base.Chart:
     shown = balance_labels(kept).select(
         *("balance", "balance_name", "customer", "utilisation", "elapsed", "days_left"),
         pl.col("utilisation").clip(0, 1.5).fill_null(0).alias("drawn"),
+        pl.max_horizontal(pl.col("utilisation").clip(0, 1.5), "elapsed").fill_null(0).alias("beside"),
         _verdict().alias("verdict"),
+        _colour().alias("colour"),
+        pl.format(
+            "{} of {}",
+            rounded_text(pl.col("used"), name),
+            rounded_text(pl.col("granted"), name).str.split(" ").list.last(),
+        ).alias("money"),
         *(
             amount_text(pl.col(each), name).alias(f"{each}_text")
             for each in ("granted", "used", "remaining", "at_risk")
@@ -107,19 +119,32 @@ def _shares(frame: pl.DataFrame, unit: str, *, top: int) -> base.Chart:
         alt.Tooltip("elapsed:Q", format=".1%", title="time gone"),
     ]
     order = shown["balance"].to_list()
-    present = {verdict: color for verdict, color in _VERDICTS.items() if verdict in shown["verdict"].to_list()}
+    present = {colour: color for colour, color in _VERDICTS.items() if colour in shown["colour"].to_list()}
+    widest: float = shown["beside"].max() or 1.0  # type: ignore[assignment]  # a column of floats
+    scale = alt.Scale(domain=[0, max(widest, 0.2) * _ROOM], nice=False)
     rows = alt.Chart(shown).encode(
         y=alt.Y("balance:N", sort=order, title=None, axis=alt.Axis(labelLimit=330, ticks=False, domain=False)),
         tooltip=[*base.tips(_TIPS), *percent],
     )
     bars = rows.mark_bar(height={"band": 0.62}).encode(
-        x=alt.X("drawn:Q", axis=alt.Axis(format="%", title=f"Share used of what was granted ({unit})", tickCount=6)),
-        color=base.legend("verdict", present),
+        x=alt.X(
+            "drawn:Q",
+            scale=scale,
+            axis=alt.Axis(format="%", title=f"Share used of what was granted ({unit})", tickCount=6),
+        ),
+        color=base.legend("colour", present),
     )
     gone = rows.transform_filter("datum.elapsed != null").mark_tick(style=base.INK, thickness=2, size=0.9 * _ROW)
     notes.append("The tick is the share of time gone by.")
-    heading = base.heading(f"In {unit}", notes)
-    return base.layered([bars, gone.encode(x="elapsed:Q")], heading, height=max(60, _ROW * len(order)))
+    words = rows.mark_text(align="left", dx=6, fontSize=11, style=base.INK).encode(x="beside:Q", text="money:N")
+    heading = base.heading(base.told(unit, only_customer(kept)), notes)
+    return base.layered([bars, gone.encode(x="elapsed:Q"), words], heading, height=max(60, _ROW * len(order)))
+
+
+def _colour() -> pl.Expr:
+    """The verdict, and whether something will expire all the same: what is at risk is not painted as good."""
+    verdict = _verdict()
+    return pl.when((verdict == "in step") & (pl.col("at_risk") > 0)).then(pl.lit(_AT_RISK)).otherwise(verdict)
 
 
 def _verdict() -> pl.Expr:
@@ -140,7 +165,7 @@ def _verdict() -> pl.Expr:
 def breakage(
     utilised: Given, *, months: int = 24, title: str = "Breakage at risk", theme: base.Theme = "page"
 ) -> base.Chart:
-    """What will expire unused at the present pace, by the month in which access ends.
+    """What expires unused, and when? What is at risk at the present pace, by the month in which access ends.
 
     `utilised` is the frame of `utilisation()`, best by segment, as each segment has its own end. Bars are in major
     units, one panel per credit type; at most `months` months, the first ones, are drawn and the panel says what comes

@@ -39,10 +39,10 @@ class _Bar(NamedTuple):
 
 
 def flux(flux: Given, *, title: str = "Flux", theme: base.Theme = "page") -> base.Chart:
-    """A bridge from one month's net to the other's by the parts of the change, in major units, a panel per currency.
+    """Why did revenue move? A bridge from one month's net to the other's by the parts of the change, per currency.
 
-    `flux` is the frame of `ma.flux()` by whatever keys, which are added up; parts that are nothing everywhere are left
-    out. Raises ArgumentError for another frame.
+    In major units. `flux` is the frame of `ma.flux()` by whatever keys, which are added up; parts that are nothing
+    everywhere are left out. Raises ArgumentError for another frame.
     """
     needed = ("credit_type_name", "before_month", "after_month", "before", "after", *FLUX_PARTS)
     frame = base.collected(flux, "flux", *needed, source="ma.flux()")
@@ -50,7 +50,7 @@ def flux(flux: Given, *, title: str = "Flux", theme: base.Theme = "page") -> bas
 
 
 def explain_invoice(steps: Given, *, title: str = "Invoice explained", theme: base.Theme = "page") -> base.Chart:
-    """A waterfall from usage at list to the total of one invoice, in major units, a panel per credit type.
+    """Why is this invoice this total? A waterfall from usage at list to it, in major units, a panel per credit type.
 
     `steps` is the frame of `ma.explain_invoice()`. Steps of zero are left out; with more than 24, those of a kind are
     one bar. What a postpaid commit covered is payable: it has no bar, and the panel says how much it is. Raises

@@ -113,12 +113,25 @@ def amount_text(amount: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:
 
     At least two decimals, and every further one that is not zero. Null stays null.
     """
-    return pl.concat_str(currency(credit_type_name), pl.lit(" "), figures(amount, credit_type_name))
+    return _with_currency(major(amount, credit_type_name), credit_type_name)
+
+
+def rounded_text(amount: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:
+    """`amount_text` at two decimals, half to even."""
+    return _with_currency(major(amount, credit_type_name).round(2), credit_type_name)
 
 
 def figures(amount: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:
     """`amount_text` without its currency, for where that stands above or before it: `1,234.505`."""
-    value = major(amount, credit_type_name)
+    return _figures(major(amount, credit_type_name))
+
+
+def _with_currency(value: pl.Expr, credit_type_name: pl.Expr) -> pl.Expr:
+    """An amount in major units with its currency."""
+    return pl.concat_str(currency(credit_type_name), pl.lit(" "), _figures(value))
+
+
+def _figures(value: pl.Expr) -> pl.Expr:
     parts = value.abs().cast(pl.String).str.split(".").list
     decimals = parts.last().str.strip_chars_end("0").str.pad_end(2, "0")
     sign = pl.when(value < 0).then(pl.lit("-")).otherwise(pl.lit(""))
@@ -138,6 +151,11 @@ def currency_of(credit_type_name: str | None) -> str:
 def major_of(amount: Decimal, credit_type_name: str | None) -> Decimal:
     """`major` of one amount."""
     return _EXACT.scaleb(amount, -2) if in_cents_of(credit_type_name) else amount
+
+
+def minor_of(amount: Decimal, credit_type_name: str | None) -> Decimal:
+    """`minor` of one amount."""
+    return _EXACT.scaleb(amount, 2) if in_cents_of(credit_type_name) else amount
 
 
 def digits_of(amount: Decimal, *, least: int = 0, separator: str = "") -> str:

@@ -5,5 +5,15 @@ from metronome_analytics.widgets.customer_picker import CustomerPicker
 from metronome_analytics.widgets.explorer import Explorer
 from metronome_analytics.widgets.period_picker import PeriodPicker
 from metronome_analytics.widgets.plan_review import PlanReview
+from metronome_analytics.widgets.table import Table, show
 
-__all__ = ["BalanceChoice", "BalancePicker", "CustomerPicker", "Explorer", "PeriodPicker", "PlanReview"]
+__all__ = [
+    "BalanceChoice",
+    "BalancePicker",
+    "CustomerPicker",
+    "Explorer",
+    "PeriodPicker",
+    "PlanReview",
+    "Table",
+    "show",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cache
 from html import escape
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _OPTIONS = frozenset({"layout", "tooltip"})
-_LOOKING = frozenset({"hello", "query"})
+_LOOKING = frozenset({"hello", "query", "window"})
 """Messages that change nothing, so the last error stays on view."""
 _VIEW = "application/vnd.jupyter.widget-view+json"
 CALM = (
@@ -53,9 +54,10 @@ class OneLine(traitlets.Unicode[str, str | bytes]):
 
 
 def asset(name: str) -> str:
-    """The text of a file beside this one without indentation and lines of comment: it travels with every widget."""
+    """The text of a file beside this one without lines of comment and needless blanks: it travels with every widget."""
     lines = (line.strip() for line in (_HERE / name).read_text(encoding="utf-8").splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
+    text = "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
+    return re.sub(r"\s*([{};,]|:(?=\s))\s*", r"\1", text) if name.endswith(".css") else text
 
 
 def known(widget: str, options: Mapping[str, Any]) -> dict[str, Any]:

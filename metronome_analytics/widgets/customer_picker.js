@@ -71,6 +71,7 @@ function render({ model, el }) {
     });
     found = `${text(message.found)} of ${text(message.total)}`;
     if (message.found > message.hits.length) found += `, the best ${message.hits.length} shown`;
+    found += message.searched;
     tell();
     all.disabled = !message.found;
     mark(same ? Math.min(at, message.hits.length - 1) : input.value.trim() && message.hits.length ? 0 : -1);
@@ -86,7 +87,7 @@ function render({ model, el }) {
       button("×", node, () => say({ type: "pick", id: chip.id }), { "aria-label": "Remove " + chip.name });
     }
     count = message.count;
-    if (count > message.chips.length) make("small", chips, { role: "listitem" }, `and ${text(count - message.chips.length)} more`);
+    if (count > message.chips.length) button(`and ${text(count - message.chips.length)} more`, make("span", chips, { role: "listitem" }), () => say({ type: "more" }));
     none.disabled = !count;
     tell();
     ask();

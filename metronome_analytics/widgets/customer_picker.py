@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 MOST_HITS = 50
 """Hits that travel to the browser for one query."""
 MOST_CHIPS = 20
-"""Chosen customers that are shown by name; the rest is counted."""
+"""Chosen customers that are shown by name at first; the rest is counted."""
+_MORE_CHIPS = 100
+"""How many of the rest show at each wish to see more."""
 
 
 class CustomerPicker(Widget):
@@ -31,7 +33,8 @@ class CustomerPicker(Widget):
 
     `value` is a tuple of the chosen ids, in the order chosen; `selected` their rows. Nothing is chosen until somebody
     does. Every loader takes the picker as `customers=`, and `observe(..., names="value")` tells of each change; what a
-    callback raises shows below the picker. The search runs in Python, see `find_customers`.
+    callback raises shows below the picker. The search runs in Python, see `find_customers`, and says what was
+    searched where nothing is found.
 
     Keys: arrows move, Enter chooses or gives back, Backspace in the empty field gives the last one back, Escape clears.
     Raises ArgumentError for unknown arguments, unknown ids, and several ids without `multiple`.
@@ -58,6 +61,7 @@ class CustomerPicker(Widget):
         if len(self._row) < len(ids):
             raise ArgumentError("customers has an id more than once.", advice="Pass one row per customer.")
         self._chosen: frozenset[str] = frozenset()
+        self._most_chips = MOST_CHIPS
         super().__init__(label=label, **options)
         self.set_trait("multiple", bool(flag("multiple", multiple)))
         self.value = value
@@ -86,7 +90,7 @@ class CustomerPicker(Widget):
         self.send({"type": "chosen", "chips": self._chips(), "count": len(self.value)})
 
     def _chips(self) -> list[dict[str, object]]:
-        rows = [self._row[id_] for id_ in self.value[:MOST_CHIPS]]
+        rows = [self._row[id_] for id_ in self.value[: self._most_chips]]
         return [_named(row) for row in self._index.shown[rows].iter_rows(named=True)]
 
     # --- what the view asks ----------------------------------------------------------------------------------------
@@ -103,7 +107,8 @@ class CustomerPicker(Widget):
             for row in self._index.shown[rows.head(MOST_HITS)].iter_rows(named=True)
         ]
         answer = {"type": "hits", "view": content["view"], "number": content["number"], "query": text}
-        self.send({**answer, "hits": hits, "found": rows.len(), "total": self._index.height})
+        searched = "" if hits or not words else f": nothing like “{one_line(text)}” in {self._index.searched}"
+        self.send({**answer, "hits": hits, "found": rows.len(), "total": self._index.height, "searched": searched})
 
     def _on_pick(self, content: Mapping[str, Any]) -> None:
         id_ = content["id"]
@@ -111,6 +116,10 @@ class CustomerPicker(Widget):
             self.value = tuple(chosen for chosen in self.value if chosen != id_)
         else:
             self.value = (*self.value, id_) if self.multiple else (id_,)
+
+    def _on_more(self, _: Mapping[str, Any]) -> None:
+        self._most_chips += _MORE_CHIPS
+        self._tell()
 
     def _on_last(self, _: Mapping[str, Any]) -> None:
         self.value = self.value[:-1]

@@ -16,7 +16,7 @@ from metronome_analytics.progress import Progress, watched
 from metronome_analytics.widgets.base import Widget, asset, kept, known, said, static_list
 from metronome_analytics.widgets.customer_picker import CustomerPicker
 from metronome_analytics.widgets.period_picker import PeriodPicker
-from metronome_analytics.widgets.views import VIEWS, Account, Wanted
+from metronome_analytics.widgets.views import OF_ALL, VIEWS, Account, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,9 +32,9 @@ class _Tabs(Widget):
     """The names of the tabs, which one is open, and how far its load is."""
 
     _esm = asset("tabs.js")
-    _css = asset("widgets.css")
+    _css = asset("widgets.css") + "\n" + asset("wide.css")
     tabs = traitlets.List(traitlets.Unicode(), list(VIEWS)).tag(sync=True)
-    tab = traitlets.Unicode(next(iter(VIEWS)))
+    tab = traitlets.Unicode("Balances")
 
     def __init__(self, **options: Any) -> None:
         self._state: dict[str, object] = {}
@@ -54,12 +54,14 @@ class _Tabs(Widget):
 
 
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
-    """A customer picker, a period picker, and tabs: balances with burn-down, invoices, ledger, costs.
+    """A customer picker, a period picker, and tabs: portfolio, the customer's card, balances, invoices, ledger, costs.
 
-    A tab loads when it is opened, in the background, and tells how far it is; what is no longer wanted is cancelled,
-    and an error shows in place. What a tab shows is what cells would: `output` is an ordinary Output. `customers` is
-    the frame to choose from, else `account.customers()` is loaded; `as_of` is the moment taken for now. `customer`,
-    `period` and `tab` can be read and set. Raises ArgumentError for unknown arguments.
+    Portfolio says who runs out and who grew, and needs no customer; as it reads the balances of all of them, it too
+    loads only when it is opened. A tab loads when it is opened, in the background, and tells how far it is; what is
+    no longer wanted is cancelled, and an error shows in place. What a tab shows is what cells would: `output` is an
+    ordinary Output. `customers` is the frame to choose from, else `account.customers()` is loaded; `as_of` is the
+    moment taken for now. `customer`, `period` and `tab` can be read and set. Raises ArgumentError for unknown
+    arguments.
     """
 
     def __init__(
@@ -114,12 +116,13 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not type
         self._stop.set()
         self._stop = threading.Event()
         self.output.outputs = ()
-        if not self.customer.value:
+        if not self.customer.value and self.tab not in OF_ALL:
             self._tabs.tell("Choose a customer.")
             return
         now = self._account.now.replace(minute=0, second=0, microsecond=0)
         at = self._as_of or now
-        wanted = Wanted(self.customer.value[0], self.period.starting_on, self.period.ending_before, at, max(at, now))
+        customer = "" if self.tab in OF_ALL else self.customer.value[0]
+        wanted = Wanted(customer, self.period.starting_on, self.period.ending_before, at, max(at, now))
         key = (self.tab, wanted)
         if key in self._seen:
             self._tabs.tell("")

@@ -10,13 +10,13 @@ import polars as pl
 from metronome_analytics import charts
 from metronome_analytics.analysis.burn_down import burn_down
 from metronome_analytics.analysis.closing import across
-from metronome_analytics.display import show
+from metronome_analytics.analysis.forecast import forecast
+from metronome_analytics.charts.portfolio import drawn_by_month
 from metronome_analytics.tables import ledger
+from metronome_analytics.widgets.table import Table, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from great_tables import GT
 
 _COST_DAYS = 90
 """Days of costs without a period: costs need one."""
@@ -38,6 +38,10 @@ class Account(Protocol):
         """Commits and credits."""
 
     @property
+    def customer_card(self) -> Callable[..., pl.DataFrame]:
+        """A customer on one page."""
+
+    @property
     def invoices(self) -> Callable[..., pl.DataFrame]:
         """Invoices."""
 
@@ -56,25 +60,69 @@ class Wanted(NamedTuple):
     loaded_at: datetime
 
 
+def portfolio(account: Account, wanted: Wanted) -> list[object]:
+    """Every customer: who runs out first, who drew more in the last month than before, and who drew when."""
+    held, customers = account.balances(include_archived=True), account.customers()
+    burn = _burn(account, wanted, held)
+    outlook = forecast(burn, as_of=wanted.as_of, by="customer", balances=held)
+    names = ["customer", "remaining", "burn_per_day", "runs_out_at", "runs_out_at_earliest", "runs_out_at_latest"]
+    ending = outlook.filter(pl.col("runs_out_at").is_not_null()).sort("runs_out_at")
+    return [
+        show(ending, columns=[*names, "overage_at_end"], customers=customers, title="Who runs out, the first first"),
+        show(_grown(burn, wanted.as_of), customers=customers, title="Who grew, the most first"),
+        charts.portfolio(burn, customers=customers, as_of=wanted.as_of),
+    ]
+
+
+def _grown(burn: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """What each customer drew in the last whole month and in the one before, and the difference, largest first."""
+    last = as_of.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    after = last.replace(day=1)
+    before = (after - timedelta(days=1)).replace(day=1)
+    drawn = drawn_by_month(burn).filter(pl.col("month").is_in([before, after]))
+    names = {at: f"drawn {at:%Y-%m}" for at in (before, after)}
+    sums = [pl.col("amount").filter(pl.col("month") == at).sum().alias(name) for at, name in names.items()]
+    both = drawn.group_by("customer_id", "credit_type_name", maintain_order=True).agg(sums)
+    grown = both.with_columns((pl.col(names[after]) - pl.col(names[before])).alias("change"))
+    return grown.sort("change", descending=True, maintain_order=True)
+
+
+def card(account: Account, wanted: Wanted) -> list[object]:
+    """A customer's card, and how its balances burn down from here."""
+    burn = _burn(account, wanted, account.balances([wanted.customer], include_archived=True))
+    shown = account.customer_card(wanted.customer)
+    names = ["contract", "net_balance", "granted", "used", "remaining", "utilisation", "ending_before", "runs_out_at"]
+    ahead = ["runs_out_at_earliest", "runs_out_at_latest", "unused_at_end", "overage_at_end", "verdict"]
+    title = shown["customer_name"].drop_nulls().first()
+    outlook = forecast(burn, as_of=wanted.as_of)
+    return [
+        show(shown, columns=[*names, *ahead], title=None if title is None else str(title)),
+        charts.burn_down(burn, as_of=wanted.as_of, forecast=outlook, customers=_named(shown)),
+    ]
+
+
+def _named(card: pl.DataFrame) -> pl.DataFrame:
+    return card.select(id="customer_id", name="customer_name")
+
+
 def balances(account: Account, wanted: Wanted) -> list[object]:
     """The burn-down of a customer's balances, and the balances. The period does not matter here."""
     frame = account.balances([wanted.customer], include_archived=True)
-    bills, days = _books(account, wanted)
-    burn = burn_down(frame, as_of=wanted.as_of, loaded_at=wanted.loaded_at, invoices=bills, breakdowns=days)
+    burn = _burn(account, wanted, frame)
     shown = frame.sort("balance", descending=True, nulls_last=True)
     names = ["name", "type", "credit_type_name", "balance", "priority", "created_at", "archived_at", "id"]
     return [charts.burn_down(burn, as_of=wanted.as_of), _table(shown, names)]
 
 
-def _books(account: Account, wanted: Wanted) -> tuple[pl.DataFrame | None, pl.DataFrame | None]:
-    """What tells how the balances stood at a past moment: the invoices, and the days of a period that ran then."""
-    if wanted.as_of >= wanted.loaded_at:
-        return None, None
-    bills = account.invoices([wanted.customer])
-    split = across(bills, wanted.as_of)
-    if split is None:
-        return bills, None
-    return bills, account.invoice_breakdowns(split.customer_ids, starting_on=split.starting, ending_before=split.ending)
+def _burn(account: Account, wanted: Wanted, frame: pl.DataFrame) -> pl.DataFrame:
+    """The burn-down of balances, of a past moment by what the books said then."""
+    bills = days = None
+    if wanted.as_of < wanted.loaded_at:
+        bills = account.invoices([wanted.customer] if wanted.customer else None)
+        cut = across(bills, wanted.as_of)
+        if cut is not None:
+            days = account.invoice_breakdowns(cut.customer_ids, starting_on=cut.starting, ending_before=cut.ending)
+    return burn_down(frame, as_of=wanted.as_of, loaded_at=wanted.loaded_at, invoices=bills, breakdowns=days)
 
 
 def invoices(account: Account, wanted: Wanted) -> list[object]:
@@ -104,10 +152,19 @@ def costs(account: Account, wanted: Wanted) -> list[object]:
         "ending_before": wanted.as_of,
     }
     frame = account.invoice_breakdowns([wanted.customer], **window)
-    return [charts.costs(frame, title="Usage before commits and credits")]
+    return [charts.costs(frame, title="Usage before commits and credits", as_of=wanted.as_of)]
 
 
-VIEWS = {"Balances": balances, "Invoices": invoices, "Ledger": entries, "Costs": costs}
+VIEWS = {
+    "Portfolio": portfolio,
+    "Customer": card,
+    "Balances": balances,
+    "Invoices": invoices,
+    "Ledger": entries,
+    "Costs": costs,
+}
+OF_ALL = frozenset({"Portfolio"})
+"""The views that need no customer."""
 
 
 def _window(wanted: Wanted) -> dict[str, datetime]:
@@ -115,5 +172,5 @@ def _window(wanted: Wanted) -> dict[str, datetime]:
     return {name: at for name, at in ends.items() if at is not None}
 
 
-def _table(frame: pl.DataFrame, names: list[str]) -> GT:
+def _table(frame: pl.DataFrame, names: list[str]) -> Table:
     return show(frame, columns=names, rows=100)

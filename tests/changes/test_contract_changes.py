@@ -311,9 +311,11 @@ def test_what_the_simulator_says_afterwards_obeys_the_vendors_schemas(
 
         def ask(method: str, template: str, **body: Any) -> Any:
             path = template.format(customer_id=customer)
-            answered = client.request(method, path, json=body or None).raise_for_status().json()
-            answers.append((template, method, answered))
-            return answered["data"]
+            response = client.request(method, path, json=body or None).raise_for_status()
+            if not response.content:  # a write that the vendor says no body of
+                return None
+            answers.append((template, method, response.json()))
+            return response.json()["data"]
 
         ask(endpoint.method, endpoint.path, **plan.call(0).body)
         ask("POST", "/v2/contracts/list", customer_id=customer, include_archived=True)

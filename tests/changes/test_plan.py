@@ -4,6 +4,7 @@ import io
 import json
 from datetime import timedelta
 from decimal import Decimal
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -224,6 +225,40 @@ def test_a_plan_shows_both_units_and_takes_a_phrase(desk: Desk) -> None:
         assert "-1,000 USD (cents) = -$10.00" in shown
         assert display(plan.table["balance_after"][0], "USD (cents)") in shown
         assert plan.confirmation in shown
+
+
+def test_an_amount_in_major_units_is_the_same_plan(desk: Desk) -> None:
+    """Dollars where the balance is in cents: the plan holds cents, and is the one of cents in every other way."""
+    (row,) = desk.rows(-1050)
+    dollars = {**{name: value for name, value in row.items() if name != "amount"}, "amount_major": "-10.5"}
+    plan = desk.account.plan_balance_entries(dollars)
+    same = desk.account.plan_balance_entries(row)
+    assert plan.table.equals(same.table)
+    assert plan.confirmation == same.confirmation
+    assert ma.BalanceEntry(**{**dollars, "amount_major": Decimal("-10.5")}).fields()["reason"] == row["reason"]
+
+
+def test_one_amount_is_given(desk: Desk) -> None:
+    """Both, none, and a wrong one, are said on their row; of an unknown balance only that is said."""
+    (row,) = desk.rows(-1000)
+    bare = {name: value for name, value in row.items() if name != "amount"}
+    assert [problem[1] for problem in problems(desk, {**row, "amount_major": -10})] == ["amount_major"]
+    assert [problem[1] for problem in problems(desk, bare)] == ["amount"]
+    assert [problem[1] for problem in problems(desk, {**bare, "amount_major": 0})] == ["amount"]
+    assert "amount_major" in [problem[1] for problem in problems(desk, {**bare, "amount_major": "ten"})]
+    lost = {**bare, "amount_major": -10, "balance_id": UNKNOWN}
+    assert [problem[1] for problem in problems(desk, lost)] == ["balance_id"]
+
+
+def test_a_warning_of_several_rows_is_said_once(desk: Desk) -> None:
+    """Below the rows, with which; the table keeps it on each."""
+    plan = desk.account.plan_balance_entries(desk.rows(-1000, -2000))
+    shared = set(plan.table["warnings"][0]) & set(plan.table["warnings"][1])
+    assert shared
+    for warning in shared:
+        assert repr(plan).count(warning) == 1
+        assert plan._repr_html_().count(escape(warning)) == 1
+    assert "(all)" in repr(plan)
 
 
 def test_a_name_cannot_disguise_a_plan(desk: Desk) -> None:

@@ -100,6 +100,29 @@ def test_a_query_is_answered_with_its_number_and_the_best_hits(monkeypatch: pyte
     assert hits["hits"][0]["note"] == "acme · c-5"
 
 
+def test_no_hits_say_what_was_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fields by name, so that one knows where it cannot be; with hits nothing is said."""
+    picker, sent = picker_of(monkeypatch)
+    say(picker, "query", text="nobody of that name", number=1)
+    assert last(sent, "hits")["searched"] == (
+        ": nothing like “nobody of that name” in id, name, external id, ingest aliases, salesforce account id"
+        " and the values of custom fields"
+    )
+    say(picker, "query", text="acme", number=2)
+    assert last(sent, "hits")["searched"] == ""
+
+
+def test_the_rest_of_those_chosen_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More chips at each wish, until all are there."""
+    picker, sent = picker_of(monkeypatch, customers=many(300), value=many(300)["id"][:150])
+    say(picker, "hello")
+    assert len(last(sent, "chosen")["chips"]) == 20
+    say(picker, "more")
+    assert len(last(sent, "chosen")["chips"]) == 120
+    say(picker, "more")
+    assert (len(last(sent, "chosen")["chips"]), last(sent, "chosen")["count"]) == (150, 150)
+
+
 def test_a_customer_without_a_name_goes_by_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is always something to read."""
     picker, sent = picker_of(monkeypatch)
@@ -196,7 +219,7 @@ def test_without_a_kernel_a_list_of_what_was_chosen_stays() -> None:
 
 
 def test_every_loader_takes_it_as_customers() -> None:
-    """The chosen customers are asked for, and nobody when nobody is chosen."""
+    """The chosen customers are asked for; when nobody is chosen it says so, and nobody is."""
     seen: list[str] = []
 
     def handler(request: Any) -> Any:
@@ -209,5 +232,6 @@ def test_every_loader_takes_it_as_customers() -> None:
         assert sorted(seen) == ["c-2", "c-4"]
         seen.clear()
         picker.value = ()
-        account.balances(picker)
+        with pytest.raises(ma.ArgumentError, match="nothing is chosen in the picker yet"):
+            account.balances(picker)
     assert seen == []

@@ -47,7 +47,13 @@ def test_nothing_is_loaded_before_a_customer_is_chosen(account: ma.Account) -> N
 
 @pytest.mark.parametrize(
     ("tab", "words"),
-    [("Balances", "Burn-down"), ("Invoices", "issued_at"), ("Ledger", "timestamp"), ("Costs", "Usage before commits")],
+    [
+        ("Customer", "runs_out_at"),
+        ("Balances", "Burn-down"),
+        ("Invoices", "issued_at"),
+        ("Ledger", "timestamp"),
+        ("Costs", "Usage before commits"),
+    ],
 )
 def test_a_tab_shows_what_it_is_named_after(account: ma.Account, tab: str, words: str) -> None:
     """Each loads when it is opened, and once."""
@@ -62,6 +68,19 @@ def test_a_tab_shows_what_it_is_named_after(account: ma.Account, tab: str, words
     explorer.tab = tab
     assert words in shown(explorer)
     assert (middle > before, account.receipts.height) == (True, middle)
+
+
+def test_the_portfolio_needs_no_customer(account: ma.Account) -> None:
+    """Who runs out, who grew and who drew when, by name; nothing is read before it is opened."""
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
+    before = account.receipts.height
+    explorer.tab = "Portfolio"
+    words = shown(explorer)
+    for part in ("Who runs out", "Who grew", "drawn 2026-10", "drawn 2026-09", "Drawn by customer and month"):
+        assert part in words
+    assert "balances" in account.receipts["endpoint"].to_list()[before:]
+    explorer.tab = "Balances"
+    assert shown(explorer).strip() == "Choose a customer."
 
 
 def test_the_period_bounds_the_invoices(account: ma.Account) -> None:

@@ -60,6 +60,26 @@ def test_every_word_is_required() -> None:
     assert found("acme silver") == []
 
 
+@pytest.mark.parametrize("query", ["bacmeister soehne", "Soehne", "bacmesiter", "holdin", "zurihc labs", "companny"])
+def test_a_slip_is_forgiven_where_nothing_else_is_found(query: str) -> None:
+    """Umlauts spelt out, and one key wrong, missing, too many or exchanged with the next."""
+    assert len(found(query)) == 1
+
+
+@pytest.mark.parametrize("query", ["ospray", "groessenwahn", "Grossenwahn", "größenwhn"])
+def test_the_names_people_mistype_are_found(query: str) -> None:
+    """The two that were missed."""
+    customers = pl.DataFrame({"id": ["1", "2", "3"], "name": ["Osprey Biotech", "Größenwahn GmbH", "Acme"]})
+    wanted = "1" if query == "ospray" else "2"
+    assert ma.find_customers(customers, query)["id"].to_list() == [wanted]
+
+
+@pytest.mark.parametrize("query", ["acmf", "ext-9", "0015000009", "lab-55"])
+def test_ids_and_short_words_are_right_or_wrong(query: str) -> None:
+    """What is near an id is another customer."""
+    assert found(query) == []
+
+
 def test_a_blank_query_gives_every_row_as_it_stands() -> None:
     """Nothing asked, nothing left out."""
     assert_frame_equal(ma.find_customers(a_few(), "  "), a_few())
