@@ -10,7 +10,7 @@ from types import ModuleType as _Module
 
 from metronome_analytics.changes.access import *
 from metronome_analytics.changes.archiving import *
-from metronome_analytics.changes.balance_entries import *
+from metronome_analytics.changes.balance_entry import *
 from metronome_analytics.changes.balance_plan import *
 from metronome_analytics.changes.billing_configs import *
 from metronome_analytics.changes.billing_configurations import *

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
-from metronome_analytics.changes.balance_entries import BalanceEntry, opposite_entry, same_entry
+from metronome_analytics.changes.balance_entry import BalanceEntry, opposite_entry, same_entry
 from metronome_analytics.changes.plan import Plan, as_table, said_once
 from metronome_analytics.tables.money import display
 from metronome_analytics.wording import one_line

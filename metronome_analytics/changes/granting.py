@@ -192,8 +192,7 @@ def _terms(grant: _Grant, unit: str | None) -> Iterator[tuple[str, str]]:
 
 def _billing(grant: CreateCommit) -> Iterator[tuple[str, str]]:
     """What a commit says of its invoices."""
-    plain_ones = (grant.invoice_amount, grant.invoice_at)
-    given = [part for part in plain_ones if part is not None]
+    given = [part for part in (grant.invoice_amount, grant.invoice_at) if part is not None]
     if len(given) == 1 or (given and grant.invoices) or bool(grant.billed) != (grant.invoice_contract_id is not None):
         yield "invoice_amount", "invoice_amount and invoice_at, or invoices, go together with invoice_contract_id"
     elif grant.type == "POSTPAID" and (problem := wrong_postpaid(grant.spans, grant.billed)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import polars as pl
 
 from metronome_analytics.changes.applying import Applier, Outcome, facts_and_sighting
-from metronome_analytics.changes.balance_entries import MISSING, NAME, BalanceEntry
+from metronome_analytics.changes.balance_entry import MISSING, NAME, BalanceEntry
 from metronome_analytics.changes.balance_plan import BalancePlan
 from metronome_analytics.changes.evidence import Observer
 from metronome_analytics.changes.fields import Asked, Change, Problem, read_changes

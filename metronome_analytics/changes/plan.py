@@ -6,7 +6,7 @@ import hashlib
 import html
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -17,7 +17,8 @@ import polars as pl
 
 from metronome_analytics.changes.operation import PlannedChange, Weight
 from metronome_analytics.changes.operations import OPERATIONS
-from metronome_analytics.changes.records import Facts, plain
+from metronome_analytics.changes.plan_items import item, leeway, planned
+from metronome_analytics.changes.records import Facts
 from metronome_analytics.errors import PlanRejected
 from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL, Leeway, Limit
 from metronome_analytics.tables.money import display, exactly
@@ -35,8 +36,6 @@ __all__ = ["Plan"]
 _VERSION = 2
 _TIMES = ("timestamp", "access_ending_before", "ending_before")
 """The time that a change is about, whatever its field is called."""
-_LISTS = ("warnings", "seen")
-_DECIMALS = ("amount", "balance_before", "balance_after")
 
 PLAN_SCHEMA = pl.Schema(
     {
@@ -209,11 +208,11 @@ class Plan:
     @classmethod
     def _read(cls, document: Mapping[str, Any]) -> Self:
         return cls(
-            changes=tuple(_planned(item) for item in document["entries"]),
+            changes=tuple(planned(item) for item in document["entries"]),
             base_url=document["base_url"],
             environment=document["environment"],
             created_at=datetime.fromisoformat(document["created_at"]),
-            leeway=_leeway(document["leeway"]),
+            leeway=leeway(document["leeway"]),
             undoes=tuple(document["undoes"]),
         )
 
@@ -224,7 +223,7 @@ class Plan:
             "environment": self.environment,
             "created_at": self.created_at.isoformat(),
             "leeway": json.loads(json.dumps(asdict(self.leeway), default=str)),
-            "entries": [_item(each) for each in self.changes],
+            "entries": [item(each) for each in self.changes],
             "undoes": list(self.undoes),
         }
 
@@ -321,43 +320,3 @@ def _raised(name: str, limit: Limit, usual: Decimal) -> list[str]:
     if not isinstance(limit, Mapping):
         return [f"{name} {Decimal(limit):,f}"] if limit > usual else []
     return [f"{name} {Decimal(each):,f} {code}" for code, each in limit.items() if each > usual]
-
-
-# --- to and from a file ----------------------------------------------------------------------------------------------
-
-
-def _item(each: PlannedChange) -> dict[str, Any]:
-    plainly = {
-        part.name: getattr(each, part.name)
-        for part in fields(each)
-        if part.name not in {"change", "opposite", *_LISTS, *_DECIMALS}
-    }
-    return {
-        "operation": each.change.operation,
-        **plainly,
-        **{name: None if (value := getattr(each, name)) is None else plain(value) for name in _DECIMALS},
-        **{name: list(getattr(each, name)) for name in _LISTS},
-        "change": each.change.fields(),
-        "opposite": each.opposite and {"operation": each.opposite.operation, **each.opposite.fields()},
-    }
-
-
-def _planned(item: Mapping[str, Any]) -> PlannedChange:
-    given = dict(item)
-    change = OPERATIONS[given.pop("operation")].change(**given.pop("change"))
-    opposite = given.pop("opposite")
-    if opposite is not None:
-        opposite = dict(opposite)
-        opposite = OPERATIONS[opposite.pop("operation")].change(**opposite)
-    numbers = {name: None if given[name] is None else Decimal(given[name]) for name in _DECIMALS}
-    lists = {name: tuple(map(str, given[name])) for name in _LISTS}
-    return PlannedChange(**{**given, **numbers, **lists, "change": change, "opposite": opposite})
-
-
-def _leeway(item: Mapping[str, Any]) -> Leeway:
-    def limit(value: Any) -> Limit:
-        return {code: Decimal(each) for code, each in value.items()} if isinstance(value, dict) else Decimal(value)
-
-    if not all(isinstance(item[name], bool) for name in ("allow_overdraw", "allow_duplicate")):
-        raise TypeError("leeway is neither given nor not")
-    return Leeway(**{**item, "max_entry": limit(item["max_entry"]), "max_total": limit(item["max_total"])})
