@@ -32,6 +32,8 @@ CHECKS = (
 _STANDING = ("ledger_signs", "access_schedule", "ledger_balance", "net_balance")
 """The checks of a balance as it stands, whatever invoice they name."""
 
+_UNIT = ("credit_type_id", "credit_type_name")
+
 _NAMES = ("customer_id", "invoice_id", "balance_id", "external_id")
 """What a row of a check may be about; without any it says that the check could not be made."""
 
@@ -199,20 +201,29 @@ def _only(rows: pl.LazyFrame, column: str, value: str | None) -> pl.LazyFrame:
 
 
 def _summary(checks: pl.DataFrame) -> pl.DataFrame:
-    """Counts per check and credit type, in the order of the checks.
+    """Counts per check and credit type, in the order of the checks; one known by id alone counts with its name.
 
+    Net balances alone have no name: that of a customer without a balance would stand apart from its own currency.
     Streamed, and without a `filter` inside of a group: either way polars would hold the groups' rows.
     """
     verdict = pl.col("verdict")
     kinds = {"passed": PASS, "failed": FAIL, "warnings": WARNING, "not_checked": NOT_CHECKED}
-    return (
+    counted = (
         checks.lazy()
-        .group_by("check", "credit_type_id", "credit_type_name", maintain_order=True)
+        .group_by("check", *_UNIT, maintain_order=True)
         .agg(
             pl.len().cast(pl.Int64).alias("rows"),
             *((verdict == each).sum().cast(pl.Int64).alias(name) for name, each in kinds.items()),
             pl.when(verdict == FAIL).then(pl.col("difference").abs()).sum(),
         )
-        .select(CheckSummary.column_names())
         .collect(engine="streaming")
+    )
+    known = counted.group_by("credit_type_id").agg(pl.col("credit_type_name").min().alias("known"))
+    return (
+        counted.join(known, on="credit_type_id", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("credit_type_name", "known").alias("credit_type_name"))
+        .drop("known")
+        .group_by("check", *_UNIT, maintain_order=True)
+        .agg(pl.all().sum())
+        .select(CheckSummary.column_names())
     )

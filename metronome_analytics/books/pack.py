@@ -77,7 +77,7 @@ def write_pack(month: Month, folder: Folder, accounts: Mapping[str, tuple[str, s
         "receipts": books.receipts(),
         "as_of": month.cut,
         "entries": None if month.closed is None else month.closed.ledger,
-        "filters": month.facts(file) | _sealed(file),
+        "filters": month.facts(file),
         "title": f"Close of {month.name}",
         "statements": ours,
     }
@@ -89,8 +89,10 @@ def write_pack(month: Month, folder: Folder, accounts: Mapping[str, tuple[str, s
     with folder.all_or_nothing() as place:
         for name, frame in tables.items():
             _write(frame, place / "statements", name)
-        reports.workbook(place / f"close-{month.name}.xlsx", **contents)
-        reports.html(place / f"close-{month.name}.html", history=books.invoices, year=year, **contents)
+        # The workbook has the hash in the header of every sheet; the page among what was selected.
+        reports.workbook(place / f"close-{month.name}.xlsx", files=[] if file is None else [file], **contents)
+        page = contents | {"filters": contents["filters"] | _sealed(file)}
+        reports.html(place / f"close-{month.name}.html", history=books.invoices, year=year, **page)
         files = _listed(place, tables)
         (place / MANIFEST).write_text(json.dumps(_manifest(month, files, file), indent=2) + "\n", "utf-8")
     return ClosePack(folder.path, month.name, files, ours, found)

@@ -92,7 +92,8 @@ def reconcile(
     with opened_books(environment, base_url, max_requests_per_second, demo=demo, mirror=mirror) as books:
         part = Month(month, books, compared, by)
         show_month(console, part)
-        report = _Report(f"reconciliation-{month}", f"Reconciliation of {month}", part.facts(external), part.cut)
+        title = f"Reconciliation of {month}"
+        report = _Report(f"reconciliation-{month}", title, part.facts(external), part.cut, external)
         balances = books.balances
         if part.closed is not None:
             balances, report = part.closed.balances, replace(report, entries=part.closed.ledger)
@@ -172,6 +173,7 @@ class _Report:
     title: str
     filters: Mapping[str, str]
     as_of: datetime
+    external: Path | None = None
     entries: pl.DataFrame | None = None
 
     def write(self, folder: Folder, books: Books, invoices: pl.DataFrame, found: Reconciliation) -> list[str]:
@@ -190,6 +192,7 @@ class _Report:
             "title": self.title,
         }
         book, page = f"{self.name}.xlsx", f"{self.name}.html"
-        folder.drawn(book, lambda path: reports.workbook(path, **given))
+        files = [] if self.external is None else [self.external]
+        folder.drawn(book, lambda path: reports.workbook(path, files=files, **given))
         folder.drawn(page, lambda path: reports.html(path, history=books.invoices, **given))
         return [book, page]

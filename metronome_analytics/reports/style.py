@@ -11,7 +11,7 @@ body { margin: 2rem auto; max-width: 1080px; padding: 0 1.5rem; background: var(
   font: 15px/1.5 system-ui, "Segoe UI", Roboto, Arial, sans-serif; }
 h1 { font-size: 1.7rem; margin: 0 0 .2rem; line-height: 1.25; }
 h2 { font-size: 1.2rem; margin: 2.2rem 0 .2rem; border-bottom: 1px solid var(--line); padding-bottom: .2rem; }
-p { margin: .3rem 0 .8rem; } .quiet { color: var(--quiet); }
+h1, p { overflow-wrap: anywhere; } p { margin: .3rem 0 .8rem; } .quiet { color: var(--quiet); }
 .verdict { border-left: 6px solid; padding: .6rem 1rem; margin: 1rem 0; font-weight: 600; }
 .pass { border-color: #009e73; background: var(--pass); } .fail { border-color: #d55e00; background: var(--fail); }
 .unsure { border-color: #e69f00; background: var(--unsure); }

@@ -177,6 +177,15 @@ def test_overdrawn_ties_out() -> None:
     assert found.ok
 
 
+def test_a_currency_is_one_row_of_the_summary() -> None:
+    """The net balance of a customer without any balance has no name; it counts with those of its credit type."""
+    books = balance([start("2026-01-01", "100")], [YEAR], balance="100")
+    idle = net("0").with_columns(customer_id=pl.lit("idle"))
+    found = reconcile(balances=books, net_balances=pl.concat([net("100"), idle]), as_of="2026-03-01")
+    counted = found.summary.filter(pl.col("check") == "net_balance")
+    assert counted.select("credit_type_name", "rows", "passed").rows() == [(books["credit_type_name"].item(), 2, 2)]
+
+
 def test_segment_to_come() -> None:
     """A segment to come counts only once it has started; without as_of it may be either."""
     segments = [Segment("100", "2026-01-01", "2026-04-01", "q1"), Segment("100", "2026-04-01", "2026-07-01", "q2")]

@@ -232,6 +232,22 @@ def test_the_command_compares_with_a_file(
     assert manifest["compared_with"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def test_the_hash_of_the_file_is_once_in_each_report(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workbook has it in the header of every sheet, the page among what was selected."""
+    given: dict[str, Any] = {}
+    for name in ("workbook", "html"):
+        monkeypatch.setattr(reports, name, lambda path, name=name, **what: (path.touch(), given.update({name: what})))
+    file = tmp_path / "stripe.csv"
+    october(account).write_csv(file)
+    account.close_month("2026-10", tmp_path / "pack", str(file))
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert given["workbook"]["files"] == [file]
+    assert digest not in given["workbook"]["filters"].values()
+    assert digest in given["html"]["filters"].values()
+
+
 def test_accounts_are_those_of_the_user(account: Account, without_reports: dict[str, Any], tmp_path: Path) -> None:
     """Journal entries post to the accounts given, else to names that say what they are."""
     own = dict.fromkeys(ACCOUNTS, ("1", "2"))

@@ -63,10 +63,12 @@ def test_a_month_that_ties_out_is_no_failure(tmp_path: Path, capsys: pytest.Capt
 
 
 @pytest.fixture
-def without_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty files for reports, which have tests of their own."""
+def without_reports(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Empty files for reports, which have tests of their own; what each was given."""
+    given: dict[str, Any] = {}
     for name in ("workbook", "html"):
-        monkeypatch.setattr(reports, name, lambda path, **_: path.touch())
+        monkeypatch.setattr(reports, name, lambda path, name=name, **what: (path.touch(), given.update({name: what})))
+    return given
 
 
 @pytest.mark.usefixtures("environment", "without_reports")
@@ -80,6 +82,17 @@ def test_another_system_that_agrees_is_matched(
     assert run("--month", "2026-10", *given, "--out", str(tmp_path)) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.lstrip().startswith("external ")]
     assert [int(number) for number in line.split()[-4:]] == [export.height, 0, 0, 0]
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_workbook_is_headed_by_the_hash_of_the_other_systems_file(
+    export: pl.DataFrame, without_reports: dict[str, Any], tmp_path: Path
+) -> None:
+    """What was compared with can be told from another file of its name."""
+    file = tmp_path / "export.csv"
+    export.write_csv(file)
+    assert run("--month", "2026-10", "--external", str(file), *MAP, "--out", str(tmp_path)) == 0
+    assert without_reports["workbook"]["files"] == [file]
 
 
 @pytest.mark.usefixtures("environment", "without_reports")

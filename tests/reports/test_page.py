@@ -185,6 +185,13 @@ def test_it_suits_a_dark_screen(text: str) -> None:
     assert 'figure svg [fill="#FFFFFF"]' in text
 
 
+def test_a_long_word_does_not_make_a_narrow_page_scroll(text: str) -> None:
+    """The hash or the name of a file, in the title or among what was selected, breaks where the page ends."""
+    rules = re.findall(r"([^{}]+)\{([^{}]*)\}", text[text.index("<style>") : text.index("</style>")])
+    breaking = {name.strip() for names, what in rules if "overflow-wrap: anywhere" in what for name in names.split(",")}
+    assert {"h1", "p"} <= breaking
+
+
 def test_it_prints(text: str) -> None:
     """A style for paper: headings repeat, rows and figures stay whole."""
     assert "@media print" in text
