@@ -62,7 +62,7 @@ def prepare_archive(change: ArchiveContract, review: Review) -> PlannedChange | 
     review.once_only(paper.id, "archive")
     if any(problem.row == review.row for problem in review.problems):
         return None
-    counted, drafts = _lost(change, paper, review.view, review.now)
+    counted, final = _lost(change, paper, review.view, review.now)
     return PlannedChange(
         change=change.model_copy(update={"contract_id": paper.id, "uniqueness_key": None}),
         customer_name=owner,
@@ -74,7 +74,7 @@ def prepare_archive(change: ArchiveContract, review: Review) -> PlannedChange | 
         after="archived: it ends now, and nothing of it bills again",
         no_undo="an archived contract cannot be brought back",
         loss=f"which archives {counted}",
-        warnings=("its final invoices stay as they are",) if not change.void_invoices and drafts else (),
+        warnings=("its final invoices stay as they are",) if not change.void_invoices and final else (),
     )
 
 

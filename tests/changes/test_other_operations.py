@@ -159,6 +159,28 @@ def test_an_archived_customers_phrase_counts_what_is_lost(writer: ma.Account) ->
     assert set(writer.invoices(customer["id"])["status"]) == {"VOID"}
 
 
+def test_an_archived_customers_phrase_counts_what_is_still_to_come(writer: ma.Account) -> None:
+    """A credit whose access has not begun has no balance yet, and goes all the same."""
+    customer, at = first(writer), writer.now.replace(hour=0, minute=0)
+    archive = ma.changes.ArchiveCustomer(customer_id=customer["id"])
+    before = writer.plan(archive).confirmation
+    credit = ma.changes.CreateCredit(
+        customer_id=customer["id"],
+        product_id=writer.products().filter(type="FIXED")["id"][0],
+        segments=tuple(
+            ma.changes.AccessItem(amount=Decimal(30_000), starting_at=at + n * WEEK, ending_before=at + (n + 1) * WEEK)
+            for n in (1, 2)
+        ),
+        priority=1,
+        name="To come",
+        reason="Outage of 12 November",
+    )
+    assert apply(writer, credit) == ["applied"]
+    after = writer.plan(archive).confirmation
+    worth = [Decimal(phrase.split(" worth ")[1].split(" ")[0].replace(",", "")) for phrase in (before, after)]
+    assert worth[1] - worth[0] == 60_000
+
+
 def test_a_new_customer_can_be_given_what_every_other_has(writer: ma.Account) -> None:
     """It is found by its alias, and archived again by its id."""
     change = ma.changes.CreateCustomer(name="Newcomer Ltd", ingest_aliases='["newcomer"]')  # type: ignore[arg-type]  # as a CSV has it
