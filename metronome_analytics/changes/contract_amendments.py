@@ -77,7 +77,7 @@ def prepare(change: AmendContract, review: Review) -> PlannedChange | None:
     if paper is None:
         return None
     grants = (*change.commits, *change.credits)
-    others = len(change.scheduled_charges) + len(change.professional_services)
+    services = len(change.professional_services)
     terms = wrong_terms(grants, (*change.scheduled_charges, *change.professional_services), review)
     for name, problem in (*terms, *_wrong(change, paper)):
         review.wrong(name, problem)
@@ -87,7 +87,7 @@ def prepare(change: AmendContract, review: Review) -> PlannedChange | None:
         return None
     unit, amount = granted(grants, review)
     there = sum(each.contract_id == paper.id for each in review.view.papers.amendments)
-    brings = said(grants, review) or f"{others} scheduled charges and services"
+    brings = said(grants, change.scheduled_charges, review) or f"{services} service{'' if services == 1 else 's'}"
     drafts = review.view.drafts.get(paper.id, 0)
     return PlannedChange(
         change=change,

@@ -347,3 +347,36 @@ def test_bodies_of_the_rarer_ways_obey_the_vendors_schemas(writer: ma.Account) -
         endpoint = ENDPOINTS[call.endpoint]
         request_validator(endpoint.path, endpoint.method)({}, dict(call.body))
     assert plans[2].call(0).body["update_contract_end_date"] is None
+
+
+def test_what_is_invoiced_is_held_to_the_limits(writer: ma.Account) -> None:
+    """A small commit with a large invoice, a large charge, and many that are large together."""
+    first, later = ({"timestamp": at, "amount": 900_000} for at in DAYS[:2])
+    with pytest.raises(ma.PlanRejected, match=r"invoices: 1,800,000 USD .* is over max_entry, 10,000 USD"):
+        writer.plan(commit(writer, invoices=[first, later]))
+    charge = {"product_id": fixed_product(writer), "name": "Onboarding", "invoices": [first, later]}
+    with pytest.raises(ma.PlanRejected, match=r"invoices: 1,800,000 USD .* is over max_entry, 10,000 USD"):
+        writer.plan(ma.changes.CreateContract(**new_contract(writer, scheduled_charges=(charge,))))
+    several = [commit(writer, name=f"Commit {number}", invoices=[first]) for number in range(6)]
+    with pytest.raises(ma.PlanRejected, match="row 5, invoices: with it the plan moves 54,000"):
+        writer.plan(several)
+    assert "charge 'Onboarding' of 900,000 USD (cents) = $9,000.00" in (
+        writer.plan(
+            ma.changes.CreateContract(**new_contract(writer, scheduled_charges=({**charge, "invoices": [first]},)))
+        ).confirmation
+    )
+
+
+def test_a_contracts_grants_are_held_to_the_limits_together(writer: ma.Account) -> None:
+    """Two credits of one contract, each below the limit, are one change that is over it."""
+    span = {"amount": 600_000, "starting_at": DAYS[0], "ending_before": DAYS[1]}
+    own = {"product_id": fixed_product(writer), "priority": 1, "segments": [span]}
+    credits_ = ({**own, "name": "First"}, {**own, "name": "Second"})
+    with pytest.raises(ma.PlanRejected, match=r"1,200,000 USD .* is over max_entry, 10,000 USD"):
+        writer.plan(ma.changes.CreateContract(**new_contract(writer, credits=credits_)))
+
+
+def test_an_invoice_in_an_unknown_unit_is_refused(writer: ma.Account) -> None:
+    """As access in one is."""
+    with pytest.raises(ma.PlanRejected, match="invoices: unknown credit type nothing"):
+        writer.plan(commit(writer, invoice_credit_type_id="nothing"))
