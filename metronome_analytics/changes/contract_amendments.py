@@ -88,7 +88,7 @@ def prepare(change: AmendContract, review: Review) -> PlannedChange | None:
     unit, amount = granted(grants, review)
     there = sum(each.contract_id == paper.id for each in review.view.papers.amendments)
     brings = said(grants, change.scheduled_charges, review) or f"{services} service{'' if services == 1 else 's'}"
-    drafts = review.view.drafts.get(paper.id, 0)
+    drafts = review.view.drafts_of(paper.customer_id, paper.id)
     return PlannedChange(
         change=change,
         customer_name=review.view.customers[change.customer_id].name,

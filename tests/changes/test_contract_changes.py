@@ -380,3 +380,26 @@ def test_an_invoice_in_an_unknown_unit_is_refused(writer: ma.Account) -> None:
     """As access in one is."""
     with pytest.raises(ma.PlanRejected, match="invoices: unknown credit type nothing"):
         writer.plan(commit(writer, invoice_credit_type_id="nothing"))
+
+
+def test_drafts_that_follow_an_end_are_the_customers_own(writer: ma.Account) -> None:
+    """Whoever else the plan is about."""
+    owners = writer.contracts()["customer_id"].unique(maintain_order=True)[:2].to_list()
+    credits_ = [
+        ma.changes.CreateCredit(
+            customer_id=owner,
+            product_id=fixed_product(writer),
+            segments=tuple(ma.changes.AccessItem(amount=5, starting_at=a, ending_before=b) for a, b in [DAYS[:2]]),  # type: ignore[arg-type]  # text is read
+            priority=1,
+            name="Goodwill",
+            reason="Outage of 12 November",
+        )
+        for owner in owners
+    ]
+    done(writer, *credits_)
+    own = writer.balances().filter(name="Goodwill").select("customer_id", credit_id="id").rows(named=True)
+    end = datetime(2026, 12, 15, tzinfo=UTC)
+    plan = writer.plan([ma.changes.EndCredit(**each, access_ending_before=end) for each in own])
+    for row in plan.table.iter_rows(named=True):
+        number = writer.invoices(row["customer_id"], status="DRAFT").filter(pl.col("contract_id").is_not_null()).height
+        assert f"the customer's {number} draft invoice{'s' * (number != 1)} follow at once" in row["warnings"]
