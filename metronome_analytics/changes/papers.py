@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +135,11 @@ class Papers:
             _cards(loaders) if "rate_cards" in names else {},
             {trial_key(each): _trial(loaders, each) for each in trials if owners},
         )
+
+    def without(self, keys: frozenset[str]) -> Papers:
+        """Without the contracts that carry one of `keys`."""
+        own = {id_: paper for id_, paper in self.contracts.items() if paper.uniqueness_key not in keys}
+        return self if len(own) == len(self.contracts) else replace(self, contracts=own)
 
 
 def trial_key(invoice: Mapping[str, Json]) -> str:

@@ -129,6 +129,7 @@ class View:
                 for id_, balance in self.balances.items()
                 if balance.uniqueness_key not in keys
             },
+            papers=self.papers.without(keys),
         )
 
 

@@ -16,7 +16,7 @@ from metronome_analytics.changes import contract_amendments, contract_changes, c
 from tests.changes.contract_examples import NEXT, new_contract, signed
 from tests.changes.example import AHEAD, fixed_product
 from tests.changes.examples import EXAMPLES
-from tests.changes.support import opened
+from tests.changes.support import calls_of, opened
 from tests.fakes import account_of, answer
 from tests.spec import request_validator, response_problems, spec
 
@@ -403,3 +403,16 @@ def test_drafts_that_follow_an_end_are_the_customers_own(writer: ma.Account) -> 
     for row in plan.table.iter_rows(named=True):
         number = writer.invoices(row["customer_id"], status="DRAFT").filter(pl.col("contract_id").is_not_null()).height
         assert f"the customer's {number} draft invoice{'s' * (number != 1)} follow at once" in row["warnings"]
+
+
+def test_contracts_of_one_customer_are_made_on_where_the_plan_stopped(writer: ma.Account, desk: Desk) -> None:
+    """The first, which the plan itself has made, does not make the plan stale for the second."""
+    plan = writer.plan([ma.changes.CreateContract(**new_contract(writer, name=name)) for name in ("One", "Two")])
+    sent: list[Any] = []
+    desk.sender.after.append(lambda call, _: sent.append(call))
+    desk.sender.after.append(
+        lambda *_: desk.fault("status", calls_of(ENDPOINTS["create_contract"]), status=400) if len(sent) == 1 else None
+    )
+    assert writer.apply(plan, plan.confirmation).table["status"].to_list() == ["applied", "refused"]
+    assert writer.apply(plan, plan.confirmation).table["status"].to_list() == ["already_applied", "applied"]
+    assert writer.contracts().filter(pl.col("name").is_in(["One", "Two"])).height == 2
