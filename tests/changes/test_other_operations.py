@@ -228,6 +228,20 @@ def test_a_configuration_needs_a_way_of_delivery_that_the_account_has(writer: ma
 # --- invoices --------------------------------------------------------------------------------------------------------
 
 
+def test_an_invoice_without_a_period_is_not_made_again_twice(writer: ma.Account) -> None:
+    """Nothing of the account says that it was: the journal refuses it, and without that journal the plan warns."""
+    final = writer.invoices(status="FINALIZED").filter(pl.col("start_timestamp").is_null()).row(0, named=True)
+    own = {"customer_id": final["customer_id"], "invoice_id": final["id"]}
+    assert apply(writer, ma.changes.VoidInvoice(**own)) == ["applied"]
+    again = ma.changes.RegenerateInvoice(**own)
+    assert apply(writer, again) == ["applied"]
+    with pytest.raises(ma.PlanRejected, match="the journal has this regenerated invoice already"):
+        writer.plan(again)
+    meant = writer.plan(again, allow_duplicate=True)
+    assert "it may have been made again already" in " ".join(meant.table["warnings"][0])
+    assert "duplicates allowed" in meant.confirmation
+
+
 def test_a_draft_is_not_voided_and_a_final_one_not_made_again(writer: ma.Account) -> None:
     """Each says how it stands; a void one is made again once."""
     draft = writer.invoices(status="DRAFT").row(0, named=True)
