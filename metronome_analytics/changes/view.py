@@ -53,7 +53,6 @@ class Look(Enum):
     PAPERS = "papers"
     EDITS = "edits"
     AMENDMENTS = "amendments"
-    BILLED = "billed"
     RATE_CARDS = "rate_cards"
 
 
@@ -75,7 +74,7 @@ class View:
     """The balances as they were loaded."""
     around: Surroundings = field(default_factory=Surroundings)
     papers: Papers = field(default_factory=Papers)
-    """Contracts in full, their edits and invoices."""
+    """Contracts in full, and their edits."""
 
     @classmethod
     def read(
