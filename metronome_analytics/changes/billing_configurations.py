@@ -209,7 +209,7 @@ def prepare_archive(change: ArchiveBillingConfigurations, review: Review) -> Pla
         return None
     ids = tuple(configuration.id for configuration in named)
     using = [contract for contract in review.view.contracts.values() if contract.provider in ids]
-    drafts = sum(review.view.drafts.get(contract.id, 0) for contract in using)
+    drafts = sum(review.view.drafts_of(change.customer_id, contract.id) for contract in using)
     used_by = ", ".join(contract.name or contract.id for contract in using)
     update = {"customer_billing_provider_configuration_ids": ids, "billing_provider": None, "configuration": None}
     resolved = change.model_copy(update=update)
@@ -270,7 +270,7 @@ def fingerprint_archive(change: ArchiveBillingConfigurations, view: View) -> str
     ids = set(change.customer_billing_provider_configuration_ids)
     using = sorted(contract.id for contract in view.contracts.values() if contract.provider in ids)
     active = sorted(c.id for c in _active(change.customer_id, view) if c.id in ids)
-    return digest([active, [[id_, view.drafts.get(id_, 0)] for id_ in using]])
+    return digest([active, [[id_, view.drafts_of(change.customer_id, id_)] for id_ in using]])
 
 
 ARCHIVE_BILLING_CONFIGURATIONS = Operation(

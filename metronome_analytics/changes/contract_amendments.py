@@ -77,7 +77,7 @@ def prepare(change: AmendContract, review: Review) -> PlannedChange | None:
     if paper is None:
         return None
     grants = (*change.commits, *change.credits)
-    others = len(change.scheduled_charges) + len(change.professional_services)
+    services = len(change.professional_services)
     terms = wrong_terms(grants, (*change.scheduled_charges, *change.professional_services), review)
     for name, problem in (*terms, *_wrong(change, paper)):
         review.wrong(name, problem)
@@ -87,8 +87,8 @@ def prepare(change: AmendContract, review: Review) -> PlannedChange | None:
         return None
     unit, amount = granted(grants, review)
     there = sum(each.contract_id == paper.id for each in review.view.papers.amendments)
-    brings = said(grants, review) or f"{others} scheduled charges and services"
-    drafts = review.view.drafts.get(paper.id, 0)
+    brings = said(grants, change.scheduled_charges, review) or f"{services} service{'' if services == 1 else 's'}"
+    drafts = review.view.drafts_of(paper.customer_id, paper.id)
     return PlannedChange(
         change=change,
         customer_name=review.view.customers[change.customer_id].name,

@@ -62,7 +62,7 @@ def prepare_archive(change: ArchiveContract, review: Review) -> PlannedChange | 
     review.once_only(paper.id, "archive")
     if any(problem.row == review.row for problem in review.problems):
         return None
-    counted, drafts = _lost(change, paper, review.view, review.now)
+    counted, final = _lost(change, paper, review.view, review.now)
     return PlannedChange(
         change=change.model_copy(update={"contract_id": paper.id, "uniqueness_key": None}),
         customer_name=owner,
@@ -74,7 +74,7 @@ def prepare_archive(change: ArchiveContract, review: Review) -> PlannedChange | 
         after="archived: it ends now, and nothing of it bills again",
         no_undo="an archived contract cannot be brought back",
         loss=f"which archives {counted}",
-        warnings=("its final invoices stay as they are",) if not change.void_invoices and drafts else (),
+        warnings=("its final invoices stay as they are",) if not change.void_invoices and final else (),
     )
 
 
@@ -88,7 +88,7 @@ def _meant(change: ArchiveContract, view: View) -> Paper | None:
 
 def _lost(change: ArchiveContract, paper: Paper, view: View, now: datetime) -> tuple[str, int]:
     """What goes with the contract: `1 contract, 3 drafts, 2 balances worth $4,100.00`; and how many final invoices."""
-    own = [each for each in view.papers.invoices if each.contract_id == paper.id]
+    own = [each for each in view.around.invoices.values() if each.contract_id == paper.id]
     drafts = sum(each.status == InvoiceStatus.DRAFT for each in own)
     final = sum(each.status == InvoiceStatus.FINALIZED for each in own)
     balances = [b for b in view.balances.values() if b.contract_id == paper.id and not b.archived and b.readable]
@@ -120,7 +120,9 @@ def fingerprint_archive(change: ArchiveContract, view: View) -> str:
     paper = _meant(change, view)
     if paper is None:
         return ""
-    invoices = sorted((i.id, i.status, str(i.total)) for i in view.papers.invoices if i.contract_id == paper.id)
+    invoices = sorted(
+        (i.id, i.status, str(i.total)) for i in view.around.invoices.values() if i.contract_id == paper.id
+    )
     balances = sorted(b.fingerprint() for b in view.balances.values() if b.contract_id == paper.id)
     return digest([paper.archived, str(paper.ending_before), invoices, balances])
 
@@ -130,7 +132,7 @@ def sighting_archive(facts: Facts, view: View) -> Sighting:
     paper = view.papers.contracts.get(facts.subject_id)
     if paper is None:
         return UNREADABLE
-    own = [each for each in view.papers.invoices if each.contract_id == paper.id]
+    own = [each for each in view.around.invoices.values() if each.contract_id == paper.id]
     final = facts.body["void_invoices"] and any(each.status == InvoiceStatus.FINALIZED for each in own)
     if not paper.archived:
         return ABSENT
@@ -143,8 +145,8 @@ ARCHIVE_CONTRACT = Operation(
     change=ArchiveContract,
     verb="archive",
     noun=("contract", "contracts"),
-    looks=frozenset({Look.CUSTOMERS, Look.PAPERS, Look.BALANCES, Look.BILLED}),
-    proof_looks=frozenset({Look.PAPERS, Look.BILLED}),
+    looks=frozenset({Look.CUSTOMERS, Look.PAPERS, Look.BALANCES, Look.INVOICES}),
+    proof_looks=frozenset({Look.PAPERS, Look.INVOICES}),
     prepare=prepare_archive,
     fingerprint=fingerprint_archive,
     call=call_archive,

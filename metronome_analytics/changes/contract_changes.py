@@ -109,7 +109,7 @@ def prepare_create(change: CreateContract, review: Review) -> PlannedChange | No
     if owner is None or any(problem.row == review.row for problem in review.problems):
         return None
     end = "open" if _end(change) is None else f"to {_end(change):%Y-%m-%d %H:%M} UTC"
-    brings = said(grants, review)
+    brings = said(grants, change.scheduled_charges, review)
     unit, amount = granted(grants, review)
     planned = PlannedChange(
         change=change,

@@ -176,11 +176,10 @@ def _wrong(change: EditContract, paper: Paper, view: View) -> Iterator[tuple[str
 def _said(change: EditContract, review: Review) -> list[str]:
     grants = (*change.add_commits, *change.add_credits)
     parts = [*_values(change.fields(), change)]
-    if grants:
-        parts.append(f"add {said(grants, review)}")
-    for name, noun in (("add_scheduled_charges", "scheduled charge"), ("add_professional_services", "service")):
-        if found := getattr(change, name):
-            parts.append(f"add {len(found)} {noun}{'' if len(found) == 1 else 's'}")
+    if brings := said(grants, change.add_scheduled_charges, review):
+        parts.append(f"add {brings}")
+    if services := len(change.add_professional_services):
+        parts.append(f"add {services} service{'' if services == 1 else 's'}")
     if archived := sum(len(getattr(change, name)) for name in _ARCHIVES):
         parts.append(f"archive {archived} of its terms")
     return [*parts, *([f"and {', '.join(sorted(change.further))}"] if change.further else [])]
@@ -247,7 +246,7 @@ def _warnings(change: EditContract, paper: Paper, review: Review) -> Iterator[st
         own = [b for b in review.view.balances.values() if b.contract_id == paper.id]
         cut = [b.title for b in own if any(s.ending_before > end for s in b.segments)]
         yield from [f"truncates {', '.join(cut)}, which a later end does not bring back"] if cut else []
-    if drafts := review.view.drafts.get(paper.id, 0):
+    if drafts := review.view.drafts_of(paper.customer_id, paper.id):
         yield f"{drafts} draft invoice{'' if drafts == 1 else 's'} of it follow at once"
     if any(each.timestamp <= review.now for grant in change.add_commits for each in grant.invoices):
         yield "a commit of it is invoiced in the past: that invoice is final at once"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from metronome_analytics.changes.archiving import total_worth
 from metronome_analytics.changes.fields import Change, TextByName, Texts
 from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
@@ -24,12 +25,11 @@ from metronome_analytics.changes.operation import (
 )
 from metronome_analytics.changes.other_changes import LONGEST_NAME
 from metronome_analytics.changes.view import Look, View
-from metronome_analytics.tables.money import display
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from decimal import Decimal
+    from datetime import datetime
 
     from metronome_analytics.changes.records import Facts, Json
     from metronome_analytics.changes.surroundings import Owner
@@ -183,25 +183,20 @@ def prepare_archive(change: ArchiveCustomer, review: Review) -> PlannedChange | 
         before="active",
         after="archived: its contracts end now, its invoices are void, its alerts are silent",
         no_undo="an archived customer cannot be brought back",
-        loss=_lost(change.customer_id, review.view),
+        loss=_lost(change.customer_id, review.view, review.now),
         warnings=(warning,) if aliases else (),
     )
 
 
-def _lost(customer_id: str, view: View) -> str:
+def _lost(customer_id: str, view: View, now: datetime) -> str:
     """`with 1 contract, 3 drafts, 2 final invoices and 2 balances worth ...`."""
     own = [invoice.status for invoice in view.around.invoices.values() if invoice.customer_id == customer_id]
     balances = [b for b in view.balances.values() if b.customer_id == customer_id and not b.archived and b.readable]
-    worth: dict[str | None, Decimal] = {}
-    for balance in balances:
-        if balance.balance is not None:
-            worth[balance.credit_type_name] = worth.get(balance.credit_type_name, balance.balance * 0) + balance.balance
-    sums = " and ".join(display(amount, unit) for unit, amount in worth.items())
     counts = [
         counted(sum(c.customer_id == customer_id for c in view.contracts.values()), "contract"),
         counted(own.count(InvoiceStatus.DRAFT), "draft"),
         counted(own.count(InvoiceStatus.FINALIZED), "final invoice"),
-        counted(len(balances), "balance") + (f" worth {sums}" if sums else ""),
+        counted(len(balances), "balance") + (f" worth {total_worth(balances, now)}" if balances else ""),
     ]
     return f"with {', '.join(counts)}"
 

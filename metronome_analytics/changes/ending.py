@@ -107,7 +107,7 @@ def _warnings(balance: Balance, cut: list[Segment], end: datetime | None, review
         worth = display(segment.amount, balance.credit_type_name)
         kind = "drops" if segment.starting_at >= end else "truncates"
         yield f"{kind} the segment of {worth} from {span}"
-    if drafts := sum(review.view.drafts.values()):
+    if drafts := review.view.drafts_of(balance.customer_id):
         yield f"the customer's {drafts} draft invoice{'' if drafts == 1 else 's'} follow at once"
     if end <= review.now:
         yield "that is past: what drafts have drawn after it comes back to be paid"
@@ -115,6 +115,8 @@ def _warnings(balance: Balance, cut: list[Segment], end: datetime | None, review
 
 def _back(change: End, cut: list[Segment], end: datetime) -> tuple[Change | None, str]:
     """The extension that undoes an end; none where a segment would be gone, or several be cut."""
+    if not cut:
+        return None, "it ends then already: nothing is cut, and nothing is to be taken back"
     if len(cut) != 1 or cut[0].starting_at >= end:
         return None, "several segments are cut or dropped, and an extension brings back one"
     old, segment = cut[0].ending_before, cut[0].id

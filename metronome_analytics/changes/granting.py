@@ -7,7 +7,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-import polars as pl
 from pydantic import model_validator
 
 from metronome_analytics.changes.archiving import ArchiveCommit, ArchiveCredit
@@ -26,7 +25,7 @@ from metronome_analytics.changes.operation import (
     Sighting,
     Weight,
 )
-from metronome_analytics.changes.outlook import outlook
+from metronome_analytics.changes.outlook import new_balance, outlook
 from metronome_analytics.changes.records import Facts, Json, plain, sameness
 from metronome_analytics.changes.terms import (
     FIXED,
@@ -36,26 +35,22 @@ from metronome_analytics.changes.terms import (
     access_schedule,
     invoice_schedule,
     total,
+    wrong_invoices,
     wrong_postpaid,
     wrong_spans,
 )
 from metronome_analytics.changes.view import Look, View
-from metronome_analytics.tables import Balances
 from metronome_analytics.tables.money import USD_ID, display
 from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import polars as pl
+
 __all__ = ["CreateCommit", "CreateCredit"]
 
 _LOOKS = frozenset({Look.CUSTOMERS, Look.BALANCES, Look.PRODUCTS, Look.CONTRACTS, Look.CREDIT_TYPES})
-_FIRST = {
-    BalanceType.CREDIT: "CREDIT_SEGMENT_START",
-    BalanceType.PREPAID: "PREPAID_COMMIT_SEGMENT_START",
-    BalanceType.POSTPAID: "POSTPAID_COMMIT_INITIAL_BALANCE",
-}
-"""The ledger entry with which each type of balance begins."""
 
 
 class _Grant(Change):
@@ -130,7 +125,7 @@ def prepare(grant: _Grant, review: Review) -> PlannedChange | None:
     """What can be known to be wrong with a grant before it is sent; or the grant, with its place in the drain order."""
     owner = review.customer(grant.customer_id)
     unit = review.view.credit_types.get(grant.credit_type_id)
-    for name, problem in (*_terms(grant, unit), *_references(grant, review.view)):
+    for name, problem in (*_terms(grant, unit), *_references(grant, review.view), *_due(grant, review)):
         review.wrong(name, problem)
     amount = total(grant.spans)
     review.within_limits(amount, unit)
@@ -199,6 +194,12 @@ def _billing(grant: CreateCommit) -> Iterator[tuple[str, str]]:
         yield "type", problem
 
 
+def _due(grant: _Grant, review: Review) -> Iterator[tuple[str, str]]:
+    """What is wrong with what is invoiced for it."""
+    if isinstance(grant, CreateCommit):
+        yield from wrong_invoices(((grant.invoice_credit_type_id, each.amount) for each in grant.billed), review)
+
+
 def _references(grant: _Grant, view: View) -> Iterator[tuple[str, str]]:
     """What the grant names must be there, and be the customer's."""
     product = view.products.get(grant.product_id)
@@ -240,34 +241,11 @@ def _billed(grant: _Grant, view: View) -> str:
 
 
 def _as_balance(grant: _Grant, unit: str | None) -> pl.DataFrame:
-    """The grant as the row of the balances that it will be."""
     type_ = BalanceType(grant.type) if isinstance(grant, CreateCommit) else BalanceType.CREDIT
-    start = _FIRST[type_]
-    items = [
-        {"id": f"new {n}", **{name: getattr(span, name) for name in ("amount", "starting_at", "ending_before")}}
-        for n, span in enumerate(grant.spans)
-    ]
-    entries = [
-        {"type": start, "timestamp": item["starting_at"], "amount": item["amount"], "segment_id": item["id"]}
-        for item in items
-    ]
-    empty = Balances.create_empty()
-    row = {
-        "id": "new",
-        "customer_id": grant.customer_id,
-        "type": str(type_),
-        "name": f"{grant.name} (new)",
-        "priority": grant.priority,
-        "credit_type_id": grant.credit_type_id,
-        "credit_type_name": unit,
-        "applicable_product_ids": list(grant.applicable_product_ids),
-        "applicable_product_tags": list(grant.applicable_product_tags),
-        "applicable_contract_ids": list(grant.applicable_contract_ids),
-        "access_schedule": {"schedule_items": items},
-        "ledger": entries,
-        "balance": total(grant.spans),
-    }
-    return pl.DataFrame([row], schema={name: empty.schema[name] for name in row})
+    lists = ("applicable_product_ids", "applicable_product_tags", "applicable_contract_ids")
+    terms = {name: getattr(grant, name) for name in ("customer_id", "priority", "credit_type_id")}
+    terms |= {name: list(getattr(grant, name)) for name in lists}
+    return new_balance(type_, grant.spans, {**terms, "name": f"{grant.name} (new)", "credit_type_name": unit})
 
 
 def _warnings(grant: _Grant, review: Review) -> Iterator[str]:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from metronome_analytics.changes.papers import InvoiceSeen, Paper
+    from metronome_analytics.changes.papers import Paper
+    from metronome_analytics.changes.surroundings import Invoice
 
 __all__ = ["CreateHistoricalInvoices", "UsageLine"]
 
@@ -148,13 +149,13 @@ def _wrong(change: CreateHistoricalInvoices, paper: Paper, review: Review) -> It
             yield "usage_line_items", f"{line.product_id} is used outside the invoice's period"
 
 
-def _standing(contract_id: str, view: View) -> list[InvoiceSeen]:
-    own = (each for each in view.papers.invoices if each.contract_id == contract_id)
+def _standing(contract_id: str, view: View) -> list[Invoice]:
+    own = (each for each in view.around.invoices.values() if each.contract_id == contract_id)
     return [each for each in own if each.status != InvoiceStatus.VOID]
 
 
-def _overlaps(invoice: InvoiceSeen, start: datetime, end: datetime) -> bool:
-    first, last = invoice.starting_at, invoice.ending_before
+def _overlaps(invoice: Invoice, start: datetime, end: datetime) -> bool:
+    first, last = invoice.start_timestamp, invoice.end_timestamp
     return first is not None and last is not None and first < end and start < last
 
 
@@ -176,11 +177,12 @@ def sighting(facts: Facts, view: View) -> Sighting:
     sent: Any = facts.body["invoices"]
     start, end = sent[0]["inclusive_start_date"], sent[0]["exclusive_end_date"]
     for each in _standing(facts.subject_id, view):
-        if each.starting_at is None or each.ending_before is None:
+        if each.start_timestamp is None or each.end_timestamp is None:
             continue
-        if (rfc3339(each.starting_at), rfc3339(each.ending_before)) == (start, end):
+        if (rfc3339(each.start_timestamp), rfc3339(each.end_timestamp)) == (start, end):
             same = each.total == facts.amount
-            return Sighting(Seen.THERE, "" if same else f"it bills {plain(each.total)}, and not what was previewed")
+            bills = "nothing" if each.total is None else plain(each.total)
+            return Sighting(Seen.THERE, "" if same else f"it bills {bills}, and not what was previewed")
     return ABSENT
 
 
@@ -190,8 +192,8 @@ CREATE_HISTORY = Operation(
     change=CreateHistoricalInvoices,
     verb="create",
     noun=("historical invoice", "historical invoices"),
-    looks=frozenset({Look.CUSTOMERS, Look.PAPERS, Look.BILLED}),
-    proof_looks=frozenset({Look.BILLED}),
+    looks=frozenset({Look.CUSTOMERS, Look.PAPERS, Look.INVOICES}),
+    proof_looks=frozenset({Look.INVOICES}),
     prepare=prepare,
     fingerprint=fingerprint,
     call=call,

@@ -171,6 +171,8 @@ def prepare_regenerate(change: RegenerateInvoice, review: Review) -> PlannedChan
     for other in review.view.around.invoices.values():
         if _follows(other, invoice):
             review.wrong("invoice_id", f"it was made again already: {other.id}, {other.status}")
+    # One without a period does not say what stands in its place: the journal knows what was made again from here.
+    review.repeats(change.same(), "regenerated invoice", there=False)
     if not review.fine:
         return None
     return PlannedChange(
@@ -184,8 +186,17 @@ def prepare_regenerate(change: RegenerateInvoice, review: Review) -> PlannedChan
         after="another invoice in its place, by the terms and the usage that hold now",
         no_undo="invoices.void voids the new invoice, by the id it was given",
         seen=tuple(sorted(each.id for each in review.view.around.invoices.values() if _alike(each, invoice))),
-        warnings=("it is final at once, draws on balances anew, and goes to the billing provider",),
+        warnings=tuple(_regenerate_warnings(invoice, review.view)),
     )
+
+
+def _regenerate_warnings(invoice: Invoice, view: View) -> Iterator[str]:
+    yield "it is final at once, draws on balances anew, and goes to the billing provider"
+    if invoice.start_timestamp is not None:
+        return
+    standing = [i for i in view.around.invoices.values() if i.status != InvoiceStatus.VOID and _alike(i, invoice)]
+    if same := [each.id for each in standing if (each.lines, each.total) == (invoice.lines, invoice.total)]:
+        yield f"it may have been made again already: {', '.join(same)} bills the same"
 
 
 def _alike(other: Invoice, voided: Invoice) -> bool:

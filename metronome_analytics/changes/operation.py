@@ -157,12 +157,16 @@ class Review:
     after: dict[str, Decimal] = field(default_factory=dict)
     """What the plan so far makes of each balance."""
     _totals: dict[str, Decimal] = field(default_factory=dict)
+    _invoiced: dict[str, Decimal] = field(default_factory=dict)
+    _invoices: dict[str, Decimal] = field(default_factory=dict)
+    """What the row at hand invoices."""
     _seen: dict[str, int] = field(default_factory=dict)
     _subjects: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def check(self, row: int, change: Change, operation: Operation) -> PlannedChange | None:
         """Add `change` to the plan and return it complete, or add to the problems whatever is wrong with it."""
         self.row = row
+        self._invoices = {}
         unread = {problem.field for problem in self.problems if problem.row == row}
         before = len(self.problems)
         planned = operation.prepare(change, self)
@@ -180,6 +184,8 @@ class Review:
             code = currency_of(planned.credit_type_name)
             size = abs(major_of(planned.amount, planned.credit_type_name))
             self._totals[code] = self._totals.get(code, Decimal(0)) + size
+        for code, size in self._invoices.items():
+            self._invoiced[code] = self._invoiced.get(code, Decimal(0)) + size
         return planned
 
     def wrong(self, field_: str, problem: str) -> None:
@@ -195,12 +201,23 @@ class Review:
 
     def within_limits(self, amount: Decimal, unit: str | None) -> None:
         """A problem where `amount` alone, or with the plan so far, is more than the plan may move."""
+        self._limited("amount", amount, unit, self._totals)
+
+    def invoices_within_limits(self, amount: Decimal, unit: str | None) -> None:
+        """A problem where what a row invoices, alone or with the plan so far, is more than the plan may move.
+
+        Once a row and unit. It is counted apart from what is granted: a commit is often paid for by its invoices.
+        """
+        self._limited("invoices", amount, unit, self._invoiced)
+        self._invoices[currency_of(unit)] = abs(major_of(amount, unit))
+
+    def _limited(self, name: str, amount: Decimal, unit: str | None, so_far: Mapping[str, Decimal]) -> None:
         code, size = currency_of(unit), abs(major_of(amount, unit))
         if size > (limit := limit_of(self.leeway.max_entry, code, MAX_ENTRY)):
-            self.wrong("amount", f"{display(amount, unit)} is over max_entry, {limit:,} {code}")
-        total = self._totals.get(code, Decimal(0)) + size
+            self.wrong(name, f"{display(amount, unit)} is over max_entry, {limit:,} {code}")
+        total = so_far.get(code, Decimal(0)) + size
         if total > (limit := limit_of(self.leeway.max_total, code, MAX_TOTAL)):
-            self.wrong("amount", f"with it the plan moves {total:,} {code}, over max_total, {limit:,} {code}")
+            self.wrong(name, f"with it the plan moves {total:,} {code}, over max_total, {limit:,} {code}")
 
     def repeats(self, same: str, noun: str, *, there: bool, where: str = "account") -> bool:
         """Whether the row is the same as one of the plan, the account (`there`), or the journal."""

@@ -178,7 +178,7 @@ def _truncated(change: EndContract, review: Review) -> tuple[str, ...]:
         for balance in review.view.balances.values()
         if balance.contract_id == change.contract_id and any(s.ending_before > end for s in balance.segments)
     ]
-    drafts = review.view.drafts.get(change.contract_id, 0)
+    drafts = review.view.drafts_of(change.customer_id, change.contract_id)
     return (
         *([f"truncates {', '.join(cut)}, which a later end does not bring back"] if cut else []),
         *([f"{drafts} draft invoices of it follow at once"] if drafts else []),

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from metronome_analytics.tables import Balances
 from metronome_analytics.tables.money import display
+from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
+    from typing import Any
 
+    from metronome_analytics.changes.terms import AccessItem
     from metronome_analytics.changes.view import View
+
+_FIRST = {
+    BalanceType.CREDIT: "CREDIT_SEGMENT_START",
+    BalanceType.PREPAID: "PREPAID_COMMIT_SEGMENT_START",
+    BalanceType.POSTPAID: "POSTPAID_COMMIT_INITIAL_BALANCE",
+}
+"""The ledger entry with which each type of balance begins."""
 
 
 def outlook(
@@ -53,3 +66,23 @@ def _said(row: dict[str, object]) -> str:
         return f"runs out on {runs_out:%Y-%m-%d}"
     left = "" if unused is None else f", {display(unused, str(unit))} unused at the end"  # type: ignore[arg-type]  # money
     return f"{row['verdict']}{left}"
+
+
+def new_balance(type_: BalanceType, spans: Iterable[AccessItem], terms: Mapping[str, Any]) -> pl.DataFrame:
+    """A balance that is not there yet, as the row of the balances that it will be: its `terms` are other columns."""
+    names = ("amount", "starting_at", "ending_before")
+    items = [{"id": f"new {n}", **{name: getattr(span, name) for name in names}} for n, span in enumerate(spans)]
+    entries = [
+        {"type": _FIRST[type_], "timestamp": item["starting_at"], "amount": item["amount"], "segment_id": item["id"]}
+        for item in items
+    ]
+    row = {
+        **terms,
+        "id": "new",
+        "type": str(type_),
+        "access_schedule": {"schedule_items": items},
+        "ledger": entries,
+        "balance": sum((item["amount"] for item in items), start=Decimal(0)),
+    }
+    empty = Balances.create_empty()
+    return pl.DataFrame([row], schema={name: empty.schema[name] for name in row})

@@ -1,13 +1,11 @@
-"""What the account holds of contracts, their edits and their invoices, as it was read a moment ago."""
+"""What the account holds of contracts and their edits, as it was read a moment ago."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
-import polars as pl
 
 from metronome_analytics.errors import LoadError, NotFoundError, RequestRejected
 from metronome_analytics.tables import line_items
@@ -15,6 +13,8 @@ from metronome_analytics.tables import line_items
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+
+    import polars as pl
 
     from metronome_analytics.changes.records import Json
     from metronome_analytics.loaders import AllLoaders
@@ -80,24 +80,6 @@ class AmendmentSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class InvoiceSeen:
-    """One invoice."""
-
-    id: str
-    contract_id: str | None
-    status: str
-    starting_at: datetime | None
-    ending_before: datetime | None
-    issued_at: datetime | None
-    total: Decimal
-    credit_type_name: str | None
-    notes: tuple[str, ...] = ()
-    """What its lines carry in `metadata`."""
-    services: tuple[tuple[str, Decimal], ...] = ()
-    """What it bills of each professional service."""
-
-
-@dataclass(frozen=True, slots=True)
 class Trial:
     """What the API says an invoice would be."""
 
@@ -116,7 +98,6 @@ class Papers:
     edits: Mapping[str, EditSeen] = field(default_factory=dict)
     """By uniqueness_key."""
     amendments: tuple[AmendmentSeen, ...] = ()
-    invoices: tuple[InvoiceSeen, ...] = ()
     rate_cards: Mapping[str, str | None] = field(default_factory=dict)
     """What is paid in, by the ids and aliases of rate cards; those of packages do not say."""
     trials: Mapping[str, Trial] = field(default_factory=dict)
@@ -131,10 +112,14 @@ class Papers:
             _contracts(loaders.contracts(owners, include_archived=True)) if papers else {},
             _edits(loaders.contract_edits(owners)) if "edits" in names and owners else {},
             _amendments(loaders.contracts(owners, version=1)) if "amendments" in names and owners else (),
-            _invoices(loaders.invoices(owners)) if "billed" in names and owners else (),
             _cards(loaders) if "rate_cards" in names else {},
             {trial_key(each): _trial(loaders, each) for each in trials if owners},
         )
+
+    def without(self, keys: frozenset[str]) -> Papers:
+        """Without the contracts that carry one of `keys`."""
+        own = {id_: paper for id_, paper in self.contracts.items() if paper.uniqueness_key not in keys}
+        return self if len(own) == len(self.contracts) else replace(self, contracts=own)
 
 
 def trial_key(invoice: Mapping[str, Json]) -> str:
@@ -216,31 +201,6 @@ def _amount(item: Mapping[str, Any]) -> str:
 
 def _plain(number: object) -> str:
     return f"{Decimal(str(number)).normalize():f}"
-
-
-def _invoices(rows: pl.DataFrame) -> tuple[InvoiceSeen, ...]:
-    lines = line_items(rows).filter(pl.col("metadata").is_not_null() | pl.col("professional_service_id").is_not_null())
-    notes: dict[str, list[tuple[str | None, str | None, Decimal]]] = {}
-    for invoice_id, note, service, total in lines.select(
-        "invoice_id", "metadata", "professional_service_id", "total"
-    ).iter_rows():
-        notes.setdefault(invoice_id, []).append((note, service, total))
-    names = ("id", "contract_id", "status", "start_timestamp", "end_timestamp", "issued_at", "total")
-    return tuple(
-        InvoiceSeen(
-            row["id"],
-            row["contract_id"],
-            row["status"],
-            row["start_timestamp"],
-            row["end_timestamp"],
-            row["issued_at"],
-            row["total"],
-            row["credit_type_name"],
-            tuple(note for note, _, _ in notes.get(row["id"], ()) if note),
-            tuple((service, total) for _, service, total in notes.get(row["id"], ()) if service),
-        )
-        for row in rows.select(*names, "credit_type_name").iter_rows(named=True)
-    )
 
 
 def _cards(loaders: AllLoaders) -> dict[str, str | None]:

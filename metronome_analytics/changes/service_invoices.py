@@ -32,7 +32,8 @@ from metronome_analytics.tables.vocabulary import InvoiceStatus
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from metronome_analytics.changes.papers import InvoiceSeen, Paper
+    from metronome_analytics.changes.papers import Paper
+    from metronome_analytics.changes.surroundings import Invoice
 
 __all__ = ["ScheduleProServicesInvoice", "ServiceLine"]
 
@@ -122,7 +123,7 @@ def _billed(service_id: str, review: Review) -> Decimal:
     return sum(
         (
             amount
-            for invoice in review.view.papers.invoices
+            for invoice in review.view.around.invoices.values()
             if invoice.status != InvoiceStatus.VOID
             for id_, amount in invoice.services
             if id_ == service_id
@@ -140,8 +141,8 @@ def _twins(reason: str, amount: Decimal, contract_id: str, view: View) -> int:
     )
 
 
-def _standing(view: View) -> list[InvoiceSeen]:
-    return [each for each in view.papers.invoices if each.status != InvoiceStatus.VOID]
+def _standing(view: View) -> list[Invoice]:
+    return [each for each in view.around.invoices.values() if each.status != InvoiceStatus.VOID]
 
 
 def call(change: ScheduleProServicesInvoice, uniqueness_key: str, token: str) -> Call:  # noqa: ARG001  # a mark instead
@@ -169,10 +170,10 @@ def fingerprint(change: ScheduleProServicesInvoice, view: View) -> str:
 
 def sighting(facts: Facts, view: View) -> Sighting:
     """The invoice by the mark on its lines, void or not; and whether it bills what was sent."""
-    own = [each for each in view.papers.invoices if facts.token in map(token_of, each.notes)]
+    own = [each for each in view.around.invoices.values() if facts.token in map(token_of, each.notes)]
     if not own:
         return ABSENT
-    total = sum((each.total for each in own), start=Decimal(0))
+    total = sum((each.total or Decimal(0) for each in own), start=Decimal(0))
     return Sighting(Seen.THERE, "" if total == facts.amount else f"it bills {plain(total)}")
 
 
@@ -182,8 +183,8 @@ SCHEDULE_SERVICES = Operation(
     change=ScheduleProServicesInvoice,
     verb="schedule",
     noun=("professional services invoice", "professional services invoices"),
-    looks=frozenset({Look.CUSTOMERS, Look.PAPERS, Look.BILLED, Look.RATE_CARDS}),
-    proof_looks=frozenset({Look.BILLED}),
+    looks=frozenset({Look.CUSTOMERS, Look.PAPERS, Look.INVOICES, Look.RATE_CARDS}),
+    proof_looks=frozenset({Look.INVOICES}),
     prepare=prepare,
     fingerprint=fingerprint,
     call=call,

@@ -82,7 +82,7 @@ class CustomerPlan:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """One invoice, with the names of its lines and of the lines below them."""
+    """One invoice, with what its changes look at of its lines."""
 
     id: str
     customer_id: str
@@ -100,6 +100,11 @@ class Invoice:
     billing_provider_type: str | None
     billing_provider_invoice_external_status: str | None
     lines: tuple[str, ...] = ()
+    """The names of its lines and of the lines below them."""
+    notes: tuple[str, ...] = ()
+    """What its lines carry in `metadata`."""
+    services: tuple[tuple[str, Decimal], ...] = ()
+    """What it bills of each professional service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,12 +285,24 @@ def _invoices(about: _About) -> dict[str, Invoice]:
     if not about.owners:
         return {}
     rows = about.loaders.invoices(about.owners)
-    lines: dict[str, list[str]] = {}
-    for row in _rows(line_items(rows), "invoice_id", "name", "sub_line_items"):
-        names = [row["name"], *(below["name"] for below in row["sub_line_items"] or ())]
-        lines.setdefault(row["invoice_id"], []).extend(name for name in names if name)
-    kept = [name for name in Invoice.__dataclass_fields__ if name != "lines"]
-    return {row["id"]: Invoice(**row, lines=tuple(lines.get(row["id"], ()))) for row in _rows(rows, *kept)}
+    lines: dict[str, list[dict[str, Any]]] = {}
+    for line in _rows(line_items(rows), "invoice_id", *_LINE):
+        lines.setdefault(line["invoice_id"], []).append(line)
+    kept = [name for name in Invoice.__dataclass_fields__ if name not in {"lines", "notes", "services"}]
+    return {row["id"]: _invoice(row, lines.get(row["id"], [])) for row in _rows(rows, *kept)}
+
+
+_LINE = ("name", "sub_line_items", "metadata", "professional_service_id", "total")
+
+
+def _invoice(row: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Invoice:
+    names = [each["name"] for line in lines for each in (line, *(line["sub_line_items"] or ()))]
+    return Invoice(
+        **row,
+        lines=tuple(name for name in names if name),
+        notes=tuple(line["metadata"] for line in lines if line["metadata"]),
+        services=tuple((id_, line["total"]) for line in lines if (id_ := line["professional_service_id"])),
+    )
 
 
 def _schedules(about: _About) -> dict[tuple[str, str], tuple[ScheduleSegment, ...]]:

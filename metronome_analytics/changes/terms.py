@@ -12,7 +12,7 @@ from metronome_analytics.changes.fields import Exact, Fields, Granted, Hour, Nam
 from metronome_analytics.tables.money import USD_ID, display
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from metronome_analytics.changes.operation import Review
     from metronome_analytics.changes.records import Json
@@ -124,7 +124,7 @@ def wrong_postpaid(spans: tuple[AccessItem, ...], invoices: tuple[InvoiceItem, .
 
 
 def wrong_terms(
-    grants: Iterable[ContractCredit], others: Iterable[ScheduledCharge | ProfessionalService], review: Review
+    grants: Collection[ContractCredit], others: Collection[ScheduledCharge | ProfessionalService], review: Review
 ) -> Iterator[tuple[str, str]]:
     """What is wrong with the terms of a contract, by what they are called; checks the limits on the way."""
     view = review.view
@@ -136,7 +136,9 @@ def wrong_terms(
         if isinstance(grant, ContractCommit) and grant.type == "POSTPAID":
             problem = wrong_postpaid(grant.segments, grant.invoices)
             yield from [(grant.name, problem)] if problem else []
-        review.within_limits(total(grant.segments), unit)
+    for unit, amount in _by_unit((each.credit_type_id, total(each.segments)) for each in grants).items():
+        review.within_limits(amount, view.credit_types.get(unit))
+    yield from wrong_invoices(_invoiced(grants, others), review)
     for each in (*grants, *others):
         product = view.products.get(each.product_id)
         name = each.product_id if isinstance(each, ProfessionalService) else each.name
@@ -144,6 +146,34 @@ def wrong_terms(
             yield name, f"unknown product {each.product_id}, or an archived one"
         elif product["type"] != FIXED:
             yield name, f"{product['name']} is {product['type']}; it needs a FIXED product"
+
+
+def wrong_invoices(due: Iterable[tuple[str, Decimal]], review: Review) -> Iterator[tuple[str, str]]:
+    """What is wrong with what a change invoices, each by the id of its unit; checks the limits on the way."""
+    for unit, amount in _by_unit(due).items():
+        if unit not in review.view.credit_types:
+            yield "invoices", f"unknown credit type {unit}"
+        else:
+            review.invoices_within_limits(amount, review.view.credit_types[unit])
+
+
+def _invoiced(
+    grants: Iterable[ContractCredit], others: Iterable[ScheduledCharge | ProfessionalService]
+) -> Iterator[tuple[str, Decimal]]:
+    """What terms invoice on dates of their own, each with the id of its unit."""
+    for grant in grants:
+        if isinstance(grant, ContractCommit):
+            yield from ((grant.invoice_credit_type_id, each.amount) for each in grant.invoices)
+    for other in others:
+        if isinstance(other, ScheduledCharge):
+            yield from ((other.credit_type_id, each.amount) for each in other.invoices)
+
+
+def _by_unit(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = {}
+    for unit, amount in amounts:
+        sums[unit] = sums.get(unit, Decimal(0)) + amount
+    return sums
 
 
 # --- as they are sent ------------------------------------------------------------------------------------------------
@@ -219,11 +249,18 @@ def sent_service(service: ProfessionalService) -> Json:
     return body if service.description is None else body | {"description": service.description}
 
 
-def said(grants: Iterable[ContractCredit], review: Review) -> str:
-    """What comes with a contract, in words: `commit 'Annual' of $100.00, credit ...`."""
+def said(grants: Iterable[ContractCredit], charges: Iterable[ScheduledCharge], review: Review) -> str:
+    """What comes with a contract, in words: `commit 'Annual' of $100.00, invoiced $90.00, charge ...`."""
     parts = []
     for grant in grants:
         noun = "commit" if isinstance(grant, ContractCommit) else "credit"
         amount = display(total(grant.segments), review.view.credit_types.get(grant.credit_type_id))
         parts.append(f"{noun} {grant.name!r} of {amount}")
-    return ", ".join(parts)
+        if due := _by_unit(_invoiced([grant], [])):
+            parts.append(f"invoiced {_sums(due, review)}")
+    billed = ((each.name, _sums(_by_unit(_invoiced([], [each])), review)) for each in charges)
+    return ", ".join([*parts, *(f"charge {name!r} of {amount}" for name, amount in billed)])
+
+
+def _sums(amounts: Mapping[str, Decimal], review: Review) -> str:
+    return " and ".join(display(amount, review.view.credit_types.get(unit)) for unit, amount in amounts.items())

@@ -53,7 +53,6 @@ class Look(Enum):
     PAPERS = "papers"
     EDITS = "edits"
     AMENDMENTS = "amendments"
-    BILLED = "billed"
     RATE_CARDS = "rate_cards"
 
 
@@ -67,15 +66,15 @@ class View:
     products: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     alerts: Mapping[tuple[str, str], Alert] = field(default_factory=dict)
     credit_types: Mapping[str, str] = field(default_factory=dict)
-    drafts: Mapping[str, int] = field(default_factory=dict)
-    """How many draft invoices each contract has."""
+    drafts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """How many draft invoices there are, by customer and contract."""
     seats: Mapping[str, tuple[SeatPeriod, ...]] = field(default_factory=dict)
     """Who sat when, by balance: of those asked for that give each seat a part of its own."""
     frame: pl.DataFrame | None = None
     """The balances as they were loaded."""
     around: Surroundings = field(default_factory=Surroundings)
     papers: Papers = field(default_factory=Papers)
-    """Contracts in full, their edits and invoices."""
+    """Contracts in full, and their edits."""
 
     @classmethod
     def read(
@@ -112,6 +111,14 @@ class View:
             Papers.read(loaders, frozenset(look.value for look in theirs), owners, trials),
         )
 
+    def drafts_of(self, customer_id: str, contract_id: str | None = None) -> int:
+        """How many draft invoices a customer has, of one contract or of all."""
+        return sum(
+            number
+            for (owner, contract), number in self.drafts.items()
+            if owner == customer_id and contract_id in {None, contract}
+        )
+
     def without(self, tokens: frozenset[str], keys: frozenset[str] = frozenset()) -> View:
         """The account without what carries one of `tokens` or `keys`: as a plan saw it before it was applied."""
         return replace(
@@ -121,6 +128,7 @@ class View:
                 for id_, balance in self.balances.items()
                 if balance.uniqueness_key not in keys
             },
+            papers=self.papers.without(keys),
         )
 
 
@@ -188,8 +196,9 @@ def _contracts(rows: pl.DataFrame) -> dict[str, Contract]:
     return {row["id"]: Contract(**row) for row in _rows(rows, *names, *more)}
 
 
-def _drafts(rows: pl.DataFrame) -> dict[str, int]:
-    return dict(rows.filter(pl.col("contract_id").is_not_null()).group_by("contract_id").len().rows())
+def _drafts(rows: pl.DataFrame) -> dict[tuple[str, str], int]:
+    counts = rows.filter(pl.col("contract_id").is_not_null()).group_by("customer_id", "contract_id").len()
+    return {(customer_id, contract_id): number for customer_id, contract_id, number in counts.rows()}
 
 
 def _products(rows: pl.DataFrame) -> dict[str, Mapping[str, str | None]]:

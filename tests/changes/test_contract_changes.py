@@ -16,7 +16,7 @@ from metronome_analytics.changes import contract_amendments, contract_changes, c
 from tests.changes.contract_examples import NEXT, new_contract, signed
 from tests.changes.example import AHEAD, fixed_product
 from tests.changes.examples import EXAMPLES
-from tests.changes.support import opened
+from tests.changes.support import calls_of, opened
 from tests.fakes import account_of, answer
 from tests.spec import request_validator, response_problems, spec
 
@@ -349,3 +349,72 @@ def test_bodies_of_the_rarer_ways_obey_the_vendors_schemas(writer: ma.Account) -
         endpoint = ENDPOINTS[call.endpoint]
         request_validator(endpoint.path, endpoint.method)({}, dict(call.body))
     assert plans[2].call(0).body["update_contract_end_date"] is None
+
+
+def test_what_is_invoiced_is_held_to_the_limits(writer: ma.Account) -> None:
+    """A small commit with a large invoice, a large charge, and many that are large together."""
+    first, later = ({"timestamp": at, "amount": 900_000} for at in DAYS[:2])
+    with pytest.raises(ma.PlanRejected, match=r"invoices: 1,800,000 USD .* is over max_entry, 10,000 USD"):
+        writer.plan(commit(writer, invoices=[first, later]))
+    charge = {"product_id": fixed_product(writer), "name": "Onboarding", "invoices": [first, later]}
+    with pytest.raises(ma.PlanRejected, match=r"invoices: 1,800,000 USD .* is over max_entry, 10,000 USD"):
+        writer.plan(ma.changes.CreateContract(**new_contract(writer, scheduled_charges=(charge,))))
+    several = [commit(writer, name=f"Commit {number}", invoices=[first]) for number in range(6)]
+    with pytest.raises(ma.PlanRejected, match="row 5, invoices: with it the plan moves 54,000"):
+        writer.plan(several)
+    assert "charge 'Onboarding' of 900,000 USD (cents) = $9,000.00" in (
+        writer.plan(
+            ma.changes.CreateContract(**new_contract(writer, scheduled_charges=({**charge, "invoices": [first]},)))
+        ).confirmation
+    )
+
+
+def test_a_contracts_grants_are_held_to_the_limits_together(writer: ma.Account) -> None:
+    """Two credits of one contract, each below the limit, are one change that is over it."""
+    span = {"amount": 600_000, "starting_at": DAYS[0], "ending_before": DAYS[1]}
+    own = {"product_id": fixed_product(writer), "priority": 1, "segments": [span]}
+    credits_ = ({**own, "name": "First"}, {**own, "name": "Second"})
+    with pytest.raises(ma.PlanRejected, match=r"1,200,000 USD .* is over max_entry, 10,000 USD"):
+        writer.plan(ma.changes.CreateContract(**new_contract(writer, credits=credits_)))
+
+
+def test_an_invoice_in_an_unknown_unit_is_refused(writer: ma.Account) -> None:
+    """As access in one is."""
+    with pytest.raises(ma.PlanRejected, match="invoices: unknown credit type nothing"):
+        writer.plan(commit(writer, invoice_credit_type_id="nothing"))
+
+
+def test_drafts_that_follow_an_end_are_the_customers_own(writer: ma.Account) -> None:
+    """Whoever else the plan is about."""
+    owners = writer.contracts()["customer_id"].unique(maintain_order=True)[:2].to_list()
+    credits_ = [
+        ma.changes.CreateCredit(
+            customer_id=owner,
+            product_id=fixed_product(writer),
+            segments=tuple(ma.changes.AccessItem(amount=5, starting_at=a, ending_before=b) for a, b in [DAYS[:2]]),  # type: ignore[arg-type]  # text is read
+            priority=1,
+            name="Goodwill",
+            reason="Outage of 12 November",
+        )
+        for owner in owners
+    ]
+    done(writer, *credits_)
+    own = writer.balances().filter(name="Goodwill").select("customer_id", credit_id="id").rows(named=True)
+    end = datetime(2026, 12, 15, tzinfo=UTC)
+    plan = writer.plan([ma.changes.EndCredit(**each, access_ending_before=end) for each in own])
+    for row in plan.table.iter_rows(named=True):
+        number = writer.invoices(row["customer_id"], status="DRAFT").filter(pl.col("contract_id").is_not_null()).height
+        assert f"the customer's {number} draft invoice{'s' * (number != 1)} follow at once" in row["warnings"]
+
+
+def test_contracts_of_one_customer_are_made_on_where_the_plan_stopped(writer: ma.Account, desk: Desk) -> None:
+    """The first, which the plan itself has made, does not make the plan stale for the second."""
+    plan = writer.plan([ma.changes.CreateContract(**new_contract(writer, name=name)) for name in ("One", "Two")])
+    sent: list[Any] = []
+    desk.sender.after.append(lambda call, _: sent.append(call))
+    desk.sender.after.append(
+        lambda *_: desk.fault("status", calls_of(ENDPOINTS["create_contract"]), status=400) if len(sent) == 1 else None
+    )
+    assert writer.apply(plan, plan.confirmation).table["status"].to_list() == ["applied", "refused"]
+    assert writer.apply(plan, plan.confirmation).table["status"].to_list() == ["already_applied", "applied"]
+    assert writer.contracts().filter(pl.col("name").is_in(["One", "Two"])).height == 2

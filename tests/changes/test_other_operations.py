@@ -159,6 +159,28 @@ def test_an_archived_customers_phrase_counts_what_is_lost(writer: ma.Account) ->
     assert set(writer.invoices(customer["id"])["status"]) == {"VOID"}
 
 
+def test_an_archived_customers_phrase_counts_what_is_still_to_come(writer: ma.Account) -> None:
+    """A credit whose access has not begun has no balance yet, and goes all the same."""
+    customer, at = first(writer), writer.now.replace(hour=0, minute=0)
+    archive = ma.changes.ArchiveCustomer(customer_id=customer["id"])
+    before = writer.plan(archive).confirmation
+    credit = ma.changes.CreateCredit(
+        customer_id=customer["id"],
+        product_id=writer.products().filter(type="FIXED")["id"][0],
+        segments=tuple(
+            ma.changes.AccessItem(amount=Decimal(30_000), starting_at=at + n * WEEK, ending_before=at + (n + 1) * WEEK)
+            for n in (1, 2)
+        ),
+        priority=1,
+        name="To come",
+        reason="Outage of 12 November",
+    )
+    assert apply(writer, credit) == ["applied"]
+    after = writer.plan(archive).confirmation
+    worth = [Decimal(phrase.split(" worth ")[1].split(" ")[0].replace(",", "")) for phrase in (before, after)]
+    assert worth[1] - worth[0] == 60_000
+
+
 def test_a_new_customer_can_be_given_what_every_other_has(writer: ma.Account) -> None:
     """It is found by its alias, and archived again by its id."""
     change = ma.changes.CreateCustomer(name="Newcomer Ltd", ingest_aliases='["newcomer"]')  # type: ignore[arg-type]  # as a CSV has it
@@ -204,6 +226,20 @@ def test_a_configuration_needs_a_way_of_delivery_that_the_account_has(writer: ma
 
 
 # --- invoices --------------------------------------------------------------------------------------------------------
+
+
+def test_an_invoice_without_a_period_is_not_made_again_twice(writer: ma.Account) -> None:
+    """Nothing of the account says that it was: the journal refuses it, and without that journal the plan warns."""
+    final = writer.invoices(status="FINALIZED").filter(pl.col("start_timestamp").is_null()).row(0, named=True)
+    own = {"customer_id": final["customer_id"], "invoice_id": final["id"]}
+    assert apply(writer, ma.changes.VoidInvoice(**own)) == ["applied"]
+    again = ma.changes.RegenerateInvoice(**own)
+    assert apply(writer, again) == ["applied"]
+    with pytest.raises(ma.PlanRejected, match="the journal has this regenerated invoice already"):
+        writer.plan(again)
+    meant = writer.plan(again, allow_duplicate=True)
+    assert "it may have been made again already" in " ".join(meant.table["warnings"][0])
+    assert "duplicates allowed" in meant.confirmation
 
 
 def test_a_draft_is_not_voided_and_a_final_one_not_made_again(writer: ma.Account) -> None:
