@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import httpx
 import polars as pl
 import pytest
 import yaml
@@ -125,6 +126,24 @@ def test_what_was_not_recorded_is_refused(recorded: tuple[Simulator, Path, list[
         ma.replay(other)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- {}",
+        f"- {'[' * 100_000}",
+        '- {"request": {"method": "GET", "uri": "https://a/v1/customers", "body": null}, "response": {}}',
+        '- {"request": {"method": "GET", "uri": 5, "body": null}, "response": {}}',
+    ],
+    ids=["empty", "deep", "no answer", "no address"],
+)
+def test_a_damaged_recording_is_refused_when_it_is_opened(line: str, tmp_path: Path) -> None:
+    """As no recording, and not in the middle of a load."""
+    path = tmp_path / "r.yaml"
+    path.write_text(f'now: "2026-10-01T00:00:00+00:00"\n{line}\n')
+    with pytest.raises(ma.ArgumentError, match="no recording"):
+        ma.replay(path)
+
+
 def test_the_digits_of_numbers_stay() -> None:
     """An amount that no float holds is in the recording as it came."""
     body = b'{"total": 0.10, "large": 12345678901234567890.123456789, "odd": NaN, "n": 12345678901234567890}'
@@ -156,6 +175,35 @@ def test_of_a_path_only_words_and_other_ids_stay() -> None:
     assert path.startswith(f"/v1/customers/{scrubber.text(ID)}/plans/{scrubber.alias('acme-2026')}/priceAdjustments?")
     assert "acme" not in path
     assert "limit=5" in path
+
+
+def test_keys_that_are_seats_and_words_that_are_the_accounts_own_are_replaced() -> None:
+    """The keys of an entry's amounts per seat, the types of events, and whatever pretends to be a kept number."""
+    row = {"per_group_amounts": {"ann@x.test": 5}, "event_type": "Acme_call", "note": "\ue0f0Ann\ue0f1"}
+    text = Scrubber().body(json.dumps(row).encode()).decode().lower()
+    assert [private for private in ("ann", "acme") if private in text] == []
+
+
+def test_a_number_in_a_query_stays_only_where_it_is_a_size() -> None:
+    """An alias or a cursor of digits is somebody's, and is replaced as it is in a body."""
+    scrubber = Scrubber()
+    path = scrubber.address(
+        "https://a.test/v1/customers?ingest_alias=555123&next_page=77&limit=100&include_archived=true"
+    )
+    alias, cursor = scrubber.alias("555123"), scrubber.alias("77")
+    assert path == f"/v1/customers?ingest_alias={alias}&next_page={cursor}&limit=100&include_archived=true"
+
+
+@pytest.mark.parametrize("strange", [b'"\\ud800"', b'{"groups": {"\\ud800": 1}}', b"[" * 600 + b"]" * 600])
+def test_a_strange_answer_ends_no_load_because_it_is_recorded(strange: bytes, tmp_path: Path) -> None:
+    """Halves of surrogate pairs and deep nesting in a field nobody declared."""
+    body = b'{"data": [], "next_page": null, "more": ' + strange + b"}"
+    with (
+        account_of(lambda _: httpx.Response(200, content=body)) as account,
+        account.record(tmp_path / "r.yaml") as recording,
+    ):
+        assert account.customers().is_empty()
+        assert recording.requests == 1
 
 
 def test_the_token_is_not_recorded_even_where_the_server_echoes_it(tmp_path: Path) -> None:
