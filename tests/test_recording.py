@@ -107,6 +107,27 @@ def test_a_recording_holds_nothing_private(recorded: tuple[Simulator, Path, list
     assert "bearer" not in text.lower()
 
 
+def test_the_clock_of_a_recording_is_the_servers_from_its_first_answer_on(tmp_path: Path) -> None:
+    """Loads went by it, so a replay that went by this machine's would ask for other months."""
+    path = tmp_path / "r.yaml"
+    row = {"id": ID, "name": "A", "external_id": "a", "ingest_aliases": []}
+    body = {"data": [row], "next_page": None}
+    headers = {"Date": "Sun, 04 Oct 2020 09:30:00 GMT"}
+    handler = lambda _: httpx.Response(200, json=body, headers=headers)  # noqa: E731  # one line of it
+    with account_of(handler) as account, account.record(path):
+        account.customers()
+    with ma.replay(path) as account:
+        assert (account.now.year, account.now.month, account.customers().height) == (2020, 10, 1)
+
+
+def test_a_recording_of_nothing_is_a_recording(tmp_path: Path) -> None:
+    """It answers nothing, and says so."""
+    with ma.demo(customers=1) as account, account.record(tmp_path / "r.yaml"):
+        pass
+    with ma.replay(tmp_path / "r.yaml") as account, pytest.raises(ma.ConfigurationError, match="holds no answer"):
+        account.customers()
+
+
 def test_a_recording_is_a_cassette(recorded: tuple[Simulator, Path, list[pl.DataFrame]]) -> None:
     """Its format is that of the cassettes: any YAML reader finds the interactions."""
     _, path, _ = recorded

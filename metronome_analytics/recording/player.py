@@ -28,7 +28,7 @@ class _Answer(NamedTuple):
 class Player(httpx.AsyncBaseTransport):
     """The answers of a recording, by request; the last answer to a request is given for ever.
 
-    `now` is what the recorded account's clock said when the recording began. Raises ArgumentError for a file that is
+    `now` is what the recorded account's clock said at the first answer. Raises ArgumentError for a file that is
     no recording.
     """
 
