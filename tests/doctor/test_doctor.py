@@ -118,6 +118,20 @@ def test_a_token_that_may_read_nothing_is_one_finding() -> None:
     assert {found["lines_add_up"], found["list_order"], found["clock"]} == {"cannot tell here"}
 
 
+def test_fields_and_words_that_may_be_names_are_only_counted(tmp_path: Path) -> None:
+    """A key or a status with a blank, an address or digits first is no word of the API: it differs, unquoted."""
+    simulator = Simulator(customers=2, months=3)
+    private = ["Acme Corp", "ann@x.test", "4711-22"]
+    change = each(lambda row: row.update(dict.fromkeys(private, 1), really_new=1, status="Ann Lee"))
+    simulator.faults.add(Fault("mutate", "/invoices", times=None, change=change))
+    with account_of(simulator) as account:
+        found = account.doctor(out=tmp_path / "doctor.json")
+    text = (tmp_path / "doctor.json").read_text()
+    assert verdicts(found)["no_new_fields"] == verdicts(found)["words_known"] == "differs"
+    assert [one for one in (*private, "Ann Lee") if one in text] == []
+    assert "really_new" in text
+
+
 @pytest.mark.parametrize("date", ["", "soon", "Thu, 01 Jan 99999999999999999999 00:00:00 GMT"])
 def test_a_date_that_is_none_is_no_finding(date: str) -> None:
     """Whatever the server says, nothing is raised."""
