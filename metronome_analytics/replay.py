@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def replay(path: str | os.PathLike[str]) -> Account:
-    """The account that `account.record(path)` recorded: no token, no network, its clock where the recording began.
+    """The account that `account.record(path)` recorded: no token, no network, its clock as at the first answer.
 
     It answers what was asked then and nothing else (ConfigurationError); ids and names are the scrubbed ones, so begin
     with `customers()`. Raises ArgumentError for a file that is no recording.

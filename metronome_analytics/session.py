@@ -195,6 +195,8 @@ def open_session(
     Raises ConfigurationError without a usable token or base URL, ArgumentError for any other argument.
     """
     secret, url = read_settings(token, base_url)
+    if transport is None:
+        proxy_of(url)  # its faults are told now, although no client is made before the first request
     pace = max_requests_per_second
     return Session(
         Connection(

@@ -84,10 +84,16 @@ def proxy_of(base_url: str) -> str | None:
     if not proxy:
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
-    scheme = urlsplit(proxy).scheme.lower()
-    if scheme not in {"http", "https", "socks5", "socks5h"}:
+    try:
+        address = urlsplit(proxy)
+        scheme, wrong = address.scheme.lower(), "" if address.hostname and address.port != 0 else "it is no address"
+    except ValueError:
+        scheme, wrong = "", "it is no address"  # not quoted: it may hold a password
+    if not wrong and scheme not in {"http", "https", "socks5", "socks5h"}:
+        wrong = f"{scheme!r} is none of http, https, socks5 and socks5h"
+    if wrong:
         raise ConfigurationError(
-            f"The proxy of the environment cannot be used: {scheme!r} is none of http, https, socks5 and socks5h.",
+            f"The proxy of the environment cannot be used: {wrong}.",
             advice="Correct HTTPS_PROXY or ALL_PROXY, or except the host with NO_PROXY.",
         )
     if scheme.startswith("socks") and find_spec("socksio") is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import httpx
 import polars as pl
 import pytest
 import yaml
@@ -106,6 +107,27 @@ def test_a_recording_holds_nothing_private(recorded: tuple[Simulator, Path, list
     assert "bearer" not in text.lower()
 
 
+def test_the_clock_of_a_recording_is_the_servers_from_its_first_answer_on(tmp_path: Path) -> None:
+    """Loads went by it, so a replay that went by this machine's would ask for other months."""
+    path = tmp_path / "r.yaml"
+    row = {"id": ID, "name": "A", "external_id": "a", "ingest_aliases": []}
+    body = {"data": [row], "next_page": None}
+    headers = {"Date": "Sun, 04 Oct 2020 09:30:00 GMT"}
+    handler = lambda _: httpx.Response(200, json=body, headers=headers)  # noqa: E731  # one line of it
+    with account_of(handler) as account, account.record(path):
+        account.customers()
+    with ma.replay(path) as account:
+        assert (account.now.year, account.now.month, account.customers().height) == (2020, 10, 1)
+
+
+def test_a_recording_of_nothing_is_a_recording(tmp_path: Path) -> None:
+    """It answers nothing, and says so."""
+    with ma.demo(customers=1) as account, account.record(tmp_path / "r.yaml"):
+        pass
+    with ma.replay(tmp_path / "r.yaml") as account, pytest.raises(ma.ConfigurationError, match="holds no answer"):
+        account.customers()
+
+
 def test_a_recording_is_a_cassette(recorded: tuple[Simulator, Path, list[pl.DataFrame]]) -> None:
     """Its format is that of the cassettes: any YAML reader finds the interactions."""
     _, path, _ = recorded
@@ -123,6 +145,24 @@ def test_what_was_not_recorded_is_refused(recorded: tuple[Simulator, Path, list[
     other.write_text("a: 1\n")
     with pytest.raises(ma.ArgumentError, match="no recording"):
         ma.replay(other)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- {}",
+        f"- {'[' * 100_000}",
+        '- {"request": {"method": "GET", "uri": "https://a/v1/customers", "body": null}, "response": {}}',
+        '- {"request": {"method": "GET", "uri": 5, "body": null}, "response": {}}',
+    ],
+    ids=["empty", "deep", "no answer", "no address"],
+)
+def test_a_damaged_recording_is_refused_when_it_is_opened(line: str, tmp_path: Path) -> None:
+    """As no recording, and not in the middle of a load."""
+    path = tmp_path / "r.yaml"
+    path.write_text(f'now: "2026-10-01T00:00:00+00:00"\n{line}\n')
+    with pytest.raises(ma.ArgumentError, match="no recording"):
+        ma.replay(path)
 
 
 def test_the_digits_of_numbers_stay() -> None:
@@ -156,6 +196,35 @@ def test_of_a_path_only_words_and_other_ids_stay() -> None:
     assert path.startswith(f"/v1/customers/{scrubber.text(ID)}/plans/{scrubber.alias('acme-2026')}/priceAdjustments?")
     assert "acme" not in path
     assert "limit=5" in path
+
+
+def test_keys_that_are_seats_and_words_that_are_the_accounts_own_are_replaced() -> None:
+    """The keys of an entry's amounts per seat, the types of events, and whatever pretends to be a kept number."""
+    row = {"per_group_amounts": {"ann@x.test": 5}, "event_type": "Acme_call", "note": "\ue0f0Ann\ue0f1"}
+    text = Scrubber().body(json.dumps(row).encode()).decode().lower()
+    assert [private for private in ("ann", "acme") if private in text] == []
+
+
+def test_a_number_in_a_query_stays_only_where_it_is_a_size() -> None:
+    """An alias or a cursor of digits is somebody's, and is replaced as it is in a body."""
+    scrubber = Scrubber()
+    path = scrubber.address(
+        "https://a.test/v1/customers?ingest_alias=555123&next_page=77&limit=100&include_archived=true"
+    )
+    alias, cursor = scrubber.alias("555123"), scrubber.alias("77")
+    assert path == f"/v1/customers?ingest_alias={alias}&next_page={cursor}&limit=100&include_archived=true"
+
+
+@pytest.mark.parametrize("strange", [b'"\\ud800"', b'{"groups": {"\\ud800": 1}}', b"[" * 600 + b"]" * 600])
+def test_a_strange_answer_ends_no_load_because_it_is_recorded(strange: bytes, tmp_path: Path) -> None:
+    """Halves of surrogate pairs and deep nesting in a field nobody declared."""
+    body = b'{"data": [], "next_page": null, "more": ' + strange + b"}"
+    with (
+        account_of(lambda _: httpx.Response(200, content=body)) as account,
+        account.record(tmp_path / "r.yaml") as recording,
+    ):
+        assert account.customers().is_empty()
+        assert recording.requests == 1
 
 
 def test_the_token_is_not_recorded_even_where_the_server_echoes_it(tmp_path: Path) -> None:

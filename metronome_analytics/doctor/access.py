@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from metronome_analytics.api.endpoints import ENDPOINTS
+from metronome_analytics.api.server_time import http_date
 from metronome_analytics.arguments import midnight, rfc3339
 from metronome_analytics.doctor.facts import DOCS, GUESS, Fact, Finding, differs, holds, judged, unknown
 
@@ -57,9 +57,8 @@ def _wrong_token(examiner: Examiner) -> Finding:
 
 def _clock(examiner: Examiner) -> Finding:
     seen = examiner.first_page
-    try:
-        at = parsedate_to_datetime(seen.headers.get("date", ""))
-    except (ValueError, TypeError):
+    at = http_date(seen.headers.get("date", ""))
+    if at is None:
         return unknown("the answers have no readable Date header")
     own = examiner.session.clock
     if not examiner.session.follows_server and abs((at - own.now()).total_seconds()) <= _SKEW:
@@ -143,14 +142,7 @@ FACTS = (
         "AuthenticationError: check METRONOME_BEARER_TOKEN; the token alone decides the environment.",
         _token,
     ),
-    Fact(
-        "wrong_token",
-        "a wrong token answers 401",
-        f"{DOCS}, which allows 401 and 403",
-        "the list of customers is asked for with a made-up token",
-        "Nothing: 401 and 403 are both AuthenticationError.",
-        _wrong_token,
-    ),
+    # At once after the first answer: what is asked in between would count as skew.
     Fact(
         "clock",
         "this machine's clock and the server's are within a minute",
@@ -158,6 +150,14 @@ FACTS = (
         "the Date header against this machine's clock",
         "account.now goes by the server's clock; set this machine's, which says how old a plan is.",
         _clock,
+    ),
+    Fact(
+        "wrong_token",
+        "a wrong token answers 401",
+        f"{DOCS}, which allows 401 and 403",
+        "the list of customers is asked for with a made-up token",
+        "Nothing: 401 and 403 are both AuthenticationError.",
+        _wrong_token,
     ),
     Fact(
         "readable",

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from metronome_analytics.doctor.examiner import Examiner
 
-_WORD = re.compile(r"[A-Za-z0-9_ -]{1,60}")
+# As the API's own words are: what has a blank or begins with a digit may be a name or an id, and is only counted.
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")
+_PATH = re.compile(r"\w+: (?:[A-Za-z][A-Za-z0-9_]*(?:\[\]|\.\*)?\.?)+", re.ASCII)
 _EMBEDDED = 25
 
 
@@ -48,7 +50,7 @@ def _decoded(examiner: Examiner) -> Finding:
 
 
 def _undeclared(examiner: Examiner) -> Finding:
-    found = sorted(path for path in examiner.undeclared if _WORD.fullmatch(re.sub(r"[:.\[\]*]", "_", path)))
+    found = sorted(path for path in examiner.undeclared if _PATH.fullmatch(path))
     more = len(examiner.undeclared) - len(found)
     told = ", ".join(found[:20]) + (f" and {more} more" if more else "")
     return judged(not examiner.undeclared, told or f"none in {len(examiner.exchanges)} answers")

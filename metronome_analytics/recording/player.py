@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -14,35 +14,44 @@ from metronome_analytics.errors import ArgumentError, ConfigurationError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
 Asked = tuple[str, str, tuple[tuple[str, str], ...], str]
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Player(httpx.AsyncBaseTransport):
     """The answers of a recording, by request; the last answer to a request is given for ever.
 
-    `now` is what the recorded account's clock said when the recording began. Raises ArgumentError for a file that is
+    `now` is what the recorded account's clock said at the first answer. Raises ArgumentError for a file that is
     no recording.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._answers: dict[Asked, list[dict[str, Any]]] = {}
+        self._answers: dict[Asked, list[_Answer]] = {}
         self.now = datetime(1970, 1, 1, tzinfo=UTC)
         try:
             self._read(Path(path))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise ArgumentError(f"{str(path)!r} is no recording of account.record().") from error
 
     def _read(self, path: Path) -> None:
         known = False
         for line in path.read_text(encoding="ascii").splitlines():
             if line.startswith("now: "):
-                self.now, known = datetime.fromisoformat(json.loads(line[5:])), True
+                self.now, known = datetime.fromisoformat(json.loads(line[5:])).astimezone(UTC), True
             elif line.startswith("- "):
                 each = json.loads(line[2:])
-                request = each["request"]
+                request, response = each["request"], each["response"]
                 key = _asked(request["method"], request["uri"], request["body"])
-                self._answers.setdefault(key, []).append(each["response"])
+                headers = {str(name): str(values[0]) for name, values in response["headers"].items()}
+                answer = _Answer(int(response["status"]["code"]), headers, response["body"]["string"].encode())
+                self._answers.setdefault(key, []).append(answer)
         if not known:
             raise ValueError(path)
 
@@ -55,12 +64,8 @@ class Player(httpx.AsyncBaseTransport):
                 advice="Ask only what was asked while it was recorded, by the ids and the clock of the recording.",
             )
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        headers = {name: values[0] for name, values in answer["headers"].items()}
-        if "retry-after" in headers:
-            headers["retry-after"] = "0"  # it was waited for then
-        return httpx.Response(
-            answer["status"]["code"], headers=headers, content=answer["body"]["string"].encode(), request=request
-        )
+        waited = {"retry-after": "0"} if "retry-after" in answer.headers else {}  # it was waited for then
+        return httpx.Response(answer.status, headers={**answer.headers, **waited}, content=answer.body, request=request)
 
 
 def _asked(method: str, url: str, body: str | None) -> Asked:

@@ -61,8 +61,9 @@ class Recording:
         self._scrubber = Scrubber()
         self._watchers = watchers
         self._lock = threading.Lock()
+        self._now = now
         self._file = self.path.open("w", encoding="ascii")
-        self._file.write(f'{HEADER}version: 1\nnow: "{now().isoformat()}"\ninteractions:\n')
+        self._file.write(f"{HEADER}version: 1\n")
         self._watchers.append(self._write)
 
     def _write(self, seen: Exchange) -> None:
@@ -70,15 +71,23 @@ class Recording:
         line = f"- {json.dumps(interaction(seen, self._scrubber))}\n"
         with self._lock:
             if not self._file.closed:
+                self._begin()
                 self._file.write(line)
                 self._file.flush()
                 self.requests += 1
+
+    def _begin(self) -> None:
+        # Not before an answer has said what time it is where the account is.
+        if not self.requests:
+            self._file.write(f'now: "{self._now().isoformat()}"\ninteractions:\n')
 
     def close(self) -> None:
         """End the recording; again does nothing."""
         if self._write in self._watchers:
             self._watchers.remove(self._write)
         with self._lock:
+            if not self._file.closed:
+                self._begin()
             self._file.close()
 
     def __enter__(self) -> Self:

@@ -43,13 +43,14 @@ FREE = frozenset(
         "delivery_method_configuration",
     }
 )
-# Objects whose very keys are values of the account's events.
-_KEYED_BY_VALUES = frozenset({"groups"})
-# Words of the API stay: enumerations, by what their keys end with.
+# Objects whose very keys are values of the account's events, such as seats.
+_KEYED_BY_VALUES = frozenset({"groups", "per_group_amounts", "value_display_names"})
+# Words of the API stay: enumerations, by what their keys end with; the type of an event is the account's own word.
 _WORDS = re.compile(
     r"(?:^|_)(?:type|types|status|statuses|frequency|mode|behavior|allocation|proration|unit|size|distribution|filter"
     r"|sort|code|provider|method|target|prioritization|action|entity|entities|payer|schedule|invoices|contracts)$"
 )
+_OWN_WORDS = frozenset({"event_type", "event_types"})
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")
 # Numbers that the API writes as text.
 _NUMBERS = frozenset({"size", "starting_at", "fraction", "fiat_per_custom_credit", "limit"})
@@ -77,7 +78,8 @@ class Scrubber:
 
     def alias(self, text: str) -> str:
         """What stands for `text`, which tells nothing but whether two texts are the same."""
-        return f"scrubbed-{uuid5(self._salt, text).hex[:12]}"
+        # A lone half of a surrogate pair is no UTF-8.
+        return f"scrubbed-{uuid5(self._salt, text.encode(errors='backslashreplace').decode()).hex[:12]}"
 
     def address(self, url: str) -> str:
         """The path and query of a URL, without its host; of the path only words stay."""
@@ -90,20 +92,19 @@ class Scrubber:
         return path + (f"?{urlencode(query)}" if query else "")
 
     def parameter(self, name: str, value: str) -> str:
-        """A query parameter, whose numbers and booleans are text too."""
-        if _NUMBER.fullmatch(value) or value in {"true", "false"}:
+        """A query parameter, whose numbers and booleans are text too; a number elsewhere is somebody's."""
+        if value in {"true", "false"}:
             return value
         return ",".join(str(self._value(part, name)) for part in value.split(","))
 
     def body(self, body: bytes) -> bytes:
-        """A JSON body without what is private; a body that is no JSON is dropped."""
+        """A JSON body without what is private; a body that is no JSON, or too deep to be read, is dropped."""
         if not body:
             return body
         try:
-            value = json.loads(body, parse_float=_kept)
+            return _KEPT_NUMBER.sub(r"\1", json.dumps(self._value(json.loads(body, parse_float=_kept)))).encode()
         except (ValueError, RecursionError):
             return b""
-        return _KEPT_NUMBER.sub(r"\1", json.dumps(self._value(value))).encode()
 
     def _value(self, value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
@@ -116,13 +117,13 @@ class Scrubber:
         return self._string(value, key) if isinstance(value, str) else value
 
     def _string(self, value: str, key: str) -> str:
-        if value.startswith(_OPEN) and value.endswith(_CLOSE):
+        if value.startswith(_OPEN) and value.endswith(_CLOSE) and _NUMBER.fullmatch(value[1:-1]):
             return value
         if key in PRIVATE and not (key == "name" and _UNITS.fullmatch(value)):
             return "scrubbed"
         if _UUID.fullmatch(value):
             return self.text(value)
-        is_word = bool(_WORDS.search(key)) and _WORD.fullmatch(value)
+        is_word = key not in _OWN_WORDS and _WORDS.search(key) and _WORD.fullmatch(value)
         is_number = key in _NUMBERS and _NUMBER.fullmatch(value)
         is_unit = key in {"name", "credit_type_name"} and _UNITS.fullmatch(value)
         if not value or is_word or is_number or is_unit or _TIME.fullmatch(value):

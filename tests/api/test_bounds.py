@@ -226,6 +226,15 @@ def test_no_proxy_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
         connect("https://other.invalid")
 
 
+@pytest.mark.parametrize("proxy", ["http://[bad", "http://me:secret@[bad", "http://host:99999", "http://"])
+def test_a_proxy_that_is_no_address_is_a_matter_of_configuration(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused before the first load, and what may be its password is not repeated."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(ma.ConfigurationError, match="no address") as raised:
+        connect("https://metronome.invalid")
+    assert "secret" not in str(raised.value)
+
+
 def test_a_socks_proxy_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """A SOCKS proxy needs a package that may be missing."""
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import polars as pl
 import pytest
 
 import metronome_analytics as ma
 from metronome_analytics.doctor.examination import FACTS
+from metronome_analytics.session import Clock, open_session
 from metronome_analytics.simulator import Fault, Simulator
 from metronome_analytics.tables import Diagnosis
+from tests import fakes
 from tests.doctor.support import SHOWN, account_of, simulated, verdicts
 
 if TYPE_CHECKING:
@@ -111,6 +116,41 @@ def test_a_token_that_may_read_nothing_is_one_finding() -> None:
         found = verdicts(account.doctor())
     assert found["token"] == "differs"
     assert {found["lines_add_up"], found["list_order"], found["clock"]} == {"cannot tell here"}
+
+
+def test_fields_and_words_that_may_be_names_are_only_counted(tmp_path: Path) -> None:
+    """A key or a status with a blank, an address or digits first is no word of the API: it differs, unquoted."""
+    simulator = Simulator(customers=2, months=3)
+    private = ["Acme Corp", "ann@x.test", "4711-22"]
+    change = each(lambda row: row.update(dict.fromkeys(private, 1), really_new=1, status="Ann Lee"))
+    simulator.faults.add(Fault("mutate", "/invoices", times=None, change=change))
+    with account_of(simulator) as account:
+        found = account.doctor(out=tmp_path / "doctor.json")
+    text = (tmp_path / "doctor.json").read_text()
+    assert verdicts(found)["no_new_fields"] == verdicts(found)["words_known"] == "differs"
+    assert [one for one in (*private, "Ann Lee") if one in text] == []
+    assert "really_new" in text
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Thu, 01 Jan 99999999999999999999 00:00:00 GMT"])
+def test_a_date_that_is_none_is_no_finding(date: str) -> None:
+    """Whatever the server says, nothing is raised."""
+    with fakes.account_of(lambda _: httpx.Response(200, json={"data": []}, headers={"Date": date})) as account:
+        assert verdicts(account.doctor())["clock"] == "cannot tell here"
+
+
+def test_time_that_passes_while_it_asks_is_no_skew() -> None:
+    """The server's clock is right and each answer takes a minute: they are compared when it arrives."""
+    wall = [datetime(2026, 10, 18, 9, 30, tzinfo=UTC)]
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        wall[0] += timedelta(seconds=61)
+        return httpx.Response(200, json={"data": []}, headers={"Date": format_datetime(wall[0], usegmt=True)})
+
+    clock = Clock(now=lambda: wall[0] - timedelta(days=1), wall=lambda: wall[0])
+    session = open_session(fakes.TOKEN, transport=httpx.MockTransport(handler), progress=False, clock=clock)
+    with ma.Account(session) as account:
+        assert verdicts(account.doctor(max_requests=3))["clock"] == "holds"
 
 
 @pytest.mark.parametrize(("most", "status"), [(1, None), (9, None), (33, None), (60, None), (25, 503)])
