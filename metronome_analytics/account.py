@@ -121,6 +121,7 @@ class Account(Observed, ClosingLoaders):
 
     def customer_card(self, customer: Customers) -> pl.DataFrame:
         """`CustomerCard`: a row per credit type, contract, balances, run-out. Raises ArgumentError unless it is one."""
+        self.session.check_process()
         from metronome_analytics.analysis.customer_card import customer_card  # noqa: PLC0415  # analysis is for later
 
         one = [args.one_customer(customer)]
@@ -131,6 +132,7 @@ class Account(Observed, ClosingLoaders):
 
     @cached_property
     def _changes(self) -> ChangeMachine:
+        self.session.check_process()
         from metronome_analytics.changes.machine import ChangeMachine  # noqa: PLC0415  # as in `connect`
 
         return ChangeMachine(self, self._send)
@@ -247,6 +249,7 @@ class Account(Observed, ClosingLoaders):
         sync is at work, MirrorMismatch for the mirror of another account or environment, MirrorError where it cannot
         be written.
         """
+        self.session.check_process()
         from metronome_analytics.mirror.request import read_request  # noqa: PLC0415  # deltalake is an extra
         from metronome_analytics.mirror.syncing import sync_account  # noqa: PLC0415  # as above
 

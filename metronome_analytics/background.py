@@ -115,7 +115,7 @@ class Background:
 
     def _start(self, job: Callable[[], Awaitable[T]], done: threading.Event) -> Future[T]:
         # Before the lock: another thread may have held it when the process was forked, and never lets it go.
-        self._check_process()
+        self.check_process()
         with self._lock:
             if self._closed:
                 raise _closed("This account is closed.")
@@ -127,7 +127,8 @@ class Background:
             return future
 
     @staticmethod
-    def _check_process() -> None:
+    def check_process() -> None:
+        """Raise ConfigurationError in a fork of a process in which work was done."""
         here = os.getpid()
         if Background._at_work is None:
             Background._at_work = here

@@ -56,6 +56,7 @@ class Observed(AllLoaders):
         at; None takes a few. `out` is a JSON file to write the same to, with every id,
         name and amount replaced, so that it can be sent to somebody.
         """
+        self.session.check_process()
         from metronome_analytics.doctor.examination import examine  # noqa: PLC0415  # nobody else pays for it
 
         return examine(self, customers=customers, max_requests=max_requests, out=out)

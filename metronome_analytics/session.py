@@ -168,6 +168,10 @@ class Session:
         """`await work()` on the session's loop, from any thread; `tick` is called while it lasts."""
         return self._background.run(work, tick=tick)
 
+    def check_process(self) -> None:
+        """Raise ConfigurationError in a fork of a process that loaded: importing an analysis would hang there."""
+        self._background.check_process()
+
     def close(self) -> None:
         """Let go of every connection and the background thread; again does nothing."""
         self._closer()

@@ -46,6 +46,7 @@ class ClosingLoaders(AllLoaders):
 
         Raises ArgumentError for what is no month or a file that cannot be read, and what the loaders raise.
         """
+        self.session.check_process()
         from metronome_analytics.books.loading import account_books  # noqa: PLC0415  # opening loads no analyses
         from metronome_analytics.books.month import Comparison, Month, reconciled  # noqa: PLC0415  # as above
 
@@ -89,6 +90,7 @@ class ClosingLoaders(AllLoaders):
         of `reconcile()`. Raises ArgumentError for what is no month, a folder that cannot be written to, or a file that
         cannot be read, ConfigurationError without the extras `excel` and `report`, and what the loaders raise.
         """
+        self.session.check_process()
         from metronome_analytics.analysis.statements.month_end import ACCOUNTS  # noqa: PLC0415  # as above
         from metronome_analytics.books.loading import account_books  # noqa: PLC0415  # as above
         from metronome_analytics.books.month import Comparison, Month  # noqa: PLC0415  # as above
