@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from metronome_analytics.changes.operations import OPERATIONS
 from tests.changes.support import Desk, said
 from tests.changes.torture import World, torture
-from tests.changes.torture_operations import play, plots
+from tests.changes.torture_operations import EFFECTS, play, plots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,11 @@ def test_whatever_happens_nothing_is_applied_twice_or_reported_wrong(simulator: 
     seen = Counter[str]()
     torture(World(simulator, url), SEQUENCES, seen)
     assert seen.total() >= SEQUENCES
+
+
+def test_the_effect_of_every_operation_is_known() -> None:
+    """An entry's is in the ledgers of the simulator, any other's in its memory."""
+    assert {*EFFECTS, "balances.enter"} == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("part", range(25))

@@ -33,6 +33,7 @@ from metronome_analytics.simulator.world.happenings import (
     Updated,
     Voided,
 )
+from tests.changes.contract_effects import CONTRACT_EFFECTS
 from tests.changes.examples import EXAMPLES
 from tests.changes.support import Desk, Sender, Time, folder, opened, renew, said, small, times_in_ledger
 from tests.changes.torture import Run, Wires, World, attempt, runs, torture
@@ -200,6 +201,7 @@ EFFECTS: dict[str, Effect] = {
     "invoices.add_charge": _is(Charged),
     "named_schedules.update": _is(ScheduleSet),
     "contracts.set_usage_filter": _is(Filtered),
+    **CONTRACT_EFFECTS,
 }
 """What in the simulator's memory is the effect of each operation; `balances.enter` is in its ledgers."""
 
