@@ -239,7 +239,7 @@ def sent_by(name: str) -> list[httpx.Request]:
 def test_every_read_of_the_vendors_file_is_called_here() -> None:
     """No read escapes; a PDF takes nothing but its ids."""
     reads = {endpoint.name for endpoint in ENDPOINTS.values() if endpoint.loader}
-    assert reads - set(CALLS) == {*NOT_IN_SPEC, "invoice_pdf"}
+    assert reads - set(CALLS) == {*NOT_IN_SPEC} & reads | {"invoice_pdf"}
 
 
 @pytest.mark.parametrize("endpoint", ROWS, ids=lambda e: e.name)
