@@ -55,6 +55,8 @@ def drawn(lab: Lab, cell: int) -> Locator:
 
 def tip(lab: Lab, mark: Locator) -> Locator:
     """What shows with the pointer on a mark."""
+    # A notebook scrolls on while its charts grow: what is asked for once may be elsewhere a moment later.
+    mark.evaluate("node => node.scrollIntoView({block: 'center'})")
     mark.hover(force=True)
     shown = lab.page.locator("#vg-tooltip-element.visible")
     expect(shown).to_be_visible()

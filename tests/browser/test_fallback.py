@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-PICTURES = {"01_quickstart": 1, "02_burn_down": 4, "03_reconciliation": 1}
+PICTURES = {"00_questions": 2, "01_quickstart": 1, "02_burn_down": 4, "03_reconciliation": 1}
 
 CHOSEN = """
 import metronome_analytics as ma

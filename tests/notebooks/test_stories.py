@@ -40,6 +40,17 @@ def test_a_story_opens_with_its_question(name: str) -> None:
     assert not [text for text in code if re.search(r"token\s*=|connect\(", text)]
 
 
+def test_ten_questions_are_answered_in_one_cell_each() -> None:
+    """At most five lines a question; none of the answers is empty, the month ties out, the plan is checked."""
+    story = ran("00_questions")
+    words, code = cells("00_questions", "markdown"), cells("00_questions", "code")
+    assert re.match(r"# .+\?\n", words[0])
+    assert [text.startswith("## ") and "?" in text.split("\n", maxsplit=1)[0] for text in words[1:-1]] == [True] * 10
+    assert max(len(text.splitlines()) for text in code[1:]) <= 5
+    assert min(story[name].height for name in ("soon", "billed", "grown", "over")) > 0
+    assert story["used"].filter(pl.col("at_risk") > 0).height > 0
+
+
 def test_burn_down_ends_where_the_api_does() -> None:
     """Every balance that is not archived ends at the API's own figure; something runs out, something is at risk."""
     story = ran("02_burn_down")
