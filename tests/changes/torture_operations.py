@@ -39,6 +39,7 @@ from tests.changes.support import Desk, Sender, Time, folder, opened, renew, sai
 from tests.changes.torture import Run, Wires, World, attempt, runs, torture
 
 if TYPE_CHECKING:
+    from metronome_analytics.changes.fields import Change
     from metronome_analytics.changes.operation import PlannedChange
 
 Effect = Callable[[object, "PlannedChange"], bool]
@@ -86,7 +87,7 @@ def play(world: World, plot: Plot) -> str:
         ) as account,
     ):
         desk = Desk(account, world.simulator, world.url, where / "journal.sqlite", time, sender)
-        plan = account.plan([EXAMPLES[name].make(account) for name in plot.operations])
+        plan = _planned(account, [EXAMPLES[name].make(account) for name in plot.operations])
         begun = len(world.simulator.account.happened)
         for run in plot.runs:
             before = [_done(desk, plan, number, begun) for number in range(len(plan.changes))]
@@ -103,6 +104,16 @@ def play(world: World, plot: Plot) -> str:
                 _true(outcome.table["status"].to_list(), done)
             time.sleep(run.then_wait)
         return _end(desk, plan, begun)
+
+
+def _planned(account: ma.Account, changes: list[Change]) -> ma.Plan:
+    """A plan of all of them; where they exclude each other (what is made and taken away), of the first that can be."""
+    for some in (changes, *([each] for each in changes)):
+        try:
+            return account.plan(some)
+        except ma.PlanRejected as error:
+            rejected = error
+    raise rejected
 
 
 def _true(statuses: list[str], done: list[int]) -> None:
