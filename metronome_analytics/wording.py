@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import polars as pl
+import polars.selectors as cs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +48,11 @@ def harmless(text: pl.Expr) -> pl.Expr:
     """
     formula = text.str.contains(r"^[=+\-@\t\r]") & text.cast(pl.Decimal(38, 10), strict=False).is_null()
     return pl.when(~formula).then(text).otherwise(pl.concat_str(pl.lit("'"), text))
+
+
+def harmless_texts(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with every column of text `harmless`."""
+    return frame.with_columns(harmless(pl.col(name)).alias(name) for name in frame.select(cs.string()).columns)
 
 
 def grouped(number: pl.Expr) -> pl.Expr:

@@ -15,7 +15,7 @@ import polars.selectors as cs
 from metronome_analytics.analysis.statements.month_end import month_end_statements
 from metronome_analytics.extras import need
 from metronome_analytics.folder import Folder
-from metronome_analytics.wording import harmless
+from metronome_analytics.wording import harmless_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,8 +126,7 @@ def _write(frame: pl.DataFrame, place: Path, name: str) -> None:
     lists = [column for column, dtype in frame.schema.items() if dtype == pl.List(pl.String)]
     plain = frame.with_columns(pl.col(lists).list.join(", ", ignore_nulls=True))
     plain = plain.with_columns(cs.datetime().dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    texts = [column for column, dtype in plain.schema.items() if dtype == pl.String]
-    plain.with_columns(harmless(pl.col(column)).alias(column) for column in texts).write_csv(place / f"{name}.csv")
+    harmless_texts(plain).write_csv(place / f"{name}.csv")
 
 
 def _listed(place: Path, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from metronome_analytics.changes.customers import counted
 from metronome_analytics.changes.fields import Change, Object, Texts
 from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
@@ -24,6 +23,7 @@ from metronome_analytics.changes.operation import (
     keyless,
 )
 from metronome_analytics.changes.view import Look, View
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +111,7 @@ def prepare_set(change: SetBillingConfigurations, review: Review) -> PlannedChan
         subject_name=change.billing_provider,
         what=f"set billing configuration {change.billing_provider} of {owner!r}: {_said(change.configuration)}",
         same=change.same(),
-        before=f"{counted(len(own), 'active configuration')} of {change.billing_provider}",
+        before=f"{count(len(own), 'active configuration')} of {change.billing_provider}",
         after="one more; no contract points at it yet",
         opposite=ArchiveBillingConfigurations(
             customer_id=change.customer_id,
@@ -218,13 +218,13 @@ def prepare_archive(change: ArchiveBillingConfigurations, review: Review) -> Pla
         customer_name=owner,
         subject_id=ids[0],
         subject_name=named[0].billing_provider,
-        what=f"archive {counted(len(ids), 'billing configuration')} of {owner!r}: "
+        what=f"archive {count(len(ids), 'billing configuration')} of {owner!r}: "
         + "; ".join(f"{c.billing_provider}, {_said(c.configuration)}" for c in named),
         same=resolved.same(),
         before=f"used by {used_by or 'no contract'}",
         after="archived: what is not delivered yet will not be",
         no_undo="an archived configuration has an id of its own: make a new one, and point the contracts at it",
-        loss=f"which stops the delivery of {counted(len(using), 'contract')} with {counted(drafts, 'draft')}",
+        loss=f"which stops the delivery of {count(len(using), 'contract')} with {count(drafts, 'draft')}",
         warnings=("threshold recharges by it stop",) if using else (),
     )
 

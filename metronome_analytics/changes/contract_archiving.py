@@ -24,6 +24,7 @@ from metronome_analytics.changes.operation import (
 from metronome_analytics.changes.records import Facts, Json, sameness
 from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.vocabulary import InvoiceStatus
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -94,15 +95,11 @@ def _lost(change: ArchiveContract, paper: Paper, view: View, now: datetime) -> t
     balances = [b for b in view.balances.values() if b.contract_id == paper.id and not b.archived and b.readable]
     parts = [
         "1 contract",
-        *([_counted(drafts, "draft")] if drafts else []),
-        *([_counted(final, "final invoice")] if final and change.void_invoices else []),
-        *([f"{_counted(len(balances), 'balance')} worth {total_worth(balances, now)}"] if balances else []),
+        *([count(drafts, "draft")] if drafts else []),
+        *([count(final, "final invoice")] if final and change.void_invoices else []),
+        *([f"{count(len(balances), 'balance')} worth {total_worth(balances, now)}"] if balances else []),
     ]
     return ", ".join(parts), final
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def call_archive(change: ArchiveContract, uniqueness_key: str, token: str) -> Call:  # noqa: ARG001  # an absolute value

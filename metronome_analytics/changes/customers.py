@@ -26,6 +26,7 @@ from metronome_analytics.changes.operation import (
 from metronome_analytics.changes.other_changes import LONGEST_NAME
 from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.vocabulary import InvoiceStatus
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -193,17 +194,12 @@ def _lost(customer_id: str, view: View, now: datetime) -> str:
     own = [invoice.status for invoice in view.around.invoices.values() if invoice.customer_id == customer_id]
     balances = [b for b in view.balances.values() if b.customer_id == customer_id and not b.archived and b.readable]
     counts = [
-        counted(sum(c.customer_id == customer_id for c in view.contracts.values()), "contract"),
-        counted(own.count(InvoiceStatus.DRAFT), "draft"),
-        counted(own.count(InvoiceStatus.FINALIZED), "final invoice"),
-        counted(len(balances), "balance") + (f" worth {total_worth(balances, now)}" if balances else ""),
+        count(sum(c.customer_id == customer_id for c in view.contracts.values()), "contract"),
+        count(own.count(InvoiceStatus.DRAFT), "draft"),
+        count(own.count(InvoiceStatus.FINALIZED), "final invoice"),
+        count(len(balances), "balance") + (f" worth {total_worth(balances, now)}" if balances else ""),
     ]
     return f"with {', '.join(counts)}"
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 draft`, `2 drafts`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def call_archive(change: ArchiveCustomer) -> Call:

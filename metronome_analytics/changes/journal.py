@@ -17,15 +17,15 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from metronome_analytics.changes.records import Record, journal_frame
 from metronome_analytics.errors import JournalError
-from metronome_analytics.wording import harmless
+from metronome_analytics.wording import harmless_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import polars as pl
 
 _FIRST = "0" * 64
 # How long to wait, in seconds, for another process that is writing one record.
@@ -124,8 +124,7 @@ class Journal:
             raise JournalError(f"{path} exists; an export overwrites nothing.", advice="Name a new file.")
         if path.suffix == ".csv":
             frame = self.frame()
-            texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
-            frame.with_columns(harmless(pl.col(name)).alias(name) for name in texts).write_csv(path)
+            harmless_texts(frame).write_csv(path)
             return frame.height
         rows = self._rows()
         names = ("seq", "at", "kind", "plan", "entry", "data", "hash")

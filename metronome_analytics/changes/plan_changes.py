@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import model_validator
 
 from metronome_analytics.api.endpoints import Status
-from metronome_analytics.changes.customers import counted
 from metronome_analytics.changes.fields import Change, Midnight, Object, Objects, rfc3339
 from metronome_analytics.changes.holdings import digest
 from metronome_analytics.changes.operation import (
@@ -26,6 +25,7 @@ from metronome_analytics.changes.operation import (
 )
 from metronome_analytics.changes.view import Look, View
 from metronome_analytics.tables.vocabulary import InvoiceStatus
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -198,11 +198,11 @@ def prepare_end(change: EndPlan, review: Review) -> PlannedChange | None:
         review.wrong("ending_before", f"it starts at {plan.starting_on:%Y-%m-%d}")
     after = _final_after(plan, end, review.view)
     if after and not change.void_invoices:
-        said = f"{counted(len(after), 'final invoice')} bill what is after it"
+        said = f"{count(len(after), 'final invoice')} bill what is after it"
         review.wrong("ending_before", f"{said}; void_invoices=True makes them void")
     if not review.fine:
         return None
-    lost = f"with {counted(len(after), 'final invoice')}" + (", at Stripe too" if change.void_stripe_invoices else "")
+    lost = f"with {count(len(after), 'final invoice')}" + (", at Stripe too" if change.void_stripe_invoices else "")
     back: Literal["open"] | datetime = "open" if plan.ending_before is None else plan.ending_before
     return PlannedChange(
         change=change,
