@@ -153,17 +153,18 @@ def prepare(grant: _Grant, review: Review) -> PlannedChange | None:
         credit_type_name=unit,
         amount=amount,
         before=_outlook(grant, unit, review),
-        after=_outlook(grant, unit, review, new=_as_balance(grant, unit)),
+        after=_outlook(grant, unit, review, made=True),
         warnings=tuple(_warnings(grant, review)),
     )
     undo = ArchiveCredit if isinstance(grant, CreateCredit) else ArchiveCommit
     return replace(planned, opposite=undo(customer_id=grant.customer_id, uniqueness_key=planned.uniqueness_key))
 
 
-def _outlook(grant: _Grant, unit: str | None, review: Review, new: pl.DataFrame | None = None) -> str | None:
+def _outlook(grant: _Grant, unit: str | None, review: Review, *, made: bool = False) -> str | None:
+    """What the days ahead of the customer's balances look like, with the grant among them once it is `made`."""
     if not review.explains:
         return None
-    start = grant.spans[0].starting_at
+    start, new = grant.spans[0].starting_at, _as_balance(grant, unit) if made else None
     return outlook(review.view, grant.customer_id, unit, now=review.now, at=start, new=new)
 
 

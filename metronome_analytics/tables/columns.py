@@ -6,6 +6,7 @@ own name. Several paths mean the first that is not null.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeVar
 
 import dataframely as dy
@@ -135,14 +136,26 @@ def nested(row: pl.Struct, path: str) -> Typed:
 
 def select(rows: Frame, table: type[dy.Schema]) -> Frame:
     """The columns of `table` out of wire rows, each from its path."""
-    sources = {name: _paths(name, column) for name, column in table.columns().items()}
+    apart, columns = _selection(table)
+    return rows.unnest(apart, separator=".").select_seq(columns)
+
+
+@cache
+def _selection(table: type[dy.Schema]) -> tuple[list[str], list[pl.Expr]]:
+    """The structs to take apart, and the columns of `table` out of the rest: the same for all rows."""
     # What is not kept whole is taken apart once: `struct.field` looks at every field of a struct to reach one.
-    paths = {path for source in sources.values() for path in source}
+    paths = {path for source in sources(table).values() for path in source}
     apart = {path.split(".")[0] for path in paths if "." in path} - paths
-    return rows.unnest(sorted(apart), separator=".").select_seq(
-        _first([_field(path, apart) for path in sources[name]], column.dtype).alias(name)
+    return sorted(apart), [
+        _first([_field(path, apart) for path in sources(table)[name]], column.dtype).alias(name)
         for name, column in table.columns().items()
-    )
+    ]
+
+
+@cache
+def sources(table: type[dy.Schema]) -> dict[str, tuple[str, ...]]:
+    """The paths of each column of `table` into the wire rows."""
+    return {name: _paths(name, column) for name, column in table.columns().items()}
 
 
 def _paths(name: str, column: dy.Column) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import polars as pl
 
 from metronome_analytics import tables
 from metronome_analytics.api.endpoints import ENDPOINTS
-from metronome_analytics.tables.columns import select
+from metronome_analytics.tables.columns import select, sources
 
 if TYPE_CHECKING:
     import dataframely as dy
@@ -38,8 +38,9 @@ class Table:
 
     def shape(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Wire rows as this table."""
+        there, asked = rows.columns, {path.split(".")[0] for paths in sources(self.schema).values() for path in paths}
         rows = rows.with_columns(
-            pl.lit(None, dtype=pl.String).alias(name) for name in LABELS if name not in rows.columns
+            pl.lit(None, dtype=pl.String).alias(name) for name in LABELS if name in asked and name not in there
         )
         for path in self.unnest:
             parent, _, name = path.rpartition(".")
