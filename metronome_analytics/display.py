@@ -42,7 +42,8 @@ def still_table(
     `columns` chooses some. The result is a great_tables GT, to style further. Raises ConfigurationError without
     great_tables, which the extra `report` brings, and ArgumentError for another frame, unknown columns or `rows`.
     """
-    schema = frame_with(frame, "frame")
+    frame_with(frame, "frame")
+    schema = frame.collect_schema()
     whole_number("rows", rows, least=1)
     names = named_columns(schema, list(schema) if columns is None else columns)
     need("report", "great_tables")

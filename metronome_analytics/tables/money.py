@@ -191,7 +191,8 @@ def major_units(frame: Frame) -> Frame:
     in major units stays as it is. Raises ArgumentError for no frame, and for amounts without any credit type
     (`total_contract_value` of contracts: the rate card says the currency).
     """
-    schema = frame_with(frame, "frame")
+    frame_with(frame, "frame")
+    schema = frame.collect_schema()
     found = [name for name, dtype in schema.items() if dtype == MONEY]
     if found and not any(name.endswith(("credit_type_name", "credit_type_id")) for name in schema):
         raise ArgumentError(

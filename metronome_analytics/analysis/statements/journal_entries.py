@@ -74,12 +74,12 @@ def journal_entries(roll_or_deferred: Frame, *, accounts: Mapping[str, tuple[str
     >>> entries = ma.journal_entries(deferred, accounts={"recognised_use": ("2400 Deferred", "4000 Revenue")})
     """
     given = ("month", "credit_type_id", "credit_type_name", "adjusted", "closing")
-    schema = frame_with(roll_or_deferred, "roll_or_deferred", *given, source="roll_forward() or deferred_revenue()")
-    signs = _DEFERRED if "billed" in schema else _ROLLED
+    columns = frame_with(roll_or_deferred, "roll_or_deferred", *given, source="roll_forward() or deferred_revenue()")
+    signs = _DEFERRED if "billed" in columns else _ROLLED
     frame_with(roll_or_deferred, "roll_or_deferred", *signs, source="roll_forward() or deferred_revenue()")
     pairs = _pairs(accounts, signs)
     rows = major_units(roll_or_deferred.lazy()).with_row_index("row")
-    keys: list[str] = [name for name in KEYS.values() if name in schema]
+    keys: list[str] = [name for name in KEYS.values() if name in columns]
     parts = [
         rows.select(
             *("row", "month", "currency", "credit_type_id", "credit_type_name", *keys),
