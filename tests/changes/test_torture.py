@@ -23,17 +23,19 @@ if TYPE_CHECKING:
     from metronome_analytics.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]
-SEQUENCES = 500
-# Plans of all operations in each of 25 parts; `python -m tests.changes.torture_operations 5000` plays others.
-PLANS = 20
+# In parts, so that several processes share them: 25 of 20 are 500. `python -m tests.changes.torture 5000` and
+# `python -m tests.changes.torture_operations 5000` play others.
+PARTS = range(25)
+IN_A_PART = 20
 KILLS = 25
 
 
-def test_whatever_happens_nothing_is_applied_twice_or_reported_wrong(simulator: Simulator, url: str) -> None:
-    """500 random sequences of faults, crashes and re-runs; `python -m tests.changes.torture 5000` runs more."""
+@pytest.mark.parametrize("part", PARTS)
+def test_whatever_happens_nothing_is_applied_twice_or_reported_wrong(simulator: Simulator, url: str, part: int) -> None:
+    """500 sequences of faults, crashes and re-runs, others at every run."""
     seen = Counter[str]()
-    torture(World(simulator, url), SEQUENCES, seen)
-    assert seen.total() >= SEQUENCES
+    torture(World(simulator, url), IN_A_PART, seen)
+    assert seen.total() >= IN_A_PART, part
 
 
 def test_the_effect_of_every_operation_is_known() -> None:
@@ -41,14 +43,14 @@ def test_the_effect_of_every_operation_is_known() -> None:
     assert {*EFFECTS, "balances.enter"} == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("part", range(25))
+@pytest.mark.parametrize("part", PARTS)
 def test_whatever_happens_no_operation_is_done_twice_or_reported_wrong(
     simulator: Simulator, url: str, part: int
 ) -> None:
     """500 plans of all operations, the same at every run."""
     seen = Counter[str]()
-    torture(World(simulator, url), PLANS, seen, drawn=plots(), played=play, start=part)
-    assert seen.total() >= PLANS
+    torture(World(simulator, url), IN_A_PART, seen, drawn=plots(), played=play, start=part)
+    assert seen.total() >= IN_A_PART
 
 
 class Workers:

@@ -50,7 +50,7 @@ def test_two_commands_do_everything() -> None:
     assert len(lines) == 2
     assert [line.count("\n") for line in lines] == [0, 0]
     assert lines[0].endswith("/metronome-analytics demo")
-    assert lines[1].endswith("/python -m pytest -n auto")
+    assert lines[1].endswith("/python -m pytest -n auto --dist worksteal")
     assert all(line.startswith("python3 -m venv .venv && ") for line in lines)
 
 
