@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,6 +34,16 @@ def test_what_runs_is_mutated(tmp_path: Path) -> None:
     expected = [constant.replace("7", "8"), constant.replace("7", "6"), *changed]
     assert sorted(mutant.described().split("+ ", 1)[1] for mutant in found) == sorted(expected)
     assert [mutant.function for mutant in found] == [None] * 2 + [range(7, 10)] * len(changed)
+
+
+def test_a_function_begins_where_python_says(tmp_path: Path) -> None:
+    """At its first decorator: a test that calls a property or a class method is known to run it."""
+    path = tmp_path / "rule.py"
+    path.write_text("class Rule:\n    @property\n    def days(self):\n        return 7\n")
+    module: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), module)  # noqa: S102  # the text above
+    first = module["Rule"].days.fget.__code__.co_firstlineno
+    assert [mutant.function for mutant in mutants(path)] == [range(first, 5)] * 2
 
 
 @pytest.mark.parametrize("pattern", settings()["tests"])
