@@ -194,6 +194,24 @@ def test_free_form_fields_of_an_invoice_stay_text() -> None:
     assert values == {"n": "1.5", "deep": json.dumps({"a": [1]}), "t": "text", "none": None}
 
 
+def test_recurring_commits_come_before_recurring_credits() -> None:
+    """Each says which it is."""
+    contracts = tables.Contracts.create_empty().clear(1)
+    lists = {"recurring_credits": "rcr", "recurring_commits": "rco"}
+    filled = [pl.Series(name, [[{"id": id_}]], dtype=contracts.schema[name]) for name, id_ in lists.items()]
+    rows = ma.recurring_balances(contracts.with_columns(filled)).select("type", "id").rows()
+    assert rows == [("COMMIT", "rco"), ("CREDIT", "rcr")]
+
+
+def test_what_is_exported_is_schemas_and_functions() -> None:
+    """No module and nothing of ours alone."""
+    assert {"Invoices", "line_items", "major_units", "select"} <= set(tables.__all__)
+    for name in tables.__all__:
+        value = getattr(tables, name)
+        assert callable(value), name
+        assert not name.startswith("_")
+
+
 SCHEMAS = sorted(name for name in tables.__all__ if issubclass(type(getattr(tables, name)), type(dy.Schema)))
 
 
