@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.mutation.__main__ import PACKAGE, its_tests, modules, settings
+from tests.mutation.__main__ import PACKAGE, its_cases, its_tests, modules, settings
 from tests.mutation.mutants import mutants
 from tests.mutation.trials import ROOT
 
@@ -52,6 +52,12 @@ def test_every_pattern_is_of_modules_and_tests_that_are_there(pattern: str) -> N
     tests = settings()["tests"][pattern]
     assert all((ROOT / test).exists() for test in tests)
     assert any(its_tests(path) == tests for path in modules([]))
+
+
+@pytest.mark.parametrize("pattern", settings()["cases"])
+def test_every_pattern_of_cases_is_of_modules_with_tests(pattern: str) -> None:
+    """No pattern stands behind another that takes all it fits."""
+    assert any(its_cases(path) == settings()["cases"][pattern] for path in modules([]))
 
 
 def test_a_folder_is_its_modules() -> None:

@@ -64,13 +64,13 @@ def test_a_product_has_the_name_of_its_first_line() -> None:
 
 def test_costs_of_plans_are_pending_and_stand_in_their_order() -> None:
     """A product is a line's name; as the API gives the days, they stay."""
-    names = [f"line {n}" for n in range(60)]
+    names = [f"line {n}" for n in range(600)]
     lines = [{"name": name, "cost": Decimal(n), "group_key": None, "group_value": None} for n, name in enumerate(names)]
     day = {"customer_id": ["c"], "start_timestamp": [on("2026-10-01")], "line_item_breakdown": [lines]}
     frame = daily_costs(InvoiceBreakdowns.create_empty(), table_of(Costs, day))
     assert frame["product_name"].to_list() == names
     assert frame.select("source", "pending").unique().rows() == [("costs", True)]
-    assert frame["cost"].to_list() == frame["gross"].to_list() == [Decimal(n) for n in range(60)]
+    assert frame["cost"].to_list() == frame["gross"].to_list() == [Decimal(n) for n in range(600)]
 
 
 def _but_product(fields: dict[str, Any]) -> dict[str, Any]:
