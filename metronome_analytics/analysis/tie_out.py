@@ -71,12 +71,9 @@ def _item(elsewhere: pl.Expr) -> pl.Expr:
     return (
         pl.when(pl.col("verdict") == NOT_CHECKED)
         .then(pl.lit(Item.UNREADABLE))
-        .when(elsewhere | cause.is_in([CUT_OFF, DRAFT_HERE]).fill_null(value=False))
+        .when(elsewhere | cause.is_in([CUT_OFF, DRAFT_HERE]))
         .then(pl.lit(Item.TIMING))
-        .when(
-            detail.is_in([MISSING_HERE, MISSING_THERE, CURRENCY]).fill_null(value=False)
-            | cause.eq_missing(pl.lit(VOID))
-        )
+        .when(detail.is_in([MISSING_HERE, MISSING_THERE, CURRENCY]) | (cause == VOID))
         .then(absent)
         .when(size <= half_a_minor_unit())
         .then(pl.lit(Item.ROUNDING))

@@ -186,9 +186,11 @@ def recurring_balances(contracts: Frame) -> Frame:
 
     Raises ArgumentError when there are no `recurring_commits` or `recurring_credits`.
     """
+    lists = {"COMMIT": "recurring_commits", "CREDIT": "recurring_credits"}
+    frame_with(contracts, "contracts", *lists.values())
     parts = [
         embedded(contracts.with_columns(type=pl.lit(kind)), RecurringBalances, name).lazy()
-        for kind, name in (("COMMIT", "recurring_commits"), ("CREDIT", "recurring_credits"))
+        for kind, name in lists.items()
     ]
     found = pl.concat(parts)
     return found.collect() if isinstance(contracts, pl.DataFrame) else found

@@ -41,7 +41,7 @@ class Receipts(dy.Schema):
 class Failures(dy.Schema):
     """One row per customer that failed in a load. Key: `customer_id`."""
 
-    customer_id = c.text()
+    customer_id = c.in_key(c.text())
     endpoint = c.text()
     error = c.text()
     status = dy.Int64(nullable=True)

@@ -3,13 +3,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
 import metronome_analytics as ma
-from metronome_analytics.analysis.closing import Close, close
+from metronome_analytics.analysis.closing import Close, across, close
 from metronome_analytics.tables import Ledger
 from tests.analysis.support import (
     Segment,
@@ -92,6 +92,34 @@ def test_usage_on_both_sides_of_a_close_needs_its_days() -> None:
     found = october(held, bill, breakdowns=days)
     assert amounts(found.balances["balance"]) == ["88"]
     assert amounts(found.ledger["amount"]) == ["-12"]
+
+
+def test_what_was_booked_later_leaves_an_empty_ledger() -> None:
+    """A ledger of which nothing was in the books yet is empty; one that nobody has read stays unknown."""
+    later, unread = balance([start("2026-11-15", "100")], [YEAR]), balance(None, [YEAR], key="b2", balance="5")
+    assert october(pl.concat([later, unread])).balances["ledger"].to_list() == [[], None]
+
+
+def spanning(key: str, begin: str, end: str, **columns: Any) -> pl.DataFrame:
+    """The invoice of a period."""
+    return invoice([], "0", id=key, start_timestamp=on(begin), end_timestamp=on(end), **columns)
+
+
+def test_who_is_billed_across_a_close() -> None:
+    """Each customer once with a live invoice whose period has the close inside it; the days of all such periods."""
+    bills = pl.concat(
+        [
+            spanning("ends there", "2026-10-01", "2026-11-01", customer_id="c1"),
+            spanning("begins there", "2026-11-01", "2026-12-01", customer_id="c1"),
+            spanning("void", "2026-10-15", "2026-11-15", customer_id="c1", status="VOID"),
+            spanning("over its end", "2026-10-31T23:59", "2026-11-01T00:01", customer_id="c3"),
+            spanning("over its start", "2026-09-20", "2026-10-20", customer_id="c2"),
+            spanning("draft", "2026-10-15", "2026-11-15", customer_id="c3", status="DRAFT"),
+        ]
+    )
+    assert across(bills.head(3), OCTOBER, NOVEMBER) is None
+    assert across(bills, OCTOBER, NOVEMBER) == (["c3", "c2"], on("2026-09-20"), on("2026-11-15"))
+    assert across(bills.lazy(), NOVEMBER) == (["c3"], on("2026-10-15"), on("2026-11-15"))
 
 
 def test_an_archived_balance_is_zero_or_not_known() -> None:

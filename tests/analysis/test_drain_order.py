@@ -100,6 +100,12 @@ def test_what_is_left_when() -> None:
     assert sorted(rows) == [("a", 1, "0", "100"), ("b", 2, "100", "200"), ("euro", 1, "0", "100")]
 
 
+def test_a_segment_without_an_end_has_no_place() -> None:
+    """The API says an end of each; where one is missing, nobody can tell when its turn is."""
+    endless = balance([start("2026-01-01", "100")], [Segment("100", "2026-01-01", None)], key="endless")
+    assert order(endless, grant("a")) == ["a"]
+
+
 def test_demo(books: Books) -> None:
     """Declared columns, lazy as eager, empty as full, and the whole is its customers put together."""
     whole = drain_order(books.balances, as_of=books.as_of)

@@ -278,6 +278,27 @@ def test_customer_draws_on_segments_to_come() -> None:
     assert row["ending_before"].to_list() == [on("2026-03-03")]
 
 
+def test_a_customers_balances_are_those_with_access() -> None:
+    """One that is still to come is no balance of today, though it is in what is coming."""
+    now = balance([start("2026-01-01", "400"), drawn("2026-02-01", "-310")], [YEAR])
+    later = balance([], [Segment("1000", "2026-02-21", "2026-03-03")], key="b2")
+    row = customers(now, later)
+    assert row["balances"].to_list() == [1]
+    assert amounts(row["coming"]) == ["1000"]
+
+
+def test_a_customer_that_is_dry_just_at_the_end_is_dry_then() -> None:
+    """What is used up by the last second of access runs out there, and nothing is over or short."""
+    entries = [start("2026-01-01", "410"), drawn("2026-02-01", "-310")]
+    row = customers(balance(entries, [Segment("410", "2026-01-01", "2026-02-11")]))
+    assert row.select("runs_out_at", "first_runs_out_at").row(0) == (on("2026-02-11"), on("2026-02-11"))
+    assert amounts(row["unused_at_end"]) + amounts(row["overage_at_end"]) == ["0", "0"]
+    # Dry before, and what came in between is empty just at the end: it ran dry when it first did.
+    later = balance([], [Segment("50", "2026-02-16", "2026-02-21")], key="b2")
+    row = customers(balance(entries, [Segment("410", "2026-01-01", "2026-02-15")]), later)
+    assert row["runs_out_at"].to_list() == [on("2026-02-11")]
+
+
 def test_customer_with_one_balance_is_its_balance() -> None:
     """By customer is by balance where there is one balance with one segment."""
     entries = [start("2026-01-01", "1000"), drawn("2026-02-01", "-310")]

@@ -8,8 +8,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from metronome_analytics.analysis import Reconciliation, reconcile
+from metronome_analytics.analysis.checks.meaning import meaning
 from metronome_analytics.analysis.reconciliation import CHECKS
 from metronome_analytics.analysis.schemas import Checks, CheckSummary
+from metronome_analytics.analysis.verdict import Scope
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import Balances, Invoices, NetBalances
 from tests.analysis.faults import FAULTS, Fault
@@ -454,6 +456,19 @@ def test_ties_out_is_said_of_what_was_checked_and_closed() -> None:
     assert Reconciliation.together([reconcile(each) for each in drafts]).verdict == "not closed: 2 drafts"
 
 
+def test_the_scope_of_nothing_adds_nothing() -> None:
+    """No books at all are in no scope: no invoice, no draft, no void one."""
+    scope = Scope(3, 2, 1)
+    assert Scope.together([]) == Scope()
+    assert Scope.together([scope, Scope(), scope]) == Scope(6, 4, 2)
+
+
+def test_every_check_is_described() -> None:
+    """In a title and in what it proves; a check of another version is called by its name."""
+    assert [check for check in CHECKS if not meaning(check).proves] == []
+    assert meaning("some_other_check") == ("Some other check", "")
+
+
 def test_the_verdict_is_one_everywhere() -> None:
     """In the repr, in its HTML and as a sentence."""
     found = reconcile(invoice([line("5")], "5", status="DRAFT"), Balances.create_empty(), NetBalances.create_empty())
@@ -640,6 +655,24 @@ def test_external_cut_off_on_our_side(day: Any, cause: str) -> None:
     """A row of theirs before the first or after the last day of our invoices."""
     found = compared(*GOOD, ("new", 3.0, "usd", day))
     assert found["new"] == ("fail", "missing here", cause)
+
+
+@pytest.mark.parametrize("days", [("2026-10-15", "2026-10-31"), ("2026-10-31", "2026-10-15")])
+def test_external_cut_off_looks_at_every_row(days: tuple[str, str]) -> None:
+    """An invoice in two payments reaches from the one to the other, in whatever order they stand."""
+    books = pl.concat([ours().head(1), invoice([], "700", id="lost", issued_at=on("2026-10-20"))])
+    rows = theirs(("in_1", 6.17, "usd", days[0]), ("in_1", 6.17, "usd", days[1]))
+    found = reconcile(books, external=rows, external_columns=MAPPING)
+    (row,) = found.exceptions.filter(external_id="lost").rows(named=True)
+    assert row["causes"][0] == "missing"
+
+
+def test_external_rows_of_one_invoice_have_the_customer_of_the_first() -> None:
+    """Where nothing here says whose it is."""
+    rows = pl.DataFrame({"ref": ["new", "new"], "paid": ["1", "2"], "whose": ["one", "two"]})
+    mapping = {"invoice_id": "ref", "amount": "paid", "customer_id": "whose"}
+    found = reconcile(ours(), external=rows, external_columns=mapping).exceptions.filter(external_id="new")
+    assert found["customer_id"].to_list() == ["one"]
 
 
 def test_external_without_a_currency_is_taken_to_be_in_ours() -> None:

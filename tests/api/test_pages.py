@@ -79,6 +79,43 @@ def test_empty_pages_without_end_are_an_error() -> None:
             account.balances("c")
 
 
+def test_an_empty_page_less_than_too_many_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many in a row are legal, after rows and again after others; one more is a server in circles."""
+    monkeypatch.setattr(pages_module, "MAX_EMPTY_PAGES", 4)
+    gap: list[list[dict[str, object]]] = [[]] * 3
+    with account_of(paged([*gap, ROWS[:1], *gap, ROWS[1:2]])) as account:
+        assert account.balances("c").height == 2
+    with account_of(paged([ROWS[:1], *gap, [], ROWS[1:2]])) as account:
+        with pytest.raises(ma.PaginationError, match=r"4 empty pages.*page 5"):
+            account.balances("c")
+
+
+def test_a_list_whose_cursor_never_ends_ends_at_an_empty_page() -> None:
+    """The audit log gives a cursor for ever; its dates go with the first page only."""
+    seen: list[dict[str, object]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(asked(request))
+        return answer([{"id": "x"}] if len(seen) < 3 else [], f"after {len(seen)}")
+
+    with account_of(handler) as account:
+        assert account.audit_logs(starting_on="2026-10-01").height == 2
+    assert [page.get("next_page") for page in seen] == [None, "after 1", "after 2"]
+    assert [page.get("starting_on") for page in seen] == ["2026-10-01T00:00:00Z", None, None]
+
+
+def test_an_answer_that_is_the_rows_themselves_is_read() -> None:
+    """Some lists come without `data` around them."""
+    with account_of(lambda _: httpx.Response(200, json=[{"id": "e", "transaction_id": "t"}])) as account:
+        assert account.events("t")["transaction_id"].to_list() == ["t"]
+
+
+def test_ten_million_rows_under_one_cursor_are_not_too_many() -> None:
+    """Nor are 99 empty pages in a row: the caps are for a server that never ends."""
+    assert pages_module.MAX_PAGES * 100 == 10_000_000
+    assert pages_module.MAX_EMPTY_PAGES == 100
+
+
 def test_pages_without_end_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ever fresh cursors with rows stop at the page cap rather than never; a list of that many pages is whole."""
     monkeypatch.setattr(pages_module, "MAX_PAGES", 7)

@@ -50,7 +50,7 @@ def mutants(path: Path) -> list[Mutant]:
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
     ignored = [(_start(node), _end(node)) for node in _without_effect(tree)]
-    functions = [range(node.lineno, _end(node)[0] + 1) for node in _outermost(tree)]
+    functions = [_lines(node) for node in _outermost(tree)]
     nodes = list(ast_nodes(get_ast(source)))
     found = []
     for name, operator in operators().items():
@@ -70,6 +70,11 @@ def _outermost(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef
             yield node
         else:
             yield from _outermost(node)
+
+
+def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> range:
+    """From its first decorator, where Python says that its code begins, to its end."""
+    return range(min(each.lineno for each in (node, *node.decorator_list)), _end(node)[0] + 1)
 
 
 def _without_effect(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:

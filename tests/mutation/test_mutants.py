@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.mutation.__main__ import PACKAGE, its_tests, modules, settings
+from tests.mutation.__main__ import PACKAGE, its_cases, its_tests, modules, settings
 from tests.mutation.mutants import mutants
 from tests.mutation.trials import ROOT
 
@@ -36,12 +36,28 @@ def test_what_runs_is_mutated(tmp_path: Path) -> None:
     assert [mutant.function for mutant in found] == [None] * 2 + [range(7, 10)] * len(changed)
 
 
+def test_a_function_begins_where_python_says(tmp_path: Path) -> None:
+    """At its first decorator: a test that calls a property or a class method is known to run it."""
+    path = tmp_path / "rule.py"
+    path.write_text("class Rule:\n    @property\n    def days(self):\n        return 7\n")
+    module: dict[str, Any] = {}
+    exec(compile(path.read_text(), str(path), "exec"), module)  # noqa: S102  # the text above
+    first = module["Rule"].days.fget.__code__.co_firstlineno
+    assert [mutant.function for mutant in mutants(path)] == [range(first, 5)] * 2
+
+
 @pytest.mark.parametrize("pattern", settings()["tests"])
 def test_every_pattern_is_of_modules_and_tests_that_are_there(pattern: str) -> None:
     """What pyproject.toml names exists, and no pattern stands behind another that takes all it fits."""
     tests = settings()["tests"][pattern]
     assert all((ROOT / test).exists() for test in tests)
     assert any(its_tests(path) == tests for path in modules([]))
+
+
+@pytest.mark.parametrize("pattern", settings()["cases"])
+def test_every_pattern_of_cases_is_of_modules_with_tests(pattern: str) -> None:
+    """No pattern stands behind another that takes all it fits."""
+    assert any(its_cases(path) == settings()["cases"][pattern] for path in modules([]))
 
 
 def test_a_folder_is_its_modules() -> None:

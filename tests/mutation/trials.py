@@ -72,14 +72,14 @@ class Baseline:
 
 
 @cache
-def baseline(tests: tuple[str, ...], leave_out: tuple[str, ...]) -> Baseline:
+def baseline(tests: tuple[str, ...], cases: str, leave_out: tuple[str, ...]) -> Baseline:
     """Run the tests on the package as it is; RuntimeError with what they said where one fails."""
     with tempfile.TemporaryDirectory() as folder:
         notes, said = Path(folder, "notes.json"), Path(folder, "said.txt")
         watch = _Watch(str(ROOT / "metronome_analytics"), leave_out)
 
         def run() -> int:
-            code = _pytest(tests, watch, said)
+            code = _pytest([*tests, "-k", cases], watch, said)
             notes.write_text(json.dumps([{k: sorted(v) for k, v in watch.calls.items()}, watch.seconds]))
             return code
 

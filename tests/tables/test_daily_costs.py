@@ -9,9 +9,10 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metronome_analytics.tables import Costs
+from metronome_analytics.tables import Costs, InvoiceBreakdowns
 from metronome_analytics.tables.costs import daily_costs
-from tests.analysis.support import line, window
+from tests.analysis.support import frame as table_of
+from tests.analysis.support import line, on, window
 
 POSTPAID: dict[str, Any] = {"commit_id": "b1", "commit_type": "PostpaidCommit", "product_id": "p1"}
 PREPAID = POSTPAID | {"commit_type": "PrepaidCommit"}
@@ -59,6 +60,17 @@ def test_a_product_has_the_name_of_its_first_line() -> None:
     frame = daily_costs(pl.concat([window("2026-01-01", [paid]), window("2026-01-02", used)]), Costs.create_empty())
     rows = frame.select(pl.col("date").cast(pl.String), "product_name").rows()
     assert rows == [("2026-01-01", "first 0"), *(("2026-01-02", f"first {n}") for n in range(60))]
+
+
+def test_costs_of_plans_are_pending_and_stand_in_their_order() -> None:
+    """A product is a line's name; as the API gives the days, they stay."""
+    names = [f"line {n}" for n in range(600)]
+    lines = [{"name": name, "cost": Decimal(n), "group_key": None, "group_value": None} for n, name in enumerate(names)]
+    day = {"customer_id": ["c"], "start_timestamp": [on("2026-10-01")], "line_item_breakdown": [lines]}
+    frame = daily_costs(InvoiceBreakdowns.create_empty(), table_of(Costs, day))
+    assert frame["product_name"].to_list() == names
+    assert frame.select("source", "pending").unique().rows() == [("costs", True)]
+    assert frame["cost"].to_list() == frame["gross"].to_list() == [Decimal(n) for n in range(600)]
 
 
 def _but_product(fields: dict[str, Any]) -> dict[str, Any]:

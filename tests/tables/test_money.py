@@ -210,6 +210,19 @@ def test_amounts_without_a_unit_are_refused() -> None:
 
 def test_units_of_one_name_are_told_apart() -> None:
     """Two ids under one name carry the start of their ids, a lone one does not."""
-    frame = money([(Decimal(1), "T"), (Decimal(1), "T"), (Decimal(1), "EUR")], credit_type_id=["a" * 9, "b" * 9, "c"])
+    frame = money(
+        [(Decimal(1), "T"), (Decimal(1), "T"), (Decimal(1), "EUR")], credit_type_id=["a" * 8 + "z", "b" * 9, "c"]
+    )
     told = frame.select(currency_told_apart(pl.col("credit_type_name"), pl.col("credit_type_id"))).to_series()
     assert told.to_list() == ["T aaaaaaaa", "T bbbbbbbb", "EUR"]
+
+
+def test_a_threshold_of_days_is_no_money() -> None:
+    """Only an alert's threshold, by its kind; its other amounts, and thresholds of anything else, are money."""
+    cents = {"credit_type_name": ["USD (cents)"] * 2}
+    held = {"threshold": [Decimal(300)] * 2, "spent": [Decimal(500)] * 2}
+    kinds = {"alert_type": ["low_remaining_days_for_commit_segment_reached", "spend_threshold_reached"]}
+    types = {"threshold": MONEY, "spent": MONEY}
+    made = ma.major_units(pl.DataFrame({**cents, **held, **kinds}, schema_overrides=types))
+    assert made.select("threshold", "spent").rows() == [(Decimal(300), Decimal(5)), (Decimal(3), Decimal(5))]
+    assert ma.major_units(pl.DataFrame({**cents, **held}, schema_overrides=types))["threshold"].to_list() == [3, 3]

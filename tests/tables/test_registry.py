@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dataframely as dy
 import httpx
+import polars as pl
 import pytest
 
 import metronome_analytics as ma
@@ -14,9 +15,6 @@ from metronome_analytics.api.endpoints import ENDPOINTS, Cursor, Effect, Endpoin
 from metronome_analytics.loaders.load import _empty
 from metronome_analytics.tables.registry import TABLES
 from tests.fakes import account_of, asked
-
-if TYPE_CHECKING:
-    import polars as pl
 
 WINDOW = {"starting_on": "2026-10-01", "ending_before": "2026-10-02"}
 # How to call each loader about one customer; a loader that is not here takes no arguments.
@@ -82,6 +80,24 @@ def test_no_rows_fill_every_table(name: str) -> None:
     shaped = TABLES[name].shape(_empty(ENDPOINTS[name]))
     assert shaped.height == 0
     assert shaped.schema == TABLES[name].schema.create_empty().schema
+
+
+@pytest.mark.parametrize("name", [name for name, table in TABLES.items() if table.unnest])
+def test_what_nests_nothing_is_no_row(name: str) -> None:
+    """Whether the list in which a table's rows are is null or empty."""
+    rows = _empty(ENDPOINTS[name]).clear(1)
+    none = [pl.lit([], dtype=dtype).alias(each) for each, dtype in rows.schema.items() if dtype == pl.List]
+    assert TABLES[name].shape(rows).is_empty()
+    assert TABLES[name].shape(rows.with_columns(none)).is_empty()
+
+
+def test_lists_in_lists_are_rows() -> None:
+    """Outermost first: each price of each moment, and no row for a moment without a price."""
+    moments: list[Any] = [[{"quantity": 1.0}, {"quantity": 2.0}], [], None, [{"quantity": 3.0}]]
+    rows = _empty(ENDPOINTS["subscription_quantities"]).clear(1)
+    history = pl.Series("history", [[{"data": data} for data in moments]], dtype=rows.schema["history"])
+    shaped = TABLES["subscription_quantities"].shape(rows.with_columns(history))
+    assert shaped["quantity"].to_list() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("name", [name for name in LISTED if ENDPOINTS[name].cursor is not Cursor.NONE])

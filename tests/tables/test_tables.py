@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -100,6 +101,12 @@ FLATTENERS = [
     (ma.ledger, tables.Balances, tables.Ledger),
     (ma.segments, tables.Balances, tables.Segments),
     (ma.cost_lines, tables.Costs, tables.CostLines),
+    (ma.recurring_balances, tables.Contracts, tables.RecurringBalances),
+    (ma.contract_commits, tables.Contracts, tables.ContractBalances),
+    (ma.contract_credits, tables.Contracts, tables.ContractBalances),
+    (ma.overrides, tables.Contracts, tables.Overrides),
+    (ma.scheduled_charges, tables.Contracts, tables.ScheduledCharges),
+    (ma.subscriptions, tables.Contracts, tables.Subscriptions),
 ]
 
 
@@ -111,6 +118,18 @@ def test_flatteners_keep_their_columns_when_empty(
     empty = source.create_empty()
     assert flatten(empty).schema == table.create_empty().schema
     assert flatten(empty.lazy()).collect().schema == table.create_empty().schema
+
+
+@pytest.mark.parametrize(("flatten", "source", "table"), FLATTENERS)
+def test_null_and_empty_lists_are_no_rows(flatten: Any, source: type[dy.Schema], table: type[dy.Schema]) -> None:
+    """A row that nests nothing gives none, whether its list is null or empty, and the same kind of frame comes back."""
+    null = source.create_empty().clear(1)
+    empty = null.with_columns(
+        pl.lit([], dtype=dtype).alias(name) for name, dtype in null.schema.items() if dtype == pl.List
+    )
+    for frame in (null, empty):
+        assert flatten(frame).equals(table.create_empty())
+        assert flatten(frame.lazy()).collect().equals(table.create_empty())
 
 
 @pytest.mark.parametrize(("flatten", "source", "table"), FLATTENERS)
@@ -175,13 +194,44 @@ def test_free_form_fields_of_an_invoice_stay_text() -> None:
     assert values == {"n": "1.5", "deep": json.dumps({"a": [1]}), "t": "text", "none": None}
 
 
+def test_recurring_commits_come_before_recurring_credits() -> None:
+    """Each says which it is."""
+    contracts = tables.Contracts.create_empty().clear(1)
+    lists = {"recurring_credits": "rcr", "recurring_commits": "rco"}
+    filled = [pl.Series(name, [[{"id": id_}]], dtype=contracts.schema[name]) for name, id_ in lists.items()]
+    rows = ma.recurring_balances(contracts.with_columns(filled)).select("type", "id").rows()
+    assert rows == [("COMMIT", "rco"), ("CREDIT", "rcr")]
+
+
+def test_what_is_exported_is_schemas_and_functions() -> None:
+    """No module and nothing of ours alone."""
+    assert {"Invoices", "line_items", "major_units", "select"} <= set(tables.__all__)
+    for name in tables.__all__:
+        value = getattr(tables, name)
+        assert callable(value), name
+        assert not name.startswith("_")
+
+
+SCHEMAS = sorted(name for name in tables.__all__ if issubclass(type(getattr(tables, name)), type(dy.Schema)))
+
+
 def test_every_table_documents_its_key() -> None:
-    """Each schema's docstring names the columns of its key, those that may be null among them."""
+    """Each schema's docstring names the columns of its key and no others, those that may be null among them."""
     assert key_of(tables.DailyCosts) == [
         *("customer_id", "date", "credit_type_id", "product_id", "product_name", "source", "pending")
     ]
-    for name in tables.__all__:
+    assert len(SCHEMAS) > 50
+    for name in SCHEMAS:
         table = getattr(tables, name)
-        if isinstance(table, type) and issubclass(table, dy.Schema):
-            for column in key_of(table):
-                assert f"`{column}`" in str(vars(table)["__doc__"]), (name, column)
+        said = re.search(r"Key: (.+?)(?:\.\s|\.$)", str(vars(table)["__doc__"]), re.DOTALL)
+        assert said, name
+        assert set(re.findall(r"`(\w+)`", said[1])) == set(key_of(table)), name
+
+
+def test_what_is_no_primary_key_may_be_null() -> None:
+    """The API leaves out what it likes; only a receipt's counts are always there."""
+    counts = {name for name, column in tables.Receipts.columns().items() if column.dtype.is_integer()}
+    for name in SCHEMAS:
+        for column, declared in getattr(tables, name).columns().items():
+            always = declared.primary_key or (name == "Receipts" and column in counts)
+            assert declared.nullable is not always, (name, column)

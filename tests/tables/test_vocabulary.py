@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,15 @@ from metronome_analytics.tables.vocabulary import (
     TROUBLED,
     WITHDRAWN,
     BalanceType,
+    CommitType,
     Event,
+    InvoiceInclusion,
+    InvoiceStatus,
+    InvoiceType,
+    LineType,
     ProviderStatus,
 )
+from tests.spec import spec
 
 PACKAGE = Path(ma.__file__).parent
 
@@ -38,6 +45,21 @@ def test_every_event_but_the_floor_has_an_entry() -> None:
     """A ledger says every event but the overdraft, which only the API's own floor makes."""
     assert set(LEDGER_EVENTS.values()) == set(Event) - {Event.OVERDRAFT}
     assert set(LEDGER_PREFIXES) == set(BalanceType)
+
+
+WORDS = [
+    *(InvoiceStatus, InvoiceInclusion, InvoiceType, LineType, BalanceType, CommitType, ProviderStatus),
+]
+# What the vendor's file leaves to prose, or to an example of another word: seen in answers (see each class).
+ONLY_SEEN = {"PLAN_ARREARS", "scheduled", "commit_purchase", "cpu_conversion", "PrepaidCommit"}
+
+
+def test_the_words_are_the_vendors() -> None:
+    """Each stands in the vendor's file as it is written here, but for a few that only answers show."""
+    vendor = json.dumps(spec())
+    assert {word.value for words in WORDS for word in words if f'"{word}"' not in vendor} == ONLY_SEEN
+    entries = {event: [f'"{prefix}{event}"' for prefix in LEDGER_PREFIXES.values()] for event in LEDGER_EVENTS}
+    assert [event for event, names in entries.items() if not any(name in vendor for name in names)] == []
 
 
 def texts(path: Path) -> list[str]:

@@ -33,9 +33,9 @@ def external(invoices: pl.LazyFrame, theirs: pl.DataFrame, units: Units) -> pl.L
     ours = _ours(invoices, groups)
     placed = groups.join(ours.select("external_id", "short").unique("external_id"), on="external_id", how="left")
     foreign = (pl.col("currency") != pl.col("short")).fill_null(False)
-    elsewhere = placed.filter(foreign).select("external_id", pl.lit(True).alias("elsewhere")).unique()
+    listed = placed.select("external_id", pl.lit(True).alias("listed")).unique()
     same = placed.filter(~foreign).drop("short")
-    matched = _matched(ours.join(elsewhere, on="external_id", how="left"), same, units)
+    matched = _matched(ours.join(listed, on="external_id", how="left"), same, units)
     strangers = (
         placed.filter(foreign)
         .drop("short")
@@ -65,7 +65,9 @@ def _grouped(theirs: pl.DataFrame) -> pl.LazyFrame:
         .group_by("external_id", "currency", maintain_order=True)
         .agg(
             pl.col("amount").sum(),
-            pl.col("date", "external_customer_id").first(),
+            pl.col("date").min(),
+            pl.col("date").max().alias("last_date"),
+            pl.col("external_customer_id").first(),
             pl.len().alias("entries"),
             pl.col("trouble").drop_nulls().first(),
         )
@@ -102,7 +104,7 @@ def _matched(ours: pl.LazyFrame, groups: pl.LazyFrame, units: Units) -> pl.LazyF
     name = pl.when(here).then("credit_type_name").otherwise("credit_type_name_theirs")
     outcome = (
         pl.when(~here).then(pl.lit(MISSING_HERE))
-        .when(~there & pl.col("elsewhere")).then(pl.lit(CURRENCY))
+        .when(~there & pl.col("listed")).then(pl.lit(CURRENCY))
         .when(~there).then(pl.lit(MISSING_THERE))
     )  # fmt: skip
     return (
@@ -113,8 +115,8 @@ def _matched(ours: pl.LazyFrame, groups: pl.LazyFrame, units: Units) -> pl.LazyF
             pl.when(pl.col("currency").is_null()).then(_converted(units)).otherwise("amount").alias("amount"),
             outcome.alias("blame"),
         )
-        .join(_dates(groups, "date", "theirs"), how="cross")
-        .join(_dates(ours.filter(billed), "at", "ours"), how="cross")
+        .join(_dates(groups, "date", "last_date", "theirs"), how="cross")
+        .join(_dates(ours.filter(billed), "at", "at", "ours"), how="cross")
         .with_columns(
             _hint(final).alias("hint"),
             name.alias("credit_type_name"),
@@ -123,10 +125,12 @@ def _matched(ours: pl.LazyFrame, groups: pl.LazyFrame, units: Units) -> pl.LazyF
     )
 
 
-def _dates(rows: pl.LazyFrame, column: str, side: str) -> pl.LazyFrame:
+def _dates(rows: pl.LazyFrame, first: str, last: str, side: str) -> pl.LazyFrame:
     """The first and the last day of one side."""
-    day = pl.col(column).dt.truncate("1d")
-    return rows.select(day.min().alias(f"first_{side}"), day.max().alias(f"last_{side}"))
+    return rows.select(
+        pl.col(first).dt.truncate("1d").min().alias(f"first_{side}"),
+        pl.col(last).dt.truncate("1d").max().alias(f"last_{side}"),
+    )
 
 
 def _ours(invoices: pl.LazyFrame, theirs: pl.LazyFrame) -> pl.LazyFrame:
