@@ -1,4 +1,7 @@
-"""Runs the benchmarks and prints the table: `python -m benchmarks [--quick] [--full] [--simulator] [name ...]`."""
+"""Runs the benchmarks and prints the table: `python -m benchmarks [--quick] [--full] [--simulator] [name ...]`.
+
+`mirror-year` takes `--customers`.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ _MODULES = {
     "mirror-memory": "mirror_memory",
     "mirror-merging": "mirror_merge",
     "mirror-streaming": "mirror_streaming",
+    "mirror-year": "mirror_year",
 }
 
 
@@ -34,11 +38,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="less of everything: the ratios are rougher")
     parser.add_argument("--full", action="store_true", help="mirror-streaming over 100 million lines: an hour or two")
     parser.add_argument("--simulator", action="store_true", help="serve the simulator's invoices, in smaller pages")
+    parser.add_argument("--customers", type=int, default=50_000, help="of mirror-year: all of them are a quarter-hour")
     given = parser.parse_args()
     unknown = set(given.names) - set(_MODULES)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    options = Options(quick=given.quick, full=given.full, simulator=given.simulator)
+    options = Options(quick=given.quick, full=given.full, simulator=given.simulator, customers=given.customers)
     results: list[Result] = []
     for name in given.names or _MODULES:
         print(f"{name} ...", file=sys.stderr, flush=True)

@@ -17,6 +17,7 @@ class Options:
     quick: bool = False
     full: bool = False  # the size that was promised, where that takes long
     simulator: bool = False  # invoices from the simulator instead of the generator
+    customers: int = 50_000  # of mirror-year
 
 
 @dataclass(frozen=True, slots=True)

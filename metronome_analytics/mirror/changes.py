@@ -14,7 +14,7 @@ from metronome_analytics.tables.money import digits_of
 from metronome_analytics.tables.vocabulary import InvoiceStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from metronome_analytics.mirror.layout import Layout
     from metronome_analytics.mirror.snapshot import Snapshot
@@ -30,8 +30,10 @@ CHANGES: dict[str, pl.DataType] = {
     "after": pl.String(),
 }
 
-# Rows compared at a time, on either side.
+# Compared at a time, on either side: rows, and bytes of their files. Customers have few of either, and a comparison has
+# a price of its own.
 _ROWS = 20_000
+_BYTES = 16 * 1024 * 1024
 
 
 def changes(before: Snapshot, after: Snapshot, layouts: Sequence[Layout]) -> pl.DataFrame:
@@ -53,16 +55,34 @@ def changes(before: Snapshot, after: Snapshot, layouts: Sequence[Layout]) -> pl.
 
 
 def _of_table(before: Snapshot, after: Snapshot, layout: Layout) -> Iterator[pl.DataFrame]:
-    then, now = before.by_bucket(layout.name), after.by_bucket(layout.name)
     later = set(layout.schema) - before.columns(layout.name)
-    for bucket in sorted({*then, *now}):
-        both = set(then.get(bucket, ())) & set(now.get(bucket, ()))
-        old, new = ([file for file in side.get(bucket, ()) if file not in both] for side in (then, now))
+    for old, new in _differing(before.by_bucket(layout.name), after.by_bucket(layout.name)):
         parts = 1 + max(sum(file.rows for file in side) for side in (old, new)) // _ROWS
-        for part in range(parts if old or new else 0):
+        for part in range(parts):
             yield _compared(
                 layout, later, _rows(before, layout, old, part, parts), _rows(after, layout, new, part, parts)
             )
+
+
+def _differing(
+    then: Mapping[int, Sequence[File]], now: Mapping[int, Sequence[File]]
+) -> Iterator[tuple[list[File], list[File]]]:
+    """The files that are not in both, of as many buckets at a time as may be compared at once."""
+    old: list[File] = []
+    new: list[File] = []
+    for bucket in sorted({*then, *now}):
+        both = set(then.get(bucket, ())) & set(now.get(bucket, ()))
+        gone, came = ([file for file in side.get(bucket, ()) if file not in both] for side in (then, now))
+        if _is_much([*old, *gone]) or _is_much([*new, *came]):
+            yield old, new
+            old, new = [], []
+        old += gone
+        new += came
+    yield old, new
+
+
+def _is_much(files: Sequence[File]) -> bool:
+    return sum(file.rows for file in files) > _ROWS or sum(file.size for file in files) > _BYTES
 
 
 def _rows(snapshot: Snapshot, layout: Layout, files: Sequence[File], part: int, parts: int) -> pl.DataFrame:
@@ -83,12 +103,17 @@ def _compared(layout: Layout, later: Collection[str], old: pl.DataFrame, new: pl
     ]
     old = old.rename({name: f"{name}:before" for name in layout.schema if name not in layout.key})
     both = new.join(old, on=key, nulls_equal=True)
-    for name in layout.schema:
-        if name in layout.key or name in later:
+    differs = both.select(
+        pl.col(name).ne_missing(pl.col(f"{name}:before"))
+        for name in layout.schema
+        if name not in layout.key and name not in later
+    )
+    for name in differs.columns:
+        if not differs[name].any():
             continue
-        differing = both.filter(pl.col(name).ne_missing(pl.col(f"{name}:before")))
+        differing = both.filter(differs[name])
         texts = [
-            pl.Series(side, [_text(value) for value in differing[column]], dtype=pl.String)
+            pl.Series(side, [_text(value) for value in differing[column].to_list()], dtype=pl.String)
             for side, column in (("before", f"{name}:before"), ("after", name))
         ]
         found = _lines(layout, differing, "changed").with_columns(pl.lit(name).alias("column"), *texts)

@@ -47,7 +47,9 @@ def open_mirror(uri: str | Path, *, storage_options: Mapping[str, str] | None = 
 class Mirror:
     """An account on disk or in object storage: the tables of the loaders, as polars LazyFrames of the same schemas.
 
-    It shows what was whole when it was opened, whatever a sync does meanwhile: open it again for what came since.
+    It shows what was whole when it was opened, whatever a sync does meanwhile: open it again for what came since. Of a
+    table a file of which is gone or cut short MirrorError tells; of damage within a file polars, when the LazyFrame is
+    collected: `verify` names the file.
     Archived customers are in it. `completeness` tells how much of the account it holds.
     """
 
@@ -216,7 +218,7 @@ class Mirror:
         table; `reason`: "signal missing" (table says which), "never read", "quarantined", "lost", "open" (can still
         change), "closed", "edited" (changes only when somebody edits it), "list"; customers; `oldest`: when the one
         read longest ago was read, and `age`: how long that is ago at `now` (when the newest was read, unless given);
-        `at_most`: how old it can get while a sync runs at least that often; `unseen`: what could have happened that
+        `at_most`: once it is older than that, the next sync to begin reads it; `unseen`: what could have happened that
         this mirror does not show; `why`.
         """
         progress = self._snapshot.progress()
@@ -227,7 +229,7 @@ class Mirror:
 
         Compares every file with the log (missing, of another size, unreadable), and every customer's rows with the
         digest noted when they were read. Reads all of the mirror, bucket by bucket; sends nothing. A sync mends what is
-        missing, one with `full=True` all of it.
+        missing or of another size, one with `full=True` all of it.
         """
         return problems(self._snapshot, contents=True)
 

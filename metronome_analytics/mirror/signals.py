@@ -136,8 +136,9 @@ class SignalReader:
         if rest.height:
             ids = rest["resource_id"].drop_nulls().unique().implode()
             for table in ("contracts", "invoices", "balances"):
-                held = snapshot.scan(table).filter(pl.col("id").is_in(ids))
-                owners.append(held.select(pl.col("id").alias("resource_id"), "customer_id").collect())
+                owner = pl.col("id").alias("resource_id"), pl.col("customer_id")
+                held = snapshot.collect(table, *owner, of=pl.col("id").is_in(ids))
+                owners.append(held)
         of = pl.concat(owners).unique()
         named = events.join(of, on="resource_id").group_by("customer_id").agg(named_at=pl.col("timestamp").max())
         unknown: dict[str, datetime] = {}

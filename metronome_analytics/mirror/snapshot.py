@@ -14,7 +14,7 @@ from metronome_analytics.mirror.layout import PROGRESS, PROGRESS_TABLE
 from metronome_analytics.mirror.storage import File, Place, reaching
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from metronome_analytics.mirror.layout import Layout
@@ -38,30 +38,35 @@ class Snapshot:
         """The Delta version of each table that has rows; the others were not written yet."""
 
     def scan(self, table: str, buckets: Collection[int] | None = None) -> pl.LazyFrame:
-        """The rows of `table`, of `buckets` only if given: columns of its loader, in no order."""
-        return self.read(table, self.listed(table, buckets))
+        """The rows of `table`, of `buckets` only if given: columns of its loader, in no order.
+
+        Raises MirrorError where one of its files is gone or damaged as far as can be seen without reading it: whoever
+        collects it would be told by polars, and not what to do. Damage within a file is polars' own error there.
+        """
+        files = self.listed(table, buckets)
+        damaged = self._place.damaged(table, files)
+        if damaged:
+            raise MirrorError(
+                f"{len(damaged):,} of the files of {table} in the mirror at {self._place} are gone or damaged: "
+                f"{damaged[0].path}.",
+                advice="account.sync(uri, full=True) reads again what they held; mirror.verify() says what is lost. "
+                "What vacuum() removed is not shown any more.",
+            )
+        return self.read(table, files)
 
     def read(self, table: str, files: Iterable[File]) -> pl.LazyFrame:
-        """The rows of some `files` of `table`. Raises MirrorError where one of them is gone."""
-        files = list(files)
-        self._check_there(table, files)
+        """The rows of some `files` of `table`, to be collected under `reaching`: here nothing is looked at."""
         return self._place.scan(table, files, self._layout(table).schema)
+
+    def collect(self, table: str, *columns: pl.Expr, of: pl.Expr | None = None) -> pl.DataFrame:
+        """The rows of `table` `of` which that holds, all columns unless some are named; every error is ours."""
+        rows = self.scan(table) if of is None else self.scan(table).filter(of)
+        with reaching("Reading", f"{self.uri}/{table}"):
+            return rows.select(columns or pl.all()).collect()
 
     def sizes(self, table: str) -> dict[str, int]:
         """The files that lie in the folder of `table`, of this version or not: their sizes by path."""
         return self._place.sizes(table)
-
-    def _check_there(self, table: str, files: Sequence[File]) -> None:
-        """Whoever reads a file that is not there any more would be told by polars, and not what to do."""
-        if not self._place.is_local:
-            return
-        gone = [file.path for file in files if not self._place.has(table, file)]
-        if gone:
-            raise MirrorError(
-                f"{len(gone):,} of the files of {table} in the mirror at {self._place} are gone or damaged: {gone[0]}.",
-                advice="account.sync(uri, full=True) reads again what they held; mirror.verify() says what is lost. "
-                "What vacuum() removed is not shown any more.",
-            )
 
     def files(self, table: str) -> list[str]:
         """The Parquet files that hold `table`, for engines that do not read Delta Lake."""

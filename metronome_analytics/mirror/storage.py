@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from contextlib import contextmanager
@@ -17,12 +18,14 @@ from metronome_analytics.errors import ArgumentError, MirrorError
 from metronome_analytics.mirror.lake import DeltaError, DeltaFileSystemHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 # Of a row group, which is held in memory as a whole: an invoice may nest thousands of lines.
 _ROW_GROUP_BYTES = 16 * 1024 * 1024
 _ROW_GROUP_ROWS = 32_768
 
+# At either end of a Parquet file.
+_MAGIC = b"PAR1"
 
 # What a scan does about files that have fewer columns or more.
 _CARRIED_OVER: Mapping[str, Any] = {
@@ -116,22 +119,28 @@ class Place:
             file = self._handler(table).open_input_file(path)
             return bytes(file.read(file.size()))
 
-    def has(self, table: str, file: File) -> bool:
-        """Whether `file` lies on this disk, as large as it was written."""
-        try:
-            return Path(self.uri, table, file.path).stat().st_size == file.size
-        except OSError:
-            return False
+    def damaged(self, table: str, files: Collection[File]) -> list[File]:
+        """Those of `files` that are gone, of another size than was written or, on a disk, no Parquet at either end.
 
-    def sizes(self, table: str) -> dict[str, int]:
-        """The files that lie in the folder of `table`, but for its log: their sizes by path."""
+        In object storage it takes a listing, a request for each thousand files, and an object is there as it was sent
+        or not at all.
+        """
+        if self.is_local:
+            return [file for file in files if not _is_sound(Path(self.uri, table, file.path), file.size)]
+        folders = {file.path.rpartition("/")[0] for file in files}
+        there = self.sizes(table, *folders) if len(folders) == 1 else self.sizes(table)
+        return [file for file in files if there.get(file.path) != file.size]
+
+    def sizes(self, table: str, within: str = "") -> dict[str, int]:
+        """The files in the folder of `table`, or `within` a part of it, but for its log: their sizes by path."""
         with reaching("Listing", f"{self.uri}/{table}"):
             if self.is_local:
                 folder = Path(self.uri, table)
-                found = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*.parquet")}
+                paths = (folder / within).rglob("*.parquet")
+                found = {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
             else:
                 # Of a folder it tells a size of None.
-                infos = self._handler(table).get_file_info_selector("", recursive=True)
+                infos = self._handler(table).get_file_info_selector(within, allow_not_found=True, recursive=True)
                 found = {info.path: info.size for info in infos if info.size is not None}
         return {path: size for path, size in found.items() if not path.startswith("_delta_log/")}
 
@@ -164,6 +173,17 @@ class Place:
         if table not in self._handlers:
             self._handlers[table] = DeltaFileSystemHandler(f"{self.uri}/{table}", self.options)
         return self._handlers[table]
+
+
+def _is_sound(path: Path, size: int) -> bool:
+    """Whether a file is there, of this size, and begins and ends as Parquet does."""
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(_MAGIC))
+            is_whole = file.seek(-len(_MAGIC), os.SEEK_END) + len(_MAGIC) == size
+            return is_whole and begins == file.read() == _MAGIC
+    except OSError:
+        return False
 
 
 def rows_of_a_group(rows: pl.DataFrame) -> int:

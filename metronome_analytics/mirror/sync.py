@@ -228,7 +228,7 @@ class Sync:
 
     def _write_customers(self, listing: pl.DataFrame, store: Store, writer: MirrorWriter) -> None:
         """The table of customers, which the listing is: rows that differ take the place of the old ones."""
-        was = store.snapshot().scan("customers").collect()
+        was = store.snapshot().collect("customers")
         old = was.select("id", then=was.hash_rows(seed=0))
         new = listing.with_columns(now=listing.hash_rows(seed=0), bucket=store.bucket_of(listing["id"]))
         moved = new.join(old, on="id", how="left").filter(pl.col("now").ne_missing(pl.col("then"))).drop("now", "then")
@@ -292,7 +292,7 @@ def _known(store: Store | None, *columns: str) -> pl.DataFrame:
 
 def _same_account(listing: pl.DataFrame, store: Store) -> None:
     """Raises MirrorMismatch where the mirror holds customers and the account lists none of them."""
-    held = store.snapshot().scan("customers").select("id").collect().to_series()
+    held = store.snapshot().collect("customers", pl.col("id")).to_series()
     if len(held) and not held.is_in(listing["id"].implode()).any():
         raise MirrorMismatch(
             f"The mirror holds {len(held):,} customers, and this account lists none of them.",

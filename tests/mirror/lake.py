@@ -1,4 +1,8 @@
-"""A local S3 in a process of its own, that can be made to fail: deltalake may hold Python while it waits for it."""
+"""A local S3 in a process of its own, that can be made to fail: deltalake may hold Python while it waits for it.
+
+Google's clients speak S3's dialect of XML to their storage, but for how they sign, and how they say that a file must be
+new: with that translated it answers them too.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _CONTROL = "/_fail_after/"
+_SIGNED = "AWS4-HMAC-SHA256 Credential=made/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=up"
 
 
 class Lake:
@@ -34,8 +39,17 @@ class Lake:
             self._left -= 1
             if self._left < 0:
                 return Response("out of order", status=403)(environ, start_response)
+        if not environ.get("HTTP_AUTHORIZATION", "").startswith("AWS4"):
+            _translate(environ)
         answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
+
+
+def _translate(environ: dict[str, Any]) -> None:
+    """Let a request of Google's be one of S3's."""
+    environ["HTTP_AUTHORIZATION"] = _SIGNED
+    if environ.pop("HTTP_X_GOOG_IF_GENERATION_MATCH", None) == "0":
+        environ["HTTP_IF_NONE_MATCH"] = "*"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from metronome_analytics.mirror import changes as module
 from metronome_analytics.mirror.changes import CHANGES, changes
@@ -131,3 +132,18 @@ def test_large_buckets_are_compared_in_parts(store: Store, monkeypatch: pytest.M
     monkeypatch.setattr(module, "_ROWS", 7)
     assert changes(store.snapshot(1), store.snapshot(), LAYOUTS).drop("table", "customer_id").rows() == whole
     assert len(whole) == 100
+
+
+@pytest.mark.parametrize(("limit", "most"), [("_ROWS", 7), ("_BYTES", 1)])
+def test_buckets_are_compared_together_as_far_as_there_is_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    """Several at once or one by one, the lines and their order are the same."""
+    ids = [f"c{n}" for n in range(9)]
+    with store.writing() as writer:
+        for total in ("1", "2"):
+            put(store, writer, invoices(*(invoice(f"{id_}-{n}", id_, total) for id_ in ids for n in range(4))), ids)
+    together = changes(store.snapshot(1), store.snapshot(), LAYOUTS)
+    monkeypatch.setattr(module, limit, most)
+    assert_frame_equal(changes(store.snapshot(1), store.snapshot(), LAYOUTS), together)
+    assert together.group_by("column").len().sort("column").rows() == [("line_items", 36), ("total", 36)]

@@ -376,9 +376,17 @@ def test_a_mirror_in_object_storage_is_verified_mended_and_cleared(
     gone = mirror.files("balances")[0].removeprefix("s3://")
     httpx.delete(f"{lake.url}/{gone}").raise_for_status()
     assert mirror.verify().select("table", "problem").rows() == [("balances", "missing")]
+    for damaged in (mirror, mirror.part(0)):
+        with pytest.raises(ma.MirrorError, match=r"gone or damaged.*full=True"):
+            damaged.balances()
     mended = account.sync(uri, storage_options=lake.options)
     assert mended.verify().is_empty()
     assert_mirrors(mended, {"balances": fresh(account)["balances"]})
+    cut = mended.files("balances")[0].removeprefix("s3://")
+    httpx.put(f"{lake.url}/{cut}", content=b"PAR1").raise_for_status()
+    with pytest.raises(ma.MirrorError, match=r"gone or damaged.*full=True"):
+        mended.balances()
+    account.sync(uri, storage_options=lake.options)
     simulator.clock.advance(timedelta(days=30))
     mirror = account.sync(uri, storage_options=lake.options)
     assert mirror.vacuum(keep=timedelta())["files"].sum() > 0

@@ -62,9 +62,24 @@ def test_a_damaged_file_is_read_again_by_a_full_sync(
     path.write_bytes(data[: len(data) // 2] if damage == "cut short" else data[::-1])
     expected = "size differs" if damage == "cut short" else "unreadable"
     assert mirror.verify().select("table", "problem").rows() == [(table, expected)]
+    with pytest.raises(ma.MirrorError, match=r"gone or damaged.*full=True"):
+        getattr(mirror, table)()
     healed = account.sync(tmp_path, full=True)
     assert healed.verify().is_empty()
     assert_mirrors(healed, fresh(account))
+
+
+def test_damage_within_the_list_of_customers_is_told_by_the_sync_that_meets_it(
+    account: ma.Account, tmp_path: Path
+) -> None:
+    """No error of polars: the message names the way out, and it works."""
+    path = file_of(account.sync(tmp_path), "customers")
+    data = path.read_bytes()
+    footer = int.from_bytes(data[-8:-4], "little") + 8
+    path.write_bytes(data[:-footer] + bytes(footer - 4) + data[-4:])
+    with pytest.raises(ma.MirrorError, match=r"/customers failed: .*full=True"):
+        account.sync(tmp_path)
+    assert_mirrors(account.sync(tmp_path, full=True), fresh(account))
 
 
 def test_rows_that_are_not_those_noted_are_told_by_customer(account: ma.Account, tmp_path: Path) -> None:
