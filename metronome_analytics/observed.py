@@ -67,5 +67,6 @@ class Observed(AllLoaders):
         Use it as a context, or close it. The format is that of vcrpy's cassettes, and scrubbed as those are: the token
         and all headers are left out, names, notes, custom fields and every id are replaced, each id by the same
         throughout; amounts, states, times and the words of the API stay. Read it before you send it to anybody.
+        Raises ArgumentError where no file can be written.
         """
         return Recording(path, self.session.connection.watchers, self.session.clock.now)

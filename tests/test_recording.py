@@ -234,3 +234,11 @@ def test_the_token_is_not_recorded_even_where_the_server_echoes_it(tmp_path: Pat
     with account_of(handler) as account, account.record(path), pytest.raises(ma.MalformedResponse):
         account.customers()
     assert TOKEN not in path.read_text()
+
+
+def test_a_recording_that_cannot_be_written_or_read_is_one_line(tmp_path: Path) -> None:
+    """An error of ours names the argument and the reason."""
+    with ma.demo(customers=1) as account, pytest.raises(ma.ArgumentError, match=r"^path .* cannot be written to"):
+        account.record(tmp_path)
+    with pytest.raises(ma.ArgumentError, match=r"^path .* cannot be read: No such file"):
+        ma.replay(tmp_path / "nothing.yaml")

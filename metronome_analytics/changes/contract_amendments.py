@@ -21,6 +21,7 @@ from metronome_analytics.changes.operation import (
     Review,
     Sighting,
     Weight,
+    drafts_follow,
 )
 from metronome_analytics.changes.papers import terms_of
 from metronome_analytics.changes.records import Facts, Json, sameness
@@ -103,7 +104,7 @@ def prepare(change: AmendContract, review: Review) -> PlannedChange | None:
         no_undo="an amendment stays; contracts.edit archives what it brought",
         warnings=(
             _GONE,
-            *([f"{drafts} draft invoices of it follow at once"] if drafts else []),
+            *drafts_follow(drafts),
             *([f"sent as given, not checked: {', '.join(sorted(change.further))}"] if change.further else []),
         ),
     )

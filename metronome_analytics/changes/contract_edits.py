@@ -23,6 +23,7 @@ from metronome_analytics.changes.operation import (
     Review,
     Sighting,
     Weight,
+    drafts_follow,
 )
 from metronome_analytics.changes.records import Facts, Json, sameness
 from metronome_analytics.changes.terms import (
@@ -246,8 +247,7 @@ def _warnings(change: EditContract, paper: Paper, review: Review) -> Iterator[st
         own = [b for b in review.view.balances.values() if b.contract_id == paper.id]
         cut = [b.title for b in own if any(s.ending_before > end for s in b.segments)]
         yield from [f"truncates {', '.join(cut)}, which a later end does not bring back"] if cut else []
-    if drafts := review.view.drafts_of(paper.customer_id, paper.id):
-        yield f"{drafts} draft invoice{'' if drafts == 1 else 's'} of it follow at once"
+    yield from drafts_follow(review.view.drafts_of(paper.customer_id, paper.id))
     if any(each.timestamp <= review.now for grant in change.add_commits for each in grant.invoices):
         yield "a commit of it is invoiced in the past: that invoice is final at once"
     if change.further:

@@ -20,7 +20,16 @@ from metronome_analytics.changes.access import (
     until,
 )
 from metronome_analytics.changes.fields import rfc3339
-from metronome_analytics.changes.operation import ABSENT, THERE, UNREADABLE, Call, PlannedChange, Review, Sighting
+from metronome_analytics.changes.operation import (
+    ABSENT,
+    THERE,
+    UNREADABLE,
+    Call,
+    PlannedChange,
+    Review,
+    Sighting,
+    drafts_follow,
+)
 from metronome_analytics.tables.money import display
 
 if TYPE_CHECKING:
@@ -107,8 +116,7 @@ def _warnings(balance: Balance, cut: list[Segment], end: datetime | None, review
         worth = display(segment.amount, balance.credit_type_name)
         kind = "drops" if segment.starting_at >= end else "truncates"
         yield f"{kind} the segment of {worth} from {span}"
-    if drafts := review.view.drafts_of(balance.customer_id):
-        yield f"the customer's {drafts} draft invoice{'' if drafts == 1 else 's'} follow at once"
+    yield from drafts_follow(review.view.drafts_of(balance.customer_id), "the customer")
     if end <= review.now:
         yield "that is past: what drafts have drawn after it comes back to be paid"
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from metronome_analytics.changes.fields import Change, Problem
 from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL, Leeway, limit_of
 from metronome_analytics.tables.money import currency_of, display, major_of
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -301,3 +302,9 @@ class Operation:
 def keyless(call: Callable[[Any], Call]) -> Callable[[Any, str, str], Call]:
     """What is sent by an operation that takes no key and leaves no mark."""
     return lambda change, _key, _token: call(change)
+
+
+def drafts_follow(drafts: int, of: str = "it") -> tuple[str, ...]:
+    """The warning that draft invoices of what is changed, or of whom, are made anew, where there are any."""
+    follow = "follows" if drafts == 1 else "follow"
+    return (f"{count(drafts, 'draft invoice')} of {of} {follow} at once",) if drafts else ()

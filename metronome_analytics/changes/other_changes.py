@@ -20,6 +20,7 @@ from metronome_analytics.changes.operation import (
     Review,
     Sighting,
     Weight,
+    drafts_follow,
 )
 from metronome_analytics.changes.view import Look, View
 
@@ -181,7 +182,7 @@ def _truncated(change: EndContract, review: Review) -> tuple[str, ...]:
     drafts = review.view.drafts_of(change.customer_id, change.contract_id)
     return (
         *([f"truncates {', '.join(cut)}, which a later end does not bring back"] if cut else []),
-        *([f"{drafts} draft invoices of it follow at once"] if drafts else []),
+        *drafts_follow(drafts),
     )
 
 

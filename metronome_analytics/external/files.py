@@ -64,6 +64,8 @@ def read_file(path: Path, needed: Sequence[str] = ()) -> FileTable:
         if kind in {".csv", ".tsv", ".txt"}:
             text = _decoded(path.read_bytes(), path)
             return _best([list(_split(text, mark, path)) for mark in _SEPARATORS], needed, path)
+    except OSError as error:
+        raise ArgumentError(f"{str(path)!r} cannot be read: {error.strerror or error}.") from error
     except (pl.exceptions.PolarsError, BadZipFile, KeyError) as error:
         raise ArgumentError(f"{path.name} cannot be read: {error}.", advice="Save it as CSV or .xlsx.") from error
     raise ArgumentError(f"{path.name} cannot be read.", advice="Save it as CSV, .xlsx or Parquet.")

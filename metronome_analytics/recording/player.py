@@ -37,6 +37,8 @@ class Player(httpx.AsyncBaseTransport):
         self.now = datetime(1970, 1, 1, tzinfo=UTC)
         try:
             self._read(Path(path))
+        except OSError as error:
+            raise ArgumentError(f"path {str(path)!r} cannot be read: {error.strerror or error}.") from error
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise ArgumentError(f"{str(path)!r} is no recording of account.record().") from error
 

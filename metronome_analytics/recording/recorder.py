@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from metronome_analytics.folder import writable
 from metronome_analytics.recording.scrub import Scrubber
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Recording:
         self._watchers = watchers
         self._lock = threading.Lock()
         self._now = now
+        writable(self.path, "path")
         self._file = self.path.open("w", encoding="ascii")
         self._file.write(f"{HEADER}version: 1\n")
         self._watchers.append(self._write)

@@ -264,7 +264,7 @@ def test_an_earlier_end_says_what_goes_with_it(writer: ma.Account) -> None:
     said = " ".join(writer.plan(change).table["warnings"][0])
     assert "truncates the segment of 5,000 USD (cents) = $50.00 from 2026-12-01" in said
     assert "drops the segment of 7,000 USD (cents) = $70.00 from 2027-01-01" in said
-    assert "draft invoices follow at once" in said
+    assert "draft invoices of the customer follow at once" in said
 
 
 def test_a_new_credit_shows_the_forecast_before_and_after(writer: ma.Account) -> None:
@@ -404,7 +404,8 @@ def test_drafts_that_follow_an_end_are_the_customers_own(writer: ma.Account) -> 
     plan = writer.plan([ma.changes.EndCredit(**each, access_ending_before=end) for each in own])
     for row in plan.table.iter_rows(named=True):
         number = writer.invoices(row["customer_id"], status="DRAFT").filter(pl.col("contract_id").is_not_null()).height
-        assert f"the customer's {number} draft invoice{'s' * (number != 1)} follow at once" in row["warnings"]
+        follow = f"draft invoice{'s' * (number != 1)} of the customer follow{'s' * (number == 1)} at once"
+        assert f"{number} {follow}" in row["warnings"]
 
 
 def test_contracts_of_one_customer_are_made_on_where_the_plan_stopped(writer: ma.Account, desk: Desk) -> None:

@@ -131,3 +131,10 @@ def test_a_row_of_two_currencies_says_so() -> None:
     found = External.of(frame, {"currency": "currency"}).rows
     assert found["currency"].to_list() == ["USD", "USD", None]
     assert found["trouble"].to_list() == [None, "its amount is in EUR, its currency is USD", None]
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    """An error of ours, whatever the kind of the file."""
+    for kind in ("csv", "xlsx", "parquet"):
+        with pytest.raises(ma.ArgumentError, match=rf"nothing\.{kind}' cannot be read: No such file"):
+            read_file(tmp_path / f"nothing.{kind}")
