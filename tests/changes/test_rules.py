@@ -8,28 +8,37 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 from pydantic import TypeAdapter
 
 import metronome_analytics as ma
 from metronome_analytics.changes import terms
 from metronome_analytics.changes.archiving import total_worth, worth
+from metronome_analytics.changes.balance_plan import BALANCE_PLAN_SCHEMA
 from metronome_analytics.changes.fields import AnyTime, on_the_hour, wrong_amount
 from metronome_analytics.changes.historical_invoices import _overlaps
 from metronome_analytics.changes.holdings import Balance, LedgerEntry, Segment
 from metronome_analytics.changes.invoice_changes import title_of
 from metronome_analytics.changes.journal import Journal
 from metronome_analytics.changes.operation import PlannedChange
+from metronome_analytics.changes.outlook import new_balance
 from metronome_analytics.changes.papers import Paper
+from metronome_analytics.changes.plan import _let_through
 from metronome_analytics.changes.records import Facts, Kind, Past, Record, Result, Status
 from metronome_analytics.changes.schedules_and_filters import _within
 from metronome_analytics.changes.seats import SeatPeriod, not_in_use
 from metronome_analytics.changes.service_invoices import ServiceLine
 from metronome_analytics.changes.surroundings import CustomerPlan, Invoice, ScheduleSegment
-from metronome_analytics.tables.money import USD_NAME
+from metronome_analytics.leeway import Leeway
+from metronome_analytics.tables import Balances
+from metronome_analytics.tables.money import MONEY, USD_NAME
+from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from metronome_analytics.changes.fields import Change
 
 
 def day(number: int) -> datetime:
@@ -130,6 +139,65 @@ def test_terms_of_a_contract_have_a_segment_and_the_list_rate() -> None:
     assert (commit.rate_type, commit.type) == ("LIST_RATE", "PREPAID")
     with pytest.raises(ValueError, match="segments"):
         terms.ContractCommit(**given, segments=())
+
+
+WAYS: list[tuple[type[Change], dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]] = [
+    (
+        ma.changes.SetBillingConfigurations,
+        {"billing_provider": "stripe", "configuration": {"stripe_customer_id": "cus_1"}},
+        [{"delivery_method": "aws_sqs"}, {"delivery_method_id": "d", "tax_provider": "anrok"}],
+        [
+            {},
+            {"delivery_method": "aws_sqs", "delivery_method_id": "d"},
+            {"delivery_method_id": "d", "billing_provider": "netsuite", "tax_provider": "anrok"},
+        ],
+    ),
+    (
+        ma.changes.ArchiveBillingConfigurations,
+        {},
+        [
+            {"customer_billing_provider_configuration_ids": ("i",)},
+            {"billing_provider": "netsuite", "configuration": {"netsuite_customer_id": "1"}},
+        ],
+        [
+            {},
+            {"billing_provider": "netsuite"},
+            {"configuration": {"netsuite_customer_id": "1"}},
+            {"customer_billing_provider_configuration_ids": ("i",), "billing_provider": "netsuite"},
+            {"customer_billing_provider_configuration_ids": ("i",), "configuration": {"netsuite_customer_id": "1"}},
+        ],
+    ),
+    (
+        ma.changes.CreateBillingConfig,
+        {"billing_provider_customer_id": "x"},
+        [
+            {"billing_provider_type": "stripe", "stripe_collection_method": "send_invoice"},
+            {"billing_provider_type": "netsuite"},
+        ],
+        [
+            {"billing_provider_type": "stripe"},
+            {"billing_provider_type": "netsuite", "stripe_collection_method": "send_invoice"},
+        ],
+    ),
+    (
+        ma.changes.UpdateCustomerConfig,
+        {},
+        [{"salesforce_account_id": "s"}, {"leave_stripe_invoices_in_draft": False}],
+        [{}, {"salesforce_account_id": "s", "leave_stripe_invoices_in_draft": False}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "given", "right", "wrong"), WAYS, ids=[way[0].__name__ for way in WAYS])
+def test_what_may_be_given_in_one_of_two_ways_is_given_in_one(
+    kind: type[Change], given: dict[str, Any], right: list[dict[str, Any]], wrong: list[dict[str, Any]]
+) -> None:
+    """Neither way, both, and half of one are refused: none of it is left out without a word."""
+    for way in right:
+        assert kind(**{"customer_id": "c", **given, **way})
+    for way in wrong:
+        with pytest.raises(ma.ArgumentError):
+            kind(**{"customer_id": "c", **given, **way})
 
 
 def test_segments_may_touch_and_not_overlap() -> None:
@@ -273,6 +341,44 @@ def test_a_plan_is_called_by_the_best_that_is_known() -> None:
     plan = CustomerPlan("own", "c", "plan", "Gold", day(1), None)
     assert [plan.title, replace(plan, plan_name=None).title] == ["Gold", "plan"]
     assert replace(plan, plan_name=None, plan_id=None).title == "own"
+
+
+@pytest.mark.parametrize("kind", BalanceType)
+def test_a_balance_that_is_to_be_made_is_as_it_will_be(kind: BalanceType) -> None:
+    """Each type with its own entries, whose sum is its balance: an analysis reads it as any other."""
+    spans = [terms.AccessItem(**SPAN), terms.AccessItem(amount=Decimal(50), starting_at=day(2), ending_before=day(3))]
+    new = new_balance(kind, spans[: 1 if kind is BalanceType.POSTPAID else 2], {"customer_id": "c"})
+    given = new["balance"][0]
+    assert given == (100 if kind is BalanceType.POSTPAID else 150)
+    books = pl.concat([Balances.create_empty(), new], how="diagonal")
+    steps = ma.burn_down(books, as_of=day(2)).filter(source="ledger")
+    assert set(steps["event"]) == {"segment_start"}
+    assert steps["change"].sum() == given
+
+
+# --- plans -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("leeway", "said"),
+    [
+        (Leeway(), ""),
+        (Leeway(max_entry=10_000, max_total={"USD": 50_000, "EUR": 1}), ""),
+        (Leeway(max_entry=10_001), ", with max_entry 10,001"),
+        (Leeway(max_total=50_001), ", with max_total 50,001"),
+        (Leeway(max_entry={"USD": 10_001, "EUR": 10_000}), ", with max_entry 10,001 USD"),
+        (Leeway(allow_overdraw=True, allow_duplicate=True), ", with overdraw allowed, duplicates allowed"),
+    ],
+)
+def test_only_what_is_beyond_the_usual_is_let_through(leeway: Leeway, said: str) -> None:
+    """A limit that is as usual, or stricter, needs nobody's word."""
+    assert _let_through(leeway) == said
+
+
+def test_amounts_of_a_plan_are_money() -> None:
+    """Of the width of every other amount: no digit is cut."""
+    widths = {name: dtype for name, dtype in BALANCE_PLAN_SCHEMA.items() if isinstance(dtype, pl.Decimal)}
+    assert widths == dict.fromkeys(("amount", "balance_before", "balance_after"), MONEY)
 
 
 # --- what is sent and kept -------------------------------------------------------------------------------------------
