@@ -86,8 +86,8 @@ class ArchiveBillingConfigurations(Change):
 
     @model_validator(mode="after")
     def _named_one_way(self) -> Self:
-        by_content = self.billing_provider is not None and self.configuration is not None
-        if bool(self.customer_billing_provider_configuration_ids) == by_content:
+        content = [part is not None for part in (self.billing_provider, self.configuration)]
+        if bool(self.customer_billing_provider_configuration_ids) == any(content) or any(content) != all(content):
             raise ValueError("give customer_billing_provider_configuration_ids, or billing_provider and configuration")
         return self
 

@@ -92,7 +92,7 @@ def test_a_second_attempt_has_the_same_uniqueness_key_and_a_new_idempotency_key(
     assert desk.apply(plan) == [("applied", 200)]
     first, second = sent
     assert first[0] == second[0] == plan.uniqueness_key(0)
-    assert first[1] != second[1]
+    assert [first[1], second[1]] == [f"metronome-analytics-{plan.digest[:40]}-0-{attempt}" for attempt in (1, 2)]
     assert first[2] == second[2]
     assert max(len(first[0]), len(second[1])) <= 128
 

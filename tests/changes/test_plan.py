@@ -146,7 +146,8 @@ def test_an_overdraw_needs_to_be_asked_for(desk: Desk) -> None:
     most = {**row, "amount": -left, "reason": "All that is left"}
     options: dict[str, Any] = {"max_entry": 10**9, "max_total": 10**9}
     assert desk.account.plan_balance_entries(most, **options).table["balance_after"].to_list() == [0]
-    assert "left in the segment" in problems(desk, [most, {**row, "amount": "-0.01"}], **options)[0][2]
+    said = "it draws 0.01 USD (cents) = $0.0001 of 0 USD (cents) = $0.00 left in the segment"
+    assert problems(desk, [most, {**row, "amount": "-0.01"}], **options)[0][2] == said
     plan = desk.account.plan_balance_entries(
         [most, {**row, "amount": "-0.01"}], allow_overdraw=True, max_entry=10**9, max_total=10**9
     )

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import dataframely
 import hypothesis
+import metronome
 import polars as pl
 import pytest
 import stamina
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from tests.mutation.mutants import Mutant
 
 # Loaded here so that a fork has them.
-LOADED = (dataframely, hypothesis, pl, stamina)
+LOADED = (dataframely, hypothesis, metronome, pl, stamina)
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 10
 IMPORT = "as modules are imported"
