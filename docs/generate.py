@@ -7,11 +7,12 @@ import inspect
 import io
 from typing import TYPE_CHECKING, Any
 
+import dataframely as dy
 import polars as pl
 import spec_coverage
 
 import metronome_analytics as ma
-from metronome_analytics import tables
+from metronome_analytics import analysis, tables
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.cli.app import app
 from metronome_analytics.tables.columns import key_of
@@ -66,8 +67,19 @@ def _cells(*texts: object) -> str:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _schemas() -> dict[str, Any]:
-    return {name: value for name, value in vars(tables).items() if inspect.isclass(value) and hasattr(value, "columns")}
+def schemas() -> dict[str, Any]:
+    """Every table of the page of tables, by name: those of loaders and flatteners, and those that analyses give."""
+    loaded = {
+        name: value for name, value in vars(tables).items() if inspect.isclass(value) and hasattr(value, "columns")
+    }
+    return loaded | _given()
+
+
+def _given() -> dict[str, Any]:
+    """The tables of analyses: each stands beside its function, which is imported by its name."""
+    for name in analysis.__all__:
+        getattr(ma, name)
+    return {each.__name__: each for each in dy.Schema.__subclasses__() if each.__module__.startswith(analysis.__name__)}
 
 
 def _tables() -> str:
@@ -79,7 +91,7 @@ def _tables() -> str:
     for endpoint in ENDPOINTS.values():
         if endpoint.table is not None:
             loaders.setdefault(endpoint.table, set()).add(f"`account.{endpoint.loader}()`")
-    for name, schema in sorted(_schemas().items()):
+    for name, schema in sorted(schemas().items()):
         page += f"## {name}\n\n{inspect.getdoc(schema)}\n\n"
         if name in loaders:
             page += f"From {', '.join(sorted(loaders[name]))}. "

@@ -40,6 +40,10 @@ def open_mirror(uri: str | Path, *, storage_options: Mapping[str, str] | None = 
 
     `uri` is a local path, or one of `s3://`, `gs://`, `az://` with `storage_options` as polars and deltalake take them.
     Raises MirrorError where there is no mirror, or one of a newer version of this package.
+
+    >>> mirror = account.sync("mirror", tables="customers")
+    >>> ma.open_mirror("mirror").customers().select("name").collect()["name"][0]
+    'Osprey Biotech Inc.'
     """
     return Mirror(Store.open(uri, LAYOUTS, storage_options=storage_options))
 
@@ -49,6 +53,10 @@ class Mirror:
 
     It shows what was whole when it was opened, whatever a sync does meanwhile: open it again for what came since.
     Archived customers are in it. `completeness` tells how much of the account it holds.
+
+    >>> mirror = account.sync("mirror", tables=["customers", "invoices"])
+    >>> mirror.invoices().filter(status="FINALIZED").collect().height
+    146
     """
 
     def __init__(self, store: Store, snapshot: Snapshot | None = None, *, bucket: int | None = None) -> None:
