@@ -46,6 +46,7 @@ def everything(docs: Path) -> None:
     _write(docs / "reference" / "tables.md", _tables())
     _write(docs / "reference" / "functions.md", _functions())
     _write(docs / "reference" / "account.md", _account())
+    _write(docs / "reference" / "changes.md", _changes())
     _write(docs / "reference" / "errors.md", _errors())
     _write(docs / "reference" / "command_line.md", _command_line())
     _write(docs / "reference" / "endpoints.md", _endpoints())
@@ -124,8 +125,14 @@ def _public() -> dict[str, Any]:
     return {name: getattr(ma, name) for name in dir(ma)}
 
 
+_EXAMPLES = (
+    "In every example `account` is `ma.demo(customers=10)`, and the tests run it. Columns of what is given are on the "
+    "page of [tables](tables.md).\n\n"
+)
+
+
 def _functions() -> str:
-    page = "# Functions and classes\n\nWhat `ma.<Tab>` offers, beside the errors.\n\n"
+    page = f"# Functions and classes\n\nWhat `ma.<Tab>` offers, beside the errors. {_EXAMPLES}"
     for name, value in _public().items():
         if inspect.isfunction(value):
             page += f"```{{eval-rst}}\n.. autofunction:: metronome_analytics.{name}\n```\n\n"
@@ -145,7 +152,34 @@ def _account() -> str:
     rst = (
         ".. autoclass:: metronome_analytics.Account\n   :members:\n   :inherited-members:\n   :exclude-members: session"
     )
-    return f"# Account\n\n```{{eval-rst}}\n{rst}\n```\n"
+    return f"# Account\n\n{_EXAMPLES}```{{eval-rst}}\n{rst}\n```\n"
+
+
+def with_source(_app: object, _what: str, name: str, _value: object, _options: object, lines: list[str]) -> None:
+    """To the docstring of a loader, which operation of the API it reads and what that brings, from the registry."""
+    read = [each for each in ENDPOINTS.values() if name == f"metronome_analytics.Account.{each.loader}"]
+    sources = " and ".join(f"``{each}``" for each in read)
+    if read:
+        lines += [f"Source: {sources} of the API. Raises LoadError where not every row arrives.", ""]
+
+
+def _changes() -> str:
+    """The changes, each with what the table of operations says of it."""
+    page = f"# Changes\n\n{inspect.getdoc(ma.changes)}\n\n{_EXAMPLES}"
+    operations = {row["change"]: row for row in ma.changes.catalogue().iter_rows(named=True)}
+    for name in ma.changes.__all__:
+        if not inspect.isclass(value := getattr(ma.changes, name)):
+            continue
+        page += f"```{{eval-rst}}\n.. autoclass:: metronome_analytics.changes.{name}\n```\n\n"
+        if fields := getattr(value, "model_fields", None):
+            named = (
+                f"`{field}`" + ("" if each.is_required() else " (may be left out)") for field, each in fields.items()
+            )
+            page += f"Fields: {', '.join(named)}.\n\n"
+        if row := operations.get(name):
+            told = (f"{key} {text}" for key in ("once_by", "proof", "undo", "weight") if (text := row[key]) is not None)
+            page += f"Operation `{row['operation']}`, by `{row['endpoint']}`; {', '.join(told)}.\n\n"
+    return page
 
 
 def _errors() -> str:
