@@ -170,7 +170,9 @@ def _changes() -> str:
     for name in ma.changes.__all__:
         if not inspect.isclass(value := getattr(ma.changes, name)):
             continue
-        page += f"```{{eval-rst}}\n.. autoclass:: metronome_analytics.changes.{name}\n```\n\n"
+        # Those that are names of `ma` too are in the index by the page of functions.
+        index = "   :no-index:\n" if getattr(ma, name, None) is value else ""
+        page += f"```{{eval-rst}}\n.. autoclass:: metronome_analytics.changes.{name}\n{index}```\n\n"
         if fields := getattr(value, "model_fields", None):
             named = (
                 f"`{field}`" + ("" if each.is_required() else " (may be left out)") for field, each in fields.items()
