@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -30,3 +31,8 @@ html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 
 generate.everything(Path(__file__).parent)
+
+
+def setup(app: Any) -> None:
+    """What the registry knows of a loader is said below its docstring."""
+    app.connect("autodoc-process-docstring", generate.with_source)

@@ -7,11 +7,12 @@ import inspect
 import io
 from typing import TYPE_CHECKING, Any
 
+import dataframely as dy
 import polars as pl
 import spec_coverage
 
 import metronome_analytics as ma
-from metronome_analytics import tables
+from metronome_analytics import analysis, tables
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.cli.app import app
 from metronome_analytics.tables.columns import key_of
@@ -45,6 +46,7 @@ def everything(docs: Path) -> None:
     _write(docs / "reference" / "tables.md", _tables())
     _write(docs / "reference" / "functions.md", _functions())
     _write(docs / "reference" / "account.md", _account())
+    _write(docs / "reference" / "changes.md", _changes())
     _write(docs / "reference" / "errors.md", _errors())
     _write(docs / "reference" / "command_line.md", _command_line())
     _write(docs / "reference" / "endpoints.md", _endpoints())
@@ -66,8 +68,19 @@ def _cells(*texts: object) -> str:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _schemas() -> dict[str, Any]:
-    return {name: value for name, value in vars(tables).items() if inspect.isclass(value) and hasattr(value, "columns")}
+def schemas() -> dict[str, Any]:
+    """Every table of the page of tables, by name: those of loaders and flatteners, and those that analyses give."""
+    loaded = {
+        name: value for name, value in vars(tables).items() if inspect.isclass(value) and hasattr(value, "columns")
+    }
+    return loaded | _given()
+
+
+def _given() -> dict[str, Any]:
+    """The tables of analyses: each stands beside its function, which is imported by its name."""
+    for name in analysis.__all__:
+        getattr(ma, name)
+    return {each.__name__: each for each in dy.Schema.__subclasses__() if each.__module__.startswith(analysis.__name__)}
 
 
 def _tables() -> str:
@@ -79,7 +92,7 @@ def _tables() -> str:
     for endpoint in ENDPOINTS.values():
         if endpoint.table is not None:
             loaders.setdefault(endpoint.table, set()).add(f"`account.{endpoint.loader}()`")
-    for name, schema in sorted(_schemas().items()):
+    for name, schema in sorted(schemas().items()):
         page += f"## {name}\n\n{inspect.getdoc(schema)}\n\n"
         if name in loaders:
             page += f"From {', '.join(sorted(loaders[name]))}. "
@@ -112,8 +125,14 @@ def _public() -> dict[str, Any]:
     return {name: getattr(ma, name) for name in dir(ma)}
 
 
+_EXAMPLES = (
+    "In every example `account` is `ma.demo(customers=10)`, and the tests run it. Columns of what is given are on the "
+    "page of [tables](tables.md).\n\n"
+)
+
+
 def _functions() -> str:
-    page = "# Functions and classes\n\nWhat `ma.<Tab>` offers, beside the errors.\n\n"
+    page = f"# Functions and classes\n\nWhat `ma.<Tab>` offers, beside the errors. {_EXAMPLES}"
     for name, value in _public().items():
         if inspect.isfunction(value):
             page += f"```{{eval-rst}}\n.. autofunction:: metronome_analytics.{name}\n```\n\n"
@@ -133,7 +152,36 @@ def _account() -> str:
     rst = (
         ".. autoclass:: metronome_analytics.Account\n   :members:\n   :inherited-members:\n   :exclude-members: session"
     )
-    return f"# Account\n\n```{{eval-rst}}\n{rst}\n```\n"
+    return f"# Account\n\n{_EXAMPLES}```{{eval-rst}}\n{rst}\n```\n"
+
+
+def with_source(_app: object, _what: str, name: str, _value: object, _options: object, lines: list[str]) -> None:
+    """To the docstring of a loader, which operation of the API it reads and what that brings, from the registry."""
+    read = [each for each in ENDPOINTS.values() if name == f"metronome_analytics.Account.{each.loader}"]
+    sources = " and ".join(f"``{each}``" for each in read)
+    if read:
+        lines += [f"Source: {sources} of the API. Raises LoadError where not every row arrives.", ""]
+
+
+def _changes() -> str:
+    """The changes, each with what the table of operations says of it."""
+    page = f"# Changes\n\n{inspect.getdoc(ma.changes)}\n\n{_EXAMPLES}"
+    operations = {row["change"]: row for row in ma.changes.catalogue().iter_rows(named=True)}
+    for name in ma.changes.__all__:
+        if not inspect.isclass(value := getattr(ma.changes, name)):
+            continue
+        # Those that are names of `ma` too are in the index by the page of functions.
+        index = "   :no-index:\n" if getattr(ma, name, None) is value else ""
+        page += f"```{{eval-rst}}\n.. autoclass:: metronome_analytics.changes.{name}\n{index}```\n\n"
+        if fields := getattr(value, "model_fields", None):
+            named = (
+                f"`{field}`" + ("" if each.is_required() else " (may be left out)") for field, each in fields.items()
+            )
+            page += f"Fields: {', '.join(named)}.\n\n"
+        if row := operations.get(name):
+            told = (f"{key} {text}" for key in ("once_by", "proof", "undo", "weight") if (text := row[key]) is not None)
+            page += f"Operation `{row['operation']}`, by `{row['endpoint']}`; {', '.join(told)}.\n\n"
+    return page
 
 
 def _errors() -> str:

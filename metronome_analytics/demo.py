@@ -34,6 +34,11 @@ def demo(
 
     Its books are made up and tie out; `as_of` is its clock (aware, or read as UTC). `allow_writes` is as in
     `connect`; its journal is in a temporary folder.
+    Raises ArgumentError for fewer than no customers, or a clock that is no date.
+
+    >>> account = ma.demo(customers=5)
+    >>> account.customers()["name"][0]
+    'Osprey Biotech Inc.'
     """
 
     @cache

@@ -76,6 +76,12 @@ class MetronomeError(Exception):
     """The root: what happened, where, and what to do next.
 
     `endpoint`, `customer_id`, `page` (counted from 1) and `status` are None where they do not apply.
+
+    >>> try:
+    ...     account.invoices("00000000-0000-4000-8000-000000000000")
+    ... except ma.MetronomeError as error:
+    ...     print(type(error).__name__, error.status, error.endpoint)
+    LoadError[NotFoundError] 404 GET /v1/customers/{customer_id}/invoices
     """
 
     advice: str = ""
@@ -196,6 +202,12 @@ class LoadError(MetronomeError):
     `partial` is the frame of what had arrived; `failures` has one row per failed customer
     (`customer_id`, `endpoint`, `error`, `status`); `__cause__` is the first underlying error.
     A LoadError is also an instance of that error's own class, so `except NotFoundError` works.
+
+    >>> try:
+    ...     account.balances("00000000-0000-4000-8000-000000000000")
+    ... except ma.LoadError as error:
+    ...     print(error.failures.select("endpoint", "status").rows())
+    [('POST /v1/contracts/customerBalances/list', 404)]
     """
 
     partial: pl.DataFrame
@@ -240,7 +252,14 @@ def load_error(first: MetronomeError, *, partial: pl.DataFrame, failures: pl.Dat
 
 
 class IncompleteLoadWarning(UserWarning):
-    """A loader called with `on_error="collect"` returns fewer rows than there are."""
+    """A loader called with `on_error="collect"` returns fewer rows than there are.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     frame = account.balances("00000000-0000-4000-8000-000000000000", on_error="collect")
+    >>> said[0].category.__name__
+    'IncompleteLoadWarning'
+    """
 
 
 class WritesDisabled(MetronomeError):
@@ -252,7 +271,16 @@ class WritesDisabled(MetronomeError):
 
 
 class PlanRejected(MetronomeError):
-    """The plan of changes breaks a rule; nothing was sent. `problems` has a row per problem."""
+    """The plan of changes breaks a rule; nothing was sent. `problems` has a row per problem.
+
+    >>> balance = account.balances().row(0, named=True)
+    >>> wrong = {"customer_id": balance["customer_id"], "balance_id": balance["id"], "amount": 0, "reason": ""}
+    >>> try:
+    ...     account.plan_balance_entries(wrong)
+    ... except ma.PlanRejected as error:
+    ...     print(error.problems.select("field", "problem").head(2).rows())
+    [('amount', '0 changes nothing'), ('reason', 'Field required')]
+    """
 
     sent = False
     problems: pl.DataFrame | None = None

@@ -20,6 +20,11 @@ def replay(path: str | os.PathLike[str]) -> Account:
 
     It answers what was asked then and nothing else (ConfigurationError); ids and names are the scrubbed ones, so begin
     with `customers()`. Raises ArgumentError for a file that is no recording.
+
+    >>> with account.record("account.yaml"):
+    ...     customers = account.customers()
+    >>> ma.replay("account.yaml").customers()["name"][0]
+    'scrubbed'
     """
     player = Player(path)
     connection = Connection(

@@ -35,6 +35,9 @@ def find_customers(customers: Given, query: str, *, limit: int | None = None) ->
     Größenwahn. A blank query gives every row as it stands; `limit` keeps the first ones. The index of the last
     frame searched is kept, so further queries take milliseconds. Raises ArgumentError for a frame without `id` and
     `name`, or a query that is no text.
+
+    >>> ma.find_customers(account.customers(), "ospray")["name"].to_list()
+    ['Osprey Biotech Inc.']
     """
     if not isinstance(query, str):
         raise ArgumentError(f"query must be text, not {type(query).__name__}.")

@@ -54,6 +54,11 @@ def balance_lint(
     For a past `as_of` the rules of `burn_down()` hold, which also says what `breakdowns`, `invoices` and `loaded_at`
     are needed for; what the API shows now says nothing about then.
     Raises ArgumentError without `as_of` or needed columns, or for a past `as_of` that the frames cannot answer for.
+
+    >>> balances, now = account.balances(), account.now
+    >>> findings = ma.balance_lint(balances, as_of=now)
+    >>> findings["rule"].value_counts(sort=True, name="findings").rows()
+    [('same priority', 4), ('no burn', 2), ('negative segment', 1)]
     """
     at, read = required_instant("as_of", as_of), instant("loaded_at", loaded_at)
     given = checked(balances, "balances", *NEEDED)

@@ -66,6 +66,11 @@ def burn_down(
     of drafts are dated at the end of the billing period (Metronome: ledger entries of commits and credits).
     Raises ArgumentError for a frame without the needed columns, an `as_of` that is no date, or a past one that the
     frames cannot answer for; of a LazyFrame the last when it is collected.
+
+    >>> balances, now = account.balances(), account.now
+    >>> burn = ma.burn_down(balances, as_of=now)
+    >>> burn.select(pl.col("timestamp").dt.date(), "event", "change", "remaining").row(0)
+    (datetime.date(2025, 10, 1), 'segment_start', Decimal('1600000.0000000000'), Decimal('1600000.0000000000'))
     """
     at, read = instant("as_of", as_of), instant("loaded_at", loaded_at)
     given = checked(balances, "balances", *NEEDED)

@@ -53,6 +53,10 @@ def drain_order(
     the rules of `burn_down()` hold, which also says what `breakdowns`, `invoices` and `loaded_at` are needed for.
     Raises ArgumentError without `as_of`, for a frame without the needed columns, or a past `as_of` that the frames
     cannot answer for.
+
+    >>> order = ma.drain_order(account.balances(), as_of=account.now)
+    >>> order.select("place", "balance_name", "priority", "remaining").row(0)
+    (1, 'Prepaid commitment', 100.0, Decimal('1334621.7400000000'))
     """
     if contract_first not in ("after_priority", "last"):
         raise ArgumentError(f"contract_first must be 'after_priority' or 'last', not {contract_first!r}.")

@@ -65,6 +65,12 @@ def forecast(
     Amounts are in each balance's own unit, rounded half to even at ten places; rounding can move a date by a second.
     Less than seven days of access are "not enough history": no pace, no date, and null where an amount depends on it.
     Raises ArgumentError for a window that is none, another `by`, a missing `as_of` or missing `balances`.
+
+    >>> balances, now = account.balances(), account.now
+    >>> burn = ma.burn_down(balances, as_of=now)
+    >>> outlook = ma.forecast(burn, as_of=now)
+    >>> outlook.filter(verdict="runs out")["runs_out_at"].dt.date().min()
+    datetime.date(2026, 12, 6)
     """
     if by not in get_args(By):
         raise ArgumentError(f"by must be one of {', '.join(map(repr, get_args(By)))}, not {by!r}.")

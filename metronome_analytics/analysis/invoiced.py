@@ -39,6 +39,10 @@ def invoiced(invoices: Frame) -> Frame:
     owed only if nothing more is used; USAGE_CONSOLIDATED invoices, which repeat the usage invoices they are made of;
     and any status nobody knows. Totals stay in the API's unit (see `ma.major_units`): add them up by credit type.
     Raises ArgumentError for a frame without `status` and `type`.
+
+    >>> invoices = account.invoices(month="2026-10")
+    >>> invoices.height, ma.invoiced(invoices).height
+    (13, 13)
     """
     checked(invoices, "invoices", "status", "type")
     return invoices.filter(is_invoiced())

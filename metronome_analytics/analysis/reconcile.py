@@ -57,6 +57,11 @@ def reconcile(
     LazyFrames are read by the streaming engine, invoice lines added up as they come: memory holds a few kilobytes of
     each invoice, however many lines it has. They must give their rows in the same order every time they are read.
     Raises ArgumentError for frames without the needed columns or a negative tolerance.
+
+    >>> invoices, balances = account.invoices(), account.balances(include_archived=True)
+    >>> checked = ma.reconcile(invoices, balances, account.net_balances(), as_of=account.now)
+    >>> checked.ok, checked.exceptions.height
+    (True, 0)
     """
     if not isinstance(tolerance, Decimal) or tolerance < 0:
         raise ArgumentError(f"tolerance must be a Decimal that is not negative, not {tolerance!r}.")

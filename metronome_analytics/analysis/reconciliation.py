@@ -46,6 +46,12 @@ class Reconciliation:
     exceptions: those that failed, a bill for a void invoice above all else. summary: counts per check and credit type,
     the columns of `CheckSummary`. loaded: the frames that `account.reconcile()` loaded, by name; empty where frames
     were given. `loaded["invoices"]` are all of them, `month` (as "2026-10") says which the checks are about.
+
+    >>> october = account.reconcile("2026-10")
+    >>> october.verdict
+    'ties out'
+    >>> october.exceptions.height
+    0
     """
 
     checks: pl.DataFrame

@@ -60,6 +60,11 @@ def utilisation(
     by the rules of `burn_down()`, which also says what `breakdowns`, `invoices` and `loaded_at` are needed for.
     Raises ArgumentError for another `by`, a frame without the needed columns, or a past `as_of` that the frames cannot
     answer for.
+
+    >>> balances, now = account.balances(), account.now
+    >>> used = ma.utilisation(balances, as_of=now, by="customer")
+    >>> used.select("granted", "used", "remaining", "utilisation").row(0)
+    (Decimal('3200000.0000000000'), Decimal('1865378.2600000000'), Decimal('1334621.7400000000'), 0.5829307062)
     """
     if by not in get_args(By):
         raise ArgumentError(f"by must be one of {', '.join(map(repr, get_args(By)))}, not {by!r}.")

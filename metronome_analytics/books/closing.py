@@ -45,6 +45,10 @@ class ClosingLoaders(AllLoaders):
         arguments are those of `ma.reconcile()`.
 
         Raises ArgumentError for what is no month or a file that cannot be read, and what the loaders raise.
+
+        >>> october = account.reconcile("2026-10")
+        >>> october.verdict
+        'ties out'
         """
         self.session.check_process()
         from metronome_analytics.books.loading import account_books  # noqa: PLC0415  # opening loads no analyses
@@ -89,6 +93,11 @@ class ClosingLoaders(AllLoaders):
         A pack is written whatever the verdict: see its `.verdict` and `.reconciliation`. The other arguments are those
         of `reconcile()`. Raises ArgumentError for what is no month, a folder that cannot be written to, or a file that
         cannot be read, ConfigurationError without the extras `excel` and `report`, and what the loaders raise.
+
+        >>> osprey = account.customers()["id"][0]
+        >>> pack = account.close_month("2026-10", "october", customers=osprey)
+        >>> pack.verdict
+        'ties out'
         """
         self.session.check_process()
         from metronome_analytics.analysis.statements.month_end import ACCOUNTS  # noqa: PLC0415  # as above

@@ -40,7 +40,14 @@ class _Commit(Change):
 
 
 class EndCredit(_Credit):
-    """A credit's access ends at `access_ending_before`, earlier than now set; what is left expires then."""
+    """A credit's access ends at `access_ending_before`, earlier than now set; what is left expires then.
+
+    >>> balance = account.credits().filter(pl.col("balance") > 0).row(0, named=True)
+    >>> ids = {"customer_id": balance["customer_id"], "credit_id": balance["id"]}
+    >>> end = ma.changes.EndCredit(**ids, access_ending_before="2026-12-01")
+    >>> account.plan(end).table["after"].item()
+    'ends 2026-12-01 00:00 UTC; of 100,000 USD (cents) = $1,000.00 what is left then expires'
+    """
 
     operation: ClassVar[str] = "credits.end"
 
@@ -52,6 +59,11 @@ class EndCommit(_Commit):
 
     Its invoices stay as they are, unless `invoices_ending_before`: from then on nothing more is invoiced for it. Either
     may be given alone.
+
+    >>> balance = account.commits().filter(pl.col("balance") > 0, type="PREPAID").row(0, named=True)
+    >>> ids = {"customer_id": balance["customer_id"], "commit_id": balance["id"]}
+    >>> account.plan(ma.changes.EndCommit(**ids, access_ending_before="2026-12-01")).confirmation
+    "end commit 'Prepaid commitment' at 2026-12-01 00:00 UTC, for Osprey Biotech Inc. in demo"
     """
 
     operation: ClassVar[str] = "commits.end"
@@ -61,7 +73,14 @@ class EndCommit(_Commit):
 
 
 class ExtendCredit(_Credit):
-    """A segment of a credit ends later; `segment_id` may be left out where there is one segment."""
+    """A segment of a credit ends later; `segment_id` may be left out where there is one segment.
+
+    >>> balance = account.credits().filter(pl.col("balance") > 0).row(0, named=True)
+    >>> ids = {"customer_id": balance["customer_id"], "credit_id": balance["id"]}
+    >>> longer = ma.changes.ExtendCredit(**ids, ending_before="2030-01-01")
+    >>> account.plan(longer).table.select("before", "after").row(0)
+    ('ends 2027-04-01 00:00 UTC', 'ends 2030-01-01 00:00 UTC')
+    """
 
     operation: ClassVar[str] = "credits.extend"
 
@@ -70,7 +89,13 @@ class ExtendCredit(_Credit):
 
 
 class ExtendCommit(_Commit):
-    """A segment of a prepaid commit ends later; `segment_id` may be left out where there is one segment."""
+    """A segment of a prepaid commit ends later; `segment_id` may be left out where there is one segment.
+
+    >>> balance = account.commits().filter(pl.col("balance") > 0, type="PREPAID").row(0, named=True)
+    >>> ids = {"customer_id": balance["customer_id"], "commit_id": balance["id"]}
+    >>> account.plan(ma.changes.ExtendCommit(**ids, ending_before="2030-01-01")).confirmation
+    "extend commit 'Prepaid commitment' to 2030-01-01 00:00 UTC, for Osprey Biotech Inc. in demo"
+    """
 
     operation: ClassVar[str] = "commits.extend"
 

@@ -42,7 +42,13 @@ __all__ = ["ArchiveCommit", "ArchiveCredit"]
 
 
 class ArchiveCredit(Change):
-    """A credit is archived, for ever: named by its id, or by the `uniqueness_key` it was made with."""
+    """A credit is archived, for ever: named by its id, or by the `uniqueness_key` it was made with.
+
+    >>> balance = account.credits().filter(pl.col("balance") > 0).row(0, named=True)
+    >>> archive = ma.changes.ArchiveCredit(customer_id=balance["customer_id"], credit_id=balance["id"])
+    >>> account.plan(archive).table["after"].item()
+    'archived: its ledger and balance are hidden, nothing draws on it'
+    """
 
     operation: ClassVar[str] = "credits.archive"
 
@@ -54,6 +60,11 @@ class ArchiveCommit(Change):
     """A commit is archived, for ever: named by its id, or by the `uniqueness_key` it was made with.
 
     The API wants finalised invoices of it voided first.
+
+    >>> balance = account.commits().filter(pl.col("balance") > 0, type="PREPAID").row(0, named=True)
+    >>> archive = ma.changes.ArchiveCommit(customer_id=balance["customer_id"], commit_id=balance["id"])
+    >>> account.plan(archive).table["after"].item()
+    'archived: its ledger and balance are hidden, nothing draws on it'
     """
 
     operation: ClassVar[str] = "commits.archive"

@@ -35,6 +35,12 @@ class BalanceEntry(Change):
     splits the amount over seats, must sum to it, and needs a `timestamp` at which each of them is in use. Raises
     ArgumentError for a value of the wrong type; whether the entry makes sense for the account is for
     `plan_balance_entries`.
+
+    >>> balance = account.balances().filter(pl.col("balance") > 0).row(0, named=True)
+    >>> owner, reason = balance["customer_id"], "Credit for the outage"
+    >>> entry = ma.BalanceEntry(customer_id=owner, balance_id=balance["id"], amount=2_500, reason=reason)
+    >>> account.plan_balance_entries(entry).table["amount_display"].item()
+    '2,500 USD (cents) = $25.00'
     """
 
     operation: ClassVar[str] = NAME

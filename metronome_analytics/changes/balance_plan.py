@@ -43,6 +43,14 @@ class BalancePlan(Plan):
     """Checked entries, bound by `digest` to what they were checked against.
 
     Make one with `account.plan_balance_entries(entries)`; it holds no token and may be shown, saved and loaded.
+
+    >>> balance = account.balances().filter(pl.col("balance") > 0).row(0, named=True)
+    >>> owner, reason = balance["customer_id"], "Credit for the outage"
+    >>> entry = ma.BalanceEntry(customer_id=owner, balance_id=balance["id"], amount=2_500, reason=reason)
+    >>> plan = account.plan_balance_entries(entry)
+    >>> plan.save("plan.json")
+    >>> ma.BalancePlan.load("plan.json").confirmation
+    'apply 1 entry, 2,500 USD (cents) = $25.00, for Osprey Biotech Inc. in demo'
     """
 
     def __post_init__(self) -> None:

@@ -43,6 +43,15 @@ class CreateBillingConfig(Change):
     """The billing configuration of a customer on Plans, for one provider; `SetBillingConfigurations` is for contracts.
 
     With stripe the collection method must be said.
+
+    >>> config = ma.changes.CreateBillingConfig(
+    ...     customer_id=account.customers()["id"][1],
+    ...     billing_provider_type="stripe",
+    ...     billing_provider_customer_id="cus_4711",
+    ...     stripe_collection_method="send_invoice",
+    ... )
+    >>> account.plan(config).confirmation
+    "create billing config stripe of 'Harbor Telecom LLC', for Harbor Telecom LLC in demo"
     """
 
     operation: ClassVar[str] = "billing_config.create"
@@ -66,6 +75,11 @@ class DeleteBillingConfig(Change):
     """The billing configuration of a customer on Plans with one provider is deleted: its invoices go there no more.
 
     The API deletes none of Azure or AWS Marketplace.
+
+    >>> held = account.billing_config(provider="stripe").row(0, named=True)
+    >>> delete = ma.changes.DeleteBillingConfig(customer_id=held["customer_id"], billing_provider_type="stripe")
+    >>> account.plan(delete).confirmation
+    "delete billing config stripe of 'Nimbus Dynamics LLC', for Nimbus Dynamics LLC in demo"
     """
 
     operation: ClassVar[str] = "billing_config.delete"

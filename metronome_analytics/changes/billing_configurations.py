@@ -52,6 +52,15 @@ class SetBillingConfigurations(Change):
 
     `configuration` is what the provider calls the customer (`{"stripe_customer_id": "cus_1"}`). The delivery is named
     by `delivery_method_id`, or by `delivery_method` where the account has one of that kind.
+
+    >>> setting = ma.changes.SetBillingConfigurations(
+    ...     customer_id=account.customers()["id"][0],
+    ...     billing_provider="netsuite",
+    ...     configuration={"netsuite_customer_id": "4711"},
+    ...     delivery_method="direct_to_billing_provider",
+    ... )
+    >>> account.plan(setting).table.select("before", "after").row(0)
+    ('0 active configurations of netsuite', 'one more; no contract points at it yet')
     """
 
     operation: ClassVar[str] = "billing_configurations.set"
@@ -76,6 +85,14 @@ class ArchiveBillingConfigurations(Change):
 
     Named by their ids, or one of them by its `billing_provider` and `configuration`. An invoice in its grace period is
     not sent either, and threshold recharges by it stop.
+
+    >>> held = account.billing_configurations().row(0, named=True)
+    >>> owner, ids = held["customer_id"], (held["id"],)
+    >>> archive = ma.changes.ArchiveBillingConfigurations(
+    ...     customer_id=owner, customer_billing_provider_configuration_ids=ids
+    ... )
+    >>> account.plan(archive).table.select("before", "after").row(0)
+    ('used by Order form 00000-main', 'archived: what is not delivered yet will not be')
     """
 
     operation: ClassVar[str] = "billing_configurations.archive"

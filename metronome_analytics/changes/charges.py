@@ -37,6 +37,19 @@ class AddCharge(OfPlan):
     """A one-time charge on a draft invoice of a customer's plan: `price` in the invoice's unit, times `quantity`.
 
     The charge's product is not on the plan, and has fixed charges only. `description` is what the invoice says.
+
+    >>> held = account.plans().row(0, named=True)
+    >>> charge = ma.changes.AddCharge(
+    ...     customer_id=held["customer_id"],
+    ...     customer_plan_id=held["id"],
+    ...     charge_id="91e24b8c-a084-559d-a298-a10e604c0fbb",
+    ...     description="Onboarding by hand",
+    ...     invoice_start_timestamp="2026-11-01",
+    ...     price=12_500,
+    ...     quantity=2,
+    ... )
+    >>> account.plan(charge).confirmation
+    'add 1 charge, 25,000 USD (cents) = $250.00, for Nimbus Dynamics LLC in demo'
     """
 
     operation: ClassVar[str] = "invoices.add_charge"

@@ -59,6 +59,14 @@ class AmendContract(Change):
 
     Nothing undoes it. An amendment is known by its start and its terms, so it brings at least one of its own;
     `further` is what else the API takes, in its own words: it is sent as it is.
+
+    >>> contract = account.contracts().row(0, named=True)
+    >>> ids = {"customer_id": contract["customer_id"], "contract_id": contract["id"]}
+    >>> item = {"timestamp": "2026-12-01", "amount": 2_500}
+    >>> fixed = account.products().filter(type="FIXED")["id"][0]
+    >>> charge = {"product_id": fixed, "name": "Onboarding", "invoices": (item,)}
+    >>> amend = ma.changes.AmendContract(**ids, starting_at="2026-12-01", scheduled_charges=(charge,))
+    >>> account.plan(amend).table["amount_display"].item()
     """
 
     operation: ClassVar[str] = "contracts.amend"

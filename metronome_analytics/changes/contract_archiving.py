@@ -38,6 +38,11 @@ class ArchiveContract(Change):
     """A contract is archived, for ever: named by its id, or by the `uniqueness_key` it was made with.
 
     Its balances go with it, its drafts and scheduled invoices become void; with `void_invoices` its final ones too.
+
+    >>> contract = account.contracts().row(0, named=True)
+    >>> ids = {"customer_id": contract["customer_id"], "contract_id": contract["id"]}
+    >>> account.plan(ma.changes.ArchiveContract(**ids, void_invoices=False)).table["after"].item()
+    'archived: it ends now, and nothing of it bills again'
     """
 
     operation: ClassVar[str] = "contracts.archive"

@@ -70,6 +70,16 @@ class CreateContract(Change):
     Its `commits`, `credits`, `scheduled_charges` and `professional_services` are checked as those of other changes
     are. `further` is what else the API takes (`overrides`, `subscriptions`, `usage_filter` and so on), in its own
     words: it is sent as it is.
+
+    >>> contract = ma.changes.CreateContract(
+    ...     customer_id=account.customers()["id"][1],
+    ...     name="Order form 4711",
+    ...     starting_at="2026-12-01",
+    ...     ending_before="open",
+    ...     rate_card_id=account.rate_cards()["id"][0],
+    ... )
+    >>> account.plan(contract).confirmation
+    "create contract 'Order form 4711' from 2026-12-01 00:00 UTC, open, for Harbor Telecom LLC in demo"
     """
 
     operation: ClassVar[str] = "contracts.create"

@@ -41,6 +41,11 @@ class SetIngestAliases(Change):
     """The ingest aliases of a customer are these, and no others: one left out is taken off.
 
     Usage sent under an alias that is nobody's is not billed to anybody.
+
+    >>> osprey = account.customers()["id"][0]
+    >>> aliases = ma.changes.SetIngestAliases(customer_id=osprey, ingest_aliases=("osprey",))
+    >>> account.plan(aliases).table["what"].item()
+    "set ingest aliases of 'Osprey Biotech Inc.': add osprey, take off osprey-00000"
     """
 
     operation: ClassVar[str] = "customers.set_ingest_aliases"
@@ -52,6 +57,11 @@ class UpdateCustomerConfig(Change):
     """A customer's Salesforce account id, or whether Stripe leaves its invoices in draft; "clear" takes it away.
 
     One of them: they are proved differently, so they are two changes. The id is read back, the flag no read shows.
+
+    >>> osprey = account.customers()["id"][0]
+    >>> config = ma.changes.UpdateCustomerConfig(customer_id=osprey, salesforce_account_id="0015500001WO1ZiABL")
+    >>> account.plan(config).confirmation
+    "set salesforce_account_id of 'Osprey Biotech Inc.' to 0015500001WO1ZiABL, for Osprey Biotech Inc. in demo"
     """
 
     operation: ClassVar[str] = "customers.update_config"

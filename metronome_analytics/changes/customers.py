@@ -58,6 +58,10 @@ class CreateCustomer(Change):
 
     It has at least one ingest alias: names are not unique, and an alias is what it is found again by. How it is billed
     is for `SetBillingConfigurations` afterwards. The API gives it its id.
+
+    >>> new = ma.changes.CreateCustomer(name="Heron Ltd", ingest_aliases=("heron",))
+    >>> account.plan(new).confirmation
+    "create customer 'Heron Ltd' with ingest aliases heron, for Heron Ltd in demo"
     """
 
     operation: ClassVar[str] = "customers.create"
@@ -72,6 +76,10 @@ class ArchiveCustomer(Change):
     """A customer is archived, for ever: its contracts end now, its invoices are void, its alerts are silent.
 
     Its ingest aliases stay taken: what is to be used again is taken off first, with `SetIngestAliases`.
+
+    >>> osprey = account.customers()["id"][0]
+    >>> account.plan(ma.changes.ArchiveCustomer(customer_id=osprey)).table["after"].item()
+    'archived: its contracts end now, its invoices are void, its alerts are silent'
     """
 
     operation: ClassVar[str] = "customers.archive"

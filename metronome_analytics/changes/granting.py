@@ -91,6 +91,13 @@ class CreateCredit(_Grant):
     With several segments of access, `segments` stands for these three. `product_id` is a FIXED product, `reason` is
     kept as its description, a lower `priority` is drawn first. Without `applicable_*` it pays for all usage of the
     customer. Raises ArgumentError for a value of the wrong type, or a time off the hour.
+
+    >>> osprey, fixed = account.customers()["id"][0], account.products().filter(type="FIXED")["id"][0]
+    >>> access = {"amount": 10_000, "starting_at": "2026-11-18", "ending_before": "2027-03-01"}
+    >>> terms = {"name": "SLA credit", "priority": 1, "reason": "Outage of 12 November"}
+    >>> credit = ma.changes.CreateCredit(customer_id=osprey, product_id=fixed, **access, **terms)
+    >>> account.plan(credit).confirmation
+    'create 1 credit, 10,000 USD (cents) = $100.00, for Osprey Biotech Inc. in demo'
     """
 
     operation: ClassVar[str] = "credits.create"
@@ -102,6 +109,13 @@ class CreateCommit(_Grant):
     A PREPAID one is not invoiced (a migrated commit, say) unless `invoice_amount` and `invoice_at`, or several
     `invoices`, are given with `invoice_contract_id`: then invoices of that contract bill it at those times, at once
     where that is past. A POSTPAID one has one segment and is invoiced once, for as much: for what is not used of it.
+
+    >>> osprey, fixed = account.customers()["id"][0], account.products().filter(type="FIXED")["id"][0]
+    >>> access = {"amount": 500_000, "starting_at": "2026-12-01", "ending_before": "2027-12-01"}
+    >>> terms = {"name": "Annual commit", "priority": 1, "reason": "Migrated from the old system"}
+    >>> commit = ma.changes.CreateCommit(customer_id=osprey, product_id=fixed, **access, **terms)
+    >>> account.plan(commit).confirmation
+    'create 1 commit, 500,000 USD (cents) = $5,000.00, for Osprey Biotech Inc. in demo'
     """
 
     operation: ClassVar[str] = "commits.create"

@@ -41,7 +41,12 @@ Values = Annotated[dict[str, str], BeforeValidator(as_object)]
 
 
 class UsageLine(Fields):
-    """What was used of a product in one pricing group, in the whole period unless it says another."""
+    """What was used of a product in one pricing group, in the whole period unless it says another.
+
+    >>> calls = account.products().filter(name="API calls")["id"].item()
+    >>> ma.changes.UsageLine(product_id=calls, quantity=10_000).quantity
+    Decimal('10000')
+    """
 
     product_id: str
     quantity: Annotated[Exact, Field(gt=0)]
@@ -56,6 +61,35 @@ class CreateHistoricalInvoices(Change):
 
     The plan shows what the API itself previews; it is sent only if the preview still says the same. It draws on
     balances that covered the period. `credit_type_id` is what the contract is paid in.
+
+    >>> account = ma.demo(customers=2, allow_writes="contracts.create")
+    >>> contract = ma.changes.CreateContract(
+    ...     customer_id=account.customers()["id"][1],
+    ...     name="Moved from the old system",
+    ...     starting_at="2026-10-01",
+    ...     ending_before="open",
+    ...     rate_card_id=account.rate_cards()["id"][0],
+    ...     further={
+    ...         "usage_statement_schedule": {
+    ...             "frequency": "MONTHLY",
+    ...             "invoice_generation_starting_at": "2026-12-01T00:00:00Z",
+    ...         }
+    ...     },
+    ... )
+    >>> plan = account.plan(contract)
+    >>> signed = account.apply(plan, plan.confirmation).ok
+    >>> new = account.contracts().filter(name="Moved from the old system").row(0, named=True)
+    >>> calls = account.products().filter(name="API calls")["id"].item()
+    >>> history = ma.changes.CreateHistoricalInvoices(
+    ...     customer_id=new["customer_id"],
+    ...     contract_id=new["id"],
+    ...     inclusive_start_date="2026-10-01",
+    ...     exclusive_end_date="2026-11-01",
+    ...     issue_date="2026-11-01",
+    ...     usage_line_items=({"product_id": calls, "quantity": 10_000},),
+    ... )
+    >>> account.plan(history).table["amount_display"].item()
+    '500 USD (cents) = $5.00'
     """
 
     operation: ClassVar[str] = "contracts.create_historical_invoices"

@@ -44,13 +44,27 @@ class VoidInvoice(_OfInvoice):
     """A final invoice is void, for ever: what it drew on balances comes back to them.
 
     It is not voided at the billing provider: that is done there.
+
+    >>> final = account.invoices(type="USAGE", status="FINALIZED").row(0, named=True)
+    >>> void = ma.changes.VoidInvoice(customer_id=final["customer_id"], invoice_id=final["id"])
+    >>> account.plan(void).table.select("before", "after").row(0)
+    ('FINALIZED', 'VOID: what it drew on balances is there again')
     """
 
     operation: ClassVar[str] = "invoices.void"
 
 
 class RegenerateInvoice(_OfInvoice):
-    """A void invoice is made again, by the terms and the usage that hold now: a new invoice with an id of its own."""
+    """A void invoice is made again, by the terms and the usage that hold now: a new invoice with an id of its own.
+
+    >>> account = ma.demo(customers=1, allow_writes="invoices.void")
+    >>> final = account.invoices(type="USAGE", status="FINALIZED").row(0, named=True)
+    >>> ids = {"customer_id": final["customer_id"], "invoice_id": final["id"]}
+    >>> void = account.plan(ma.changes.VoidInvoice(**ids))
+    >>> done = account.apply(void, void.confirmation).ok
+    >>> account.plan(ma.changes.RegenerateInvoice(**ids)).table["what"].item()
+    'regenerate the USAGE invoice from 2025-10-01 to 2025-11-01 over 0 USD (cents) = $0.00'
+    """
 
     operation: ClassVar[str] = "invoices.regenerate"
 

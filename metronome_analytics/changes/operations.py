@@ -117,6 +117,9 @@ def catalogue() -> pl.DataFrame:
     `operation` (its name in `allow_writes`), `change` (its class here), `endpoint`, `status` (for whom it answers),
     `once_by` (key, header, absolute), `proof` (mark, key, value, none: what a read shows of it), `undo`, `weight`
     (light, billing, for ever).
+
+    >>> ma.changes.catalogue().filter(change="CreateCredit").select("operation", "undo", "weight").rows()
+    [('credits.create', 'credits.archive', 'billing')]
     """
     rows = [
         (o.name, o.change.__name__, str(ENDPOINTS[o.endpoint]), o.status, o.once, o.proof, o.undo, o.weight)

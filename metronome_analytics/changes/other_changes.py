@@ -35,7 +35,12 @@ OPEN = "open"
 
 
 class SetCustomerName(Change):
-    """A customer's name, on its invoices at once; 160 characters at most, as the API cuts the rest."""
+    """A customer's name, on its invoices at once; 160 characters at most, as the API cuts the rest.
+
+    >>> osprey = account.customers()["id"][0]
+    >>> account.plan(ma.changes.SetCustomerName(customer_id=osprey, name="Osprey AG")).table["after"].item()
+    'Osprey AG'
+    """
 
     operation: ClassVar[str] = "customers.set_name"
 
@@ -46,6 +51,11 @@ class EndContract(Change):
     """A contract ends at `ending_before`, or is "open": it must be said, because the API takes silence for open.
 
     Unless `allow_ending_before_finalized_invoice`, the API refuses an end before an invoice that is final.
+
+    >>> contract = account.contracts().filter(pl.col("ending_before").is_null()).row(0, named=True)
+    >>> ids = {"customer_id": contract["customer_id"], "contract_id": contract["id"]}
+    >>> account.plan(ma.changes.EndContract(**ids, ending_before="2027-03-01")).confirmation
+    "end contract 'Order form 00000-main': 2027-03-01 00:00 UTC, for Osprey Biotech Inc. in demo"
     """
 
     operation: ClassVar[str] = "contracts.end"
@@ -56,7 +66,13 @@ class EndContract(Change):
 
 
 class ResetAlert(Change):
-    """An alert is evaluated again for a customer, after a correction say; its webhook may fire again."""
+    """An alert is evaluated again for a customer, after a correction say; its webhook may fire again.
+
+    >>> alert = account.alerts().row(0, named=True)
+    >>> reset = ma.changes.ResetAlert(customer_id=alert["customer_id"], alert_id=alert["id"])
+    >>> account.plan(reset).confirmation
+    "reset alert 'Balance below 1,000 dollars', for Osprey Biotech Inc. in demo"
+    """
 
     operation: ClassVar[str] = "alerts.reset"
 

@@ -61,6 +61,23 @@ class Plan:
     """Checked changes, bound by `digest` to what they were checked against.
 
     Make one with `account.plan(changes)`; it holds no token and may be shown, saved and loaded.
+
+    >>> osprey, fixed = account.customers()["id"][0], account.products().filter(type="FIXED")["id"][0]
+    >>> credit = {
+    ...     "customer_id": osprey,
+    ...     "product_id": fixed,
+    ...     "amount": "10000",
+    ...     "starting_at": "2026-11-18",
+    ...     "ending_before": "2027-03-01",
+    ...     "priority": 1,
+    ...     "name": "SLA credit",
+    ...     "reason": "Outage of 12 November",
+    ... }
+    >>> plan = account.plan(credit, operation="credits.create")
+    >>> plan.confirmation
+    'create 1 credit, 10,000 USD (cents) = $100.00, for Osprey Biotech Inc. in demo'
+    >>> [type(change).__name__ for change in plan.undo()]
+    ['ArchiveCredit']
     """
 
     changes: tuple[PlannedChange, ...]

@@ -43,6 +43,15 @@ class AddPlan(Change):
     """A customer gets a plan from `starting_on` to `ending_before`, both midnight UTC; "open" is without end.
 
     `price_adjustments`, `overage_rate_adjustments` and `trial_spec` are as the API takes them.
+
+    >>> add = ma.changes.AddPlan(
+    ...     customer_id=account.customers()["id"][1],
+    ...     plan_id=account.plans()["plan_id"][0],
+    ...     starting_on="2026-11-01",
+    ...     ending_before="open",
+    ... )
+    >>> account.plan(add).table.select("customer_name", "after").row(0)
+    ('Harbor Telecom LLC', 'billed by it from 2026-11-01')
     """
 
     operation: ClassVar[str] = "plans.add"
@@ -67,6 +76,13 @@ class EndPlan(OfPlan):
 
     With `void_invoices` it may end before what is final: those invoices are void for ever, with `void_stripe_invoices`
     at Stripe too.
+
+    >>> held = account.plans().row(0, named=True)
+    >>> end = ma.changes.EndPlan(
+    ...     customer_id=held["customer_id"], customer_plan_id=held["id"], ending_before="2027-03-01"
+    ... )
+    >>> account.plan(end).confirmation
+    "end plan 'Legacy scale plan': 2027-03-01, for Nimbus Dynamics LLC in demo"
     """
 
     operation: ClassVar[str] = "plans.end"

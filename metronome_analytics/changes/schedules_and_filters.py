@@ -43,6 +43,16 @@ class UpdateNamedSchedule(Change):
     """A named schedule of a customer has `value`, any JSON, from `starting_at` to `ending_before`; "open" is for good.
 
     Text that begins as a JSON object or list is read as one.
+
+    >>> schedule = ma.changes.UpdateNamedSchedule(
+    ...     customer_id=account.customers()["id"][0],
+    ...     schedule_name="account-manager",
+    ...     starting_at="2027-01-01",
+    ...     ending_before="open",
+    ...     value={"email": "a@example.com"},
+    ... )
+    >>> account.plan(schedule).table.select("before", "after").row(0)
+    ('{"email": "pool@example.com", "regions": []} from 2026-07-01 00:00 UTC', '{"email": "a@example.com"}')
     """
 
     operation: ClassVar[str] = "named_schedules.update"
@@ -54,7 +64,19 @@ class UpdateNamedSchedule(Change):
 
 
 class SetUsageFilter(Change):
-    """From `starting_at` on a contract bills only usage whose `group_key` has one of `group_values`."""
+    """From `starting_at` on a contract bills only usage whose `group_key` has one of `group_values`.
+
+    >>> contract = account.contracts().filter(pl.col("ending_before").is_null()).row(0, named=True)
+    >>> regions = ma.changes.SetUsageFilter(
+    ...     customer_id=contract["customer_id"],
+    ...     contract_id=contract["id"],
+    ...     group_key="region",
+    ...     group_values=("eu-west",),
+    ...     starting_at="2027-01-01",
+    ... )
+    >>> account.plan(regions).table.select("before", "after").row(0)
+    ('all usage', 'region in eu-west')
+    """
 
     operation: ClassVar[str] = "contracts.set_usage_filter"
 

@@ -39,7 +39,12 @@ __all__ = ["ScheduleProServicesInvoice", "ServiceLine"]
 
 
 class ServiceLine(Fields):
-    """One line: `amount` of a service, or its `unit_price` times `quantity`."""
+    """One line: `amount` of a service, or its `unit_price` times `quantity`.
+
+    >>> service = "7f1b3c2e-0d6e-4f0f-999d-be47e2d18036"
+    >>> ma.changes.ServiceLine(professional_service_id=service, unit_price=20_000, quantity=2).quantity
+    Decimal('2')
+    """
 
     professional_service_id: str
     amount: Granted | None = None
@@ -58,6 +63,31 @@ class ScheduleProServicesInvoice(Change):
     """An invoice for professional services of a contract, issued at `issued_at`, in the currency of its rate card.
 
     `reason` is kept on each line. Client-gated: an account may not have professional services.
+
+    >>> import json
+    >>> account = ma.demo(customers=2, allow_writes="contracts.create")
+    >>> fixed = account.products().filter(type="FIXED")["id"][0]
+    >>> contract = ma.changes.CreateContract(
+    ...     customer_id=account.customers()["id"][1],
+    ...     name="Migration",
+    ...     starting_at="2026-12-01",
+    ...     ending_before="open",
+    ...     rate_card_id=account.rate_cards()["id"][0],
+    ...     professional_services=({"product_id": fixed, "unit_price": 20_000, "quantity": 2, "max_amount": 80_000},),
+    ... )
+    >>> plan = account.plan(contract)
+    >>> signed = account.apply(plan, plan.confirmation).ok
+    >>> new = account.contracts().filter(name="Migration").row(0, named=True)
+    >>> service = json.loads(new["professional_services"])[0]["id"]
+    >>> invoice = ma.changes.ScheduleProServicesInvoice(
+    ...     customer_id=new["customer_id"],
+    ...     contract_id=new["id"],
+    ...     issued_at="2026-12-01",
+    ...     line_items=({"professional_service_id": service, "unit_price": 20_000, "quantity": 2},),
+    ...     reason="Migration in November",
+    ... )
+    >>> account.plan(invoice).confirmation
+    'schedule 1 professional services invoice, 40,000 USD (cents) = $400.00, for Harbor Telecom LLC in demo'
     """
 
     operation: ClassVar[str] = "contracts.schedule_pro_services_invoice"

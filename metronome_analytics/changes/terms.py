@@ -42,7 +42,11 @@ Days = Annotated[int, Field(ge=0)]
 
 
 class AccessItem(Fields):
-    """One segment of access: `amount` from `starting_at` to `ending_before`."""
+    """One segment of access: `amount` from `starting_at` to `ending_before`.
+
+    >>> ma.changes.AccessItem(amount=10_000, starting_at="2026-12-01", ending_before="2027-12-01").amount
+    Decimal('10000')
+    """
 
     amount: Granted
     starting_at: Hour
@@ -50,14 +54,24 @@ class AccessItem(Fields):
 
 
 class InvoiceItem(Fields):
-    """One date on which `amount` is invoiced."""
+    """One date on which `amount` is invoiced.
+
+    >>> ma.changes.InvoiceItem(timestamp="2026-12-01", amount=4_500).timestamp.isoformat()
+    '2026-12-01T00:00:00+00:00'
+    """
 
     timestamp: Hour
     amount: Granted
 
 
 class ContractCredit(Fields):
-    """A credit of a contract: its access in segments, in the unit of its credit type (USD is in cents)."""
+    """A credit of a contract: its access in segments, in the unit of its credit type (USD is in cents).
+
+    >>> fixed = account.products().filter(type="FIXED")["id"][0]
+    >>> year = ma.changes.AccessItem(amount=5_000, starting_at="2026-12-01", ending_before="2027-12-01")
+    >>> ma.changes.ContractCredit(product_id=fixed, name="Migration credit", priority=1, segments=(year,)).name
+    'Migration credit'
+    """
 
     product_id: str
     name: Name
@@ -74,6 +88,13 @@ class ContractCommit(ContractCredit):
     """A commit of a contract: as a credit, and with it what is invoiced for it, if anything.
 
     A POSTPAID one has one segment and one invoice of the same amount: what is not used is billed then.
+
+    >>> fixed = account.products().filter(type="FIXED")["id"][0]
+    >>> year = ma.changes.AccessItem(amount=5_000, starting_at="2026-12-01", ending_before="2027-12-01")
+    >>> bill = ma.changes.InvoiceItem(timestamp="2026-12-01", amount=4_500)
+    >>> terms = {"product_id": fixed, "name": "Annual commit", "priority": 1}
+    >>> ma.changes.ContractCommit(**terms, type="PREPAID", segments=(year,), invoices=(bill,)).type
+    'PREPAID'
     """
 
     type: Literal["PREPAID", "POSTPAID"]
@@ -82,7 +103,13 @@ class ContractCommit(ContractCredit):
 
 
 class ScheduledCharge(Fields):
-    """A charge of a contract, billed on each of its dates."""
+    """A charge of a contract, billed on each of its dates.
+
+    >>> fixed = account.products().filter(type="FIXED")["id"][0]
+    >>> bill = ma.changes.InvoiceItem(timestamp="2026-12-01", amount=2_500)
+    >>> ma.changes.ScheduledCharge(product_id=fixed, name="Onboarding", invoices=(bill,)).name
+    'Onboarding'
+    """
 
     product_id: str
     name: Name
@@ -91,7 +118,13 @@ class ScheduledCharge(Fields):
 
 
 class ProfessionalService(Fields):
-    """A service that may be billed by invoices of its own, up to `max_amount` in all."""
+    """A service that may be billed by invoices of its own, up to `max_amount` in all.
+
+    >>> fixed = account.products().filter(type="FIXED")["id"][0]
+    >>> service = ma.changes.ProfessionalService(product_id=fixed, unit_price=20_000, quantity=2, max_amount=80_000)
+    >>> service.max_amount
+    Decimal('80000')
+    """
 
     product_id: str
     unit_price: Granted

@@ -94,6 +94,8 @@ def tour() -> None:
 def demo(*, customers: int = 40, seed: int = 7, out: Path = Path("metronome-demo")) -> None:
     """Load a simulated account over real HTTP, print what an analyst wants first, and write every table.
 
+    Example: metronome-analytics demo --customers 12 --out metronome-demo
+
     Parameters
     ----------
     customers
@@ -118,6 +120,8 @@ def simulate(*, port: int = 8787, customers: int = 500, seed: int = 7) -> None:
     """Serve a simulated account on this machine until Ctrl-C.
 
     The first two lines printed are METRONOME_BASE_URL=... and METRONOME_BEARER_TOKEN=...
+
+    Example: metronome-analytics simulate --port 0 --customers 50
 
     Parameters
     ----------
@@ -166,6 +170,8 @@ def pull(
     The token is read from METRONOME_BEARER_TOKEN; there is no option for it, because other users of a machine can
     read the arguments of a process.
 
+    Example: metronome-analytics pull --out tables --starting-on 2026-10-01 --ending-before 2026-11-01
+
     Parameters
     ----------
     out
@@ -196,7 +202,10 @@ def pull(
 
 @app.command
 def endpoints() -> None:
-    """Print every endpoint with its loader, paging, table, key and for whom it answers. Sends nothing."""
+    """Print every endpoint with its loader, paging, table, key and for whom it answers. Sends nothing.
+
+    Example: metronome-analytics endpoints
+    """
     say(screen(), *endpoint_lines(catalogue()))
 
 

@@ -16,12 +16,18 @@ from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL
 
 changes = App(name="changes", help="Guarded writes: what may be changed, plan it, apply a plan, see what became of it.")
 Flag = Parameter(negative=())
-changes.command(status)
+changes.command(
+    status,
+    help="What the journal says last of every change.\n\nExample: metronome-analytics changes status --settle",
+)
 
 
 @changes.command(name="catalogue")
 def show_catalogue() -> None:
-    """Every operation: its name, what keeps it from happening twice, what proves it and what undoes it."""
+    """Every operation: its name, what keeps it from happening twice, what proves it and what undoes it.
+
+    Example: metronome-analytics changes catalogue
+    """
     shown = ("operation", "status", "once_by", "proof", "weight", "undo")
     table = grid(*shown)
     for row in catalogue().select(shown).iter_rows():
@@ -44,6 +50,8 @@ def make_plan(
     """Check the changes of a CSV against the account and write the plan. Reads only.
 
     The columns are the fields of the operation's class. The token is read from METRONOME_BEARER_TOKEN.
+
+    Example: metronome-analytics changes plan credits.csv --operation credits.create --out plan.json
 
     Parameters
     ----------
@@ -84,6 +92,8 @@ def apply_plan(file: Path, *, confirm: str | None = None, base_url: str | None =
 
     Applying the same plan again sends only what is provably not in the account. What is undecided `changes status
     --settle` decides by reading.
+
+    Example: metronome-analytics changes apply plan.json
 
     Parameters
     ----------

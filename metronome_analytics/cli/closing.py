@@ -40,6 +40,8 @@ def close(
     with the hash of every file, what was loaded, and as of when. It is written as a whole or not at all, whatever the
     verdict, which the exit code tells. The token is read from METRONOME_BEARER_TOKEN; there is no option for it.
 
+    Example: metronome-analytics close --month 2026-10 --out october
+
     Parameters
     ----------
     month

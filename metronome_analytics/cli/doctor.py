@@ -53,6 +53,8 @@ def doctor(
     With --sandbox-writes it asks for the environment's name, and then, by an ordinary plan and its phrase each, makes
     one entry of the smallest amount on the balance you name, sends it again in three ways, and takes it back.
 
+    Example: metronome-analytics doctor --out findings.json
+
     Parameters
     ----------
     out

@@ -44,6 +44,8 @@ def make_plan(
     Columns: customer_id, balance_id, amount (in the balance's own unit: USD is in cents), reason, and if need be
     segment_id, contract_id, timestamp, per_group_amounts (JSON). The token is read from METRONOME_BEARER_TOKEN.
 
+    Example: metronome-analytics entries plan entries.csv --out plan.json --environment sandbox
+
     Parameters
     ----------
     file
@@ -84,6 +86,8 @@ def apply_plan(file: Path, *, confirm: str | None = None, base_url: str | None =
     Applying the same plan again sends only what is provably not in the ledger. What is undecided `entries status
     --settle` decides by reading.
 
+    Example: metronome-analytics entries apply plan.json
+
     Parameters
     ----------
     file
@@ -104,6 +108,8 @@ def status(
     """What the journal says last of every entry.
 
     Exit code 5: what the ledger holds of some entry is not what was sent; it stays until somebody looks at it.
+
+    Example: metronome-analytics entries status --settle
 
     Parameters
     ----------
@@ -146,6 +152,8 @@ def verify(*, witness: Path | None = None) -> int:
 
     Someone who may write the file can work every hash out anew; only a head kept elsewhere shows that.
 
+    Example: metronome-analytics journal verify --witness heads.txt
+
     Parameters
     ----------
     witness
@@ -164,6 +172,8 @@ def verify(*, witness: Path | None = None) -> int:
 @journal.command
 def export(*, out: Path) -> None:
     """Write every record of the journal for an auditor, after checking its chain.
+
+    Example: metronome-analytics journal export --out journal.csv
 
     Parameters
     ----------

@@ -18,7 +18,9 @@ _SCRIPTS = ("require_js_url", "mathjax_url", "mermaid_js_url", "jquery_url")
 def export(notebook: Path, *, out: Path | None = None) -> None:
     """Run a notebook and write one page: charts as pictures, widgets as what was chosen, nothing asked of a network.
 
-    The notebook itself stays as it is. Example: metronome-analytics export month.ipynb --out month.html
+    The notebook itself stays as it is.
+
+    Example: metronome-analytics export month.ipynb --out month.html
 
     Parameters
     ----------

@@ -49,6 +49,8 @@ def sync(
     a limit stopped it or customers could not be read, 2 when it could not run. The token is read from
     METRONOME_BEARER_TOKEN; there is no option for it.
 
+    Example: metronome-analytics sync mirror
+
     Parameters
     ----------
     uri

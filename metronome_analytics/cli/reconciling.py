@@ -55,6 +55,8 @@ def reconcile(
     The whole account is loaded, because the ledger an invoice is checked against holds every month. The token is read
     from METRONOME_BEARER_TOKEN; there is no option for it.
 
+    Example: metronome-analytics reconcile --month 2026-10 --out report
+
     Parameters
     ----------
     month

@@ -20,24 +20,39 @@ class AccountLoaders(Loaders):
     """The loaders of what is the account's own."""
 
     def credit_types(self, *, on_error: OnError = "raise") -> pl.DataFrame:
-        """One row per currency or custom pricing unit: the columns of `tables.CreditTypes`, key `id`."""
+        """One row per currency or custom pricing unit: the columns of `tables.CreditTypes`, key `id`.
+
+        >>> account.credit_types().select("name", "is_currency").rows()
+        [('USD (cents)', True), ('EUR', True), ('AI Credits', False)]
+        """
         return self._one("credit_types", on_error=on_error)
 
     def custom_field_keys(
         self, *, entities: str | Iterable[str] | None = None, on_error: OnError = "raise"
     ) -> pl.DataFrame:
-        """One row per custom field key: the columns of `tables.CustomFieldKeys`, key `entity`, `key`."""
+        """One row per custom field key: the columns of `tables.CustomFieldKeys`, key `entity`, `key`.
+
+        >>> account.custom_field_keys().select("entity", "key").head(2).rows()
+        [('contract', 'order_form'), ('contract_credit', 'campaign')]
+        """
         body = {"entities": args.texts("entities", entities)}
         return self._one("custom_field_keys", body=body, on_error=on_error)
 
     def configured_billing_providers(self, *, on_error: OnError = "raise") -> pl.DataFrame:
-        """One row per way to deliver invoices: the columns of `tables.BillingProviders`, key `delivery_method_id`."""
+        """One row per way to deliver invoices: the columns of `tables.BillingProviders`, key `delivery_method_id`.
+
+        >>> account.configured_billing_providers()["billing_provider"].to_list()
+        ['stripe', 'aws_marketplace', 'netsuite']
+        """
         return self._one("configured_billing_providers", on_error=on_error)
 
     def services(self, *, on_error: OnError = "raise") -> pl.DataFrame:
         """One row per service of Metronome's and the addresses it uses: the columns of `tables.Services`.
 
         Key `name`, `usage`: for a firewall's list.
+
+        >>> account.services().select("name", "usage").rows()
+        [('webhooks', 'makes_connections_from'), ('api', 'accepts_connections_at')]
         """
         return self._one("services", on_error=on_error)
 
@@ -57,6 +72,9 @@ class AccountLoaders(Loaders):
 
         Ends although the API's cursor never does. `resource_type` and `resource_id` go together; `sort` is date_asc
         or date_desc.
+
+        >>> account.audit_logs(month="2026-10").select("action", "status", "resource_type", "actor_name").rows()
+        [('create', 'success', 'credit', 'Billing Ops')]
         """
         start, end = args.asked_window(starting_on, ending_before, month, period)
         if (resource_type is None) != (resource_id is None):

@@ -28,6 +28,10 @@ class AlertLoaders(Loaders):
         """One row per customer and alert: the columns of `tables.Alerts`, key `customer_id`, `id`.
 
         The API lists ENABLED alerts unless `alert_statuses` (ENABLED, DISABLED, ARCHIVED) says otherwise.
+
+        >>> alarms = account.alerts().filter(customer_status="in_alarm")
+        >>> alarms["name"].value_counts(sort=True).rows()
+        [('Balance below 1,000 dollars', 2), ('More than 5,000 dollars this month', 1)]
         """
         body = {"alert_statuses": args.choices("alert_statuses", alert_statuses, "ENABLED", "DISABLED", "ARCHIVED")}
         return self._each("alerts", customers, body=body, on_error=on_error)
@@ -42,7 +46,12 @@ class AlertLoaders(Loaders):
         seat_filter: Mapping[str, object] | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
-        """One row: how one alert stands for one customer, in the columns of `tables.Alerts`."""
+        """One row: how one alert stands for one customer, in the columns of `tables.Alerts`.
+
+        >>> first = account.alerts().row(0, named=True)
+        >>> account.alert(first["customer_id"], first["id"]).select("name", "customer_status").rows()
+        [('Balance below 1,000 dollars', 'ok')]
+        """
         body = {
             "alert_id": args.identifier("alert_id", alert_id),
             "plans_or_contracts": args.choice("plans_or_contracts", plans_or_contracts, "PLANS", "CONTRACTS"),
@@ -56,17 +65,28 @@ class AlertLoaders(Loaders):
         """One row per notification at an offset from a lifecycle event: the columns of `tables.Notifications`.
 
         Key `id`. `archive_filter` is NOT_ARCHIVED, ARCHIVED or ALL.
+
+        >>> account.notifications().select("policy_type", "policy_offset", "name").row(0)
+        ('contract.end', '-P30D', 'A month before a contract ends')
         """
         body = {"archive_filter": args.choice("archive_filter", archive_filter, *ARCHIVE_FILTERS)}
         return self._one("notifications", body=body, on_error=on_error)
 
     def notification(self, id: str, *, on_error: OnError = "raise") -> pl.DataFrame:  # noqa: A002  # the API's name
-        """One row: one notification, in the columns of `tables.Notifications`."""
+        """One row: one notification, in the columns of `tables.Notifications`.
+
+        >>> first = account.notifications()["id"][0]
+        >>> account.notification(first)["name"].item()
+        'A month before a contract ends'
+        """
         return self._one("notification", body={"id": args.identifier("id", id)}, on_error=on_error)
 
     def system_notifications(self, *, on_error: OnError = "raise") -> pl.DataFrame:
         """One row per lifecycle event that Metronome tells of by itself: the columns of `tables.Notifications`.
 
         They have no id; `policy_type` is the event.
+
+        >>> account.system_notifications()["policy_type"].to_list()
+        ['contract.create', 'contract.start', 'contract.end', 'invoice.issue']
         """
         return self._one("system_notifications", on_error=on_error)

@@ -58,6 +58,9 @@ class BalanceLoaders(Loaders):
         """One row per commit, prepaid and postpaid: the columns of `tables.Balances`, key `customer_id`, `id`.
 
         The arguments are those of `balances`; `commit_id` asks for one commit.
+
+        >>> account.commits().group_by("type").len().sort("type").rows()
+        [('POSTPAID', 3), ('PREPAID', 12)]
         """
         return self._balances("commits", locals())
 
@@ -78,6 +81,10 @@ class BalanceLoaders(Loaders):
         """One row per credit: the columns of `tables.Balances`, key `customer_id`, `id`.
 
         The arguments are those of `balances`; `credit_id` asks for one credit.
+
+        >>> unused = account.credits().filter(pl.col("balance") > 0)
+        >>> unused.select("name", "credit_type_name", "balance").row(0)
+        ('Credit in dollars that nothing may draw', 'USD (cents)', Decimal('100000.0000000000'))
         """
         return self._balances("credits", locals())
 
@@ -103,6 +110,11 @@ class BalanceLoaders(Loaders):
         `covering_date` picks balances by their access on that date, `balance` still means now. `id` asks for one
         balance; `access_type` is SPEND or QUANTITY (known to the official client, not to the OpenAPI file). See
         `ledger` and `segments` for what the rows nest.
+
+        >>> balances = account.balances()
+        >>> left = ma.major_units(balances).group_by("currency").agg(pl.col("balance").sum())
+        >>> [f"{currency} {balance:,.2f}" for currency, balance in left.sort("currency").rows()]
+        ['AI Credits 2,899,416.40', 'EUR 1,129.53', 'USD 663,493.87']
         """
         return self._balances("balances", locals())
 
@@ -122,6 +134,10 @@ class BalanceLoaders(Loaders):
         `filters` (a list of objects with `balance_types`, `ids`, `custom_fields`) leaves them out.
         `invoice_inclusion_mode` is FINALIZED_AND_DRAFT (the API's default) or FINALIZED; `access_type` as in
         `balances`.
+
+        >>> net = ma.major_units(account.net_balances(invoice_inclusion_mode="FINALIZED"))
+        >>> net.select("balance", "currency").row(0)
+        (Decimal('14514.668600000000'), 'USD')
         """
         from metronome_analytics.tables.vocabulary import InvoiceInclusion  # noqa: PLC0415  # as in `receipts`
 

@@ -36,6 +36,10 @@ class ContractLoaders(Loaders):
         Commits and credits are nested, and truncated where there are many (`has_more_commits`): `balances` has all.
         `covering_date` and `starting_at` exclude each other. See `contract_commits`, `contract_credits`,
         `subscriptions`, `overrides` and `scheduled_charges` for what the rows nest.
+
+        >>> contracts = account.contracts(covering_date="2026-10-15")
+        >>> contracts.select("name", "net_payment_terms_days").row(0)
+        ('Order form 00000-main', 30.0)
         """
         name = _versioned("contracts", version)
         args.not_both(covering_date=covering_date, starting_at=starting_at)
@@ -62,6 +66,10 @@ class ContractLoaders(Loaders):
         """One row: one contract, in the columns of `tables.Contracts`.
 
         `as_of_date` (v2 only, and not with ledgers) shows it as it was.
+
+        >>> first = account.contracts().row(0, named=True)
+        >>> account.contract(first["customer_id"], first["id"], as_of_date="2026-06-01")["name"].item()
+        'Order form 00000-main'
         """
         name = _versioned("contract", version)
         if as_of_date is not None and (include_ledgers or name == "contract_v1"):
@@ -84,6 +92,9 @@ class ContractLoaders(Loaders):
 
         Of every contract of the customers, archived ones too (one more request a customer to list them), or of
         `contract_id` of one customer.
+
+        >>> account.contract_edits()["timestamp"].dt.date().to_list()
+        [datetime.date(2025, 9, 30), datetime.date(2026, 4, 28)]
         """
         if contract_id is None:
             return self._of_contracts("contract_edits", customers, on_error=on_error)
@@ -103,6 +114,10 @@ class ContractLoaders(Loaders):
 
         Of all their contracts, or of `contract_id`; of all schedules, or of those of one name and with `properties`.
         Client-gated: an account may not have them. `named_schedule` reads those of customers and rate cards.
+
+        >>> schedules = account.named_schedules(schedule_name="support-tier", covering_date="2026-11-01")
+        >>> schedules.select("schedule_name", "value").row(0)
+        ('support-tier', '"premium"')
         """
         body = {
             "contract_id": None if contract_id is None else args.identifier("contract_id", contract_id),
@@ -128,6 +143,11 @@ class ContractLoaders(Loaders):
         Of a `customer`, of a customer's `contract`, or of a `rate_card`. With `covering_date` at most one segment;
         `properties` tell the schedules of one name on a contract apart.
         Client-gated: an account may not have them.
+
+        >>> contract = account.contracts().row(0, named=True)
+        >>> tier = account.named_schedule("support-tier", customer=contract["customer_id"], contract=contract["id"])
+        >>> tier["value"].to_list()
+        ['"premium"']
         """
         if (customer is None) == (rate_card is None):
             raise ArgumentError("customer or rate_card, one of them and not both, says whose schedule it is.")

@@ -31,6 +31,10 @@ class CostLoaders(InvoiceLoaders):
 
         Plans-only at the vendor: a customer on contracts has no rows here, or days that cost 0 (one page of the
         vendor's reports such). See `daily_costs` for both.
+
+        >>> costs = account.costs(month="2026-10")
+        >>> costs.select(pl.col("start_timestamp").dt.date(), "credit_type_name", "cost").row(0)
+        (datetime.date(2026, 10, 1), 'USD (cents)', Decimal('11645.6400000000'))
         """
         start, end = args.required_window(starting_on, ending_before, month, period)
         query = bounds(*args.whole_days(start, end))
@@ -59,6 +63,10 @@ class CostLoaders(InvoiceLoaders):
         commits and credits (postpaid commits do not lower it: their usage is payable). Plans: from `/costs`, where
         both are the pending cost, by line name. `pending` marks drafts. Two passes over the customers: the breakdowns
         and the costs, each with its receipt.
+
+        >>> days = ma.major_units(account.daily_costs(month="2026-10")).filter(currency="USD")
+        >>> days.group_by("product_name").agg(pl.col("gross").sum()).sort("gross").tail(1).rows()
+        [('Output tokens (thousands)', Decimal('135636.043600000000'))]
         """
         from metronome_analytics.tables.costs import daily_costs  # noqa: PLC0415  # as in `receipts`: slow to import
 

@@ -36,6 +36,9 @@ class CustomerLoaders(Loaders):
 
         The API lists active customers, or with `only_archived=True` archived ones only; `include_archived=True` reads
         both lists, the active ones first.
+
+        >>> account.customers().select("name", "billable_status").head(2).rows()
+        [('Osprey Biotech Inc.', 'billable'), ('Harbor Telecom LLC', 'billable')]
         """
         if only_archived and include_archived:
             raise ArgumentError("only_archived and include_archived exclude each other.")
@@ -70,14 +73,23 @@ class CustomerLoaders(Loaders):
         return frame
 
     def customer(self, id: str, *, on_error: OnError = "raise") -> pl.DataFrame:  # noqa: A002  # the API's name
-        """One row: the customer `id`, archived or not, in the columns of `tables.Customers`."""
+        """One row: the customer `id`, archived or not, in the columns of `tables.Customers`.
+
+        >>> osprey = account.customers()["id"][0]
+        >>> account.customer(osprey)["name"].item()
+        'Osprey Biotech Inc.'
+        """
         labels = {"customer_id": self._customer(args.identifier("id", id))}
         return self._one("customer", labels, on_error=on_error, filters={"id": id})
 
     def billing_configurations(
         self, customers: Customers | None = None, *, include_archived: bool | None = None, on_error: OnError = "raise"
     ) -> pl.DataFrame:
-        """One row per billing provider configuration: the columns of `tables.BillingConfigurations`, key `id`."""
+        """One row per billing provider configuration: the columns of `tables.BillingConfigurations`, key `id`.
+
+        >>> account.billing_configurations()["billing_provider"].value_counts(sort=True).rows()
+        [('netsuite', 4), ('stripe', 3), ('aws_marketplace', 1)]
+        """
         body = {"include_archived": args.flag("include_archived", include_archived)}
         return self._each("billing_configurations", customers, body=body, on_error=on_error)
 
@@ -92,6 +104,9 @@ class CustomerLoaders(Loaders):
         """One row per revenue system configuration: the columns of `tables.RevenueSystemConfigurations`, key `id`.
 
         The API knows one `provider` so far: netsuite.
+
+        >>> account.revenue_system_configurations()["provider"].to_list()
+        ['netsuite']
         """
         body = {
             "provider": args.growing("provider", provider, "netsuite"),
@@ -112,6 +127,11 @@ class CustomerLoaders(Loaders):
 
         Whoever has the address sees the dashboard, so it is masked wherever it is shown, and neither a receipt nor a
         frame holds it: `.get_secret_value()` gives it.
+        Raises ArgumentError unless `customer` is one.
+
+        >>> osprey = account.customers()["id"][0]
+        >>> account.dashboard_url(osprey, "invoices")
+        SecretStr('**********')
         """
         labels = {"customer_id": self._customer(customer)}
         kinds = ("invoices", "usage", "commits_and_credits")

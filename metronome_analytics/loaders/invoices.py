@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 # What one response of invoices/breakdowns may cover; the API would answer the rest behind a cursor.
 BREAKDOWN_SPAN = {"DAY": timedelta(days=35), "HOUR": timedelta(hours=24)}
 _SORTS = ("date_asc", "date_desc")
-_HISTORICAL = (
-    *("customer_id", "contract_id", "credit_type_id", "inclusive_start_date", "exclusive_end_date", "issue_date"),
-    *("breakdown_granularity", "usage_line_items", "billable_status", "custom_fields"),
-)
 
 
 class InvoiceLoaders(Loaders):
@@ -62,6 +58,10 @@ class InvoiceLoaders(Loaders):
         a warning), `credit_type_id` the invoice's own. `sort` is date_asc (as without it) or date_desc, by issue date.
         `include_historical_commit_invoices` and `webhook_notification_id` are known to the official client, not to
         the OpenAPI file.
+
+        >>> october = ma.major_units(ma.invoiced(account.invoices(month="2026-10")))
+        >>> october.filter(currency="USD")["total"].sum()
+        Decimal('152212.597675000000')
         """
         from metronome_analytics.tables.vocabulary import InvoiceStatus, InvoiceType  # noqa: PLC0415  # as in `receipts`
 
@@ -111,7 +111,12 @@ class InvoiceLoaders(Loaders):
         skip_zero_qty_line_items: bool | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
-        """One row: one invoice of one customer, in the columns of `tables.Invoices`."""
+        """One row: one invoice of one customer, in the columns of `tables.Invoices`.
+
+        >>> first = account.invoices(month="2026-10").row(0, named=True)
+        >>> account.invoice(first["customer_id"], first["id"]).select("type", "status").rows()
+        [('SCHEDULED', 'FINALIZED')]
+        """
         labels = self._invoice(customer, invoice_id)
         query = {"skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items)}
         return self._one("invoice", labels, query=query, on_error=on_error)
@@ -120,6 +125,10 @@ class InvoiceLoaders(Loaders):
         """Write the PDF of one invoice to `path` and return it; a file that is there is replaced whole or not at all.
 
         Raises NotFoundError for an invoice that has none, MalformedResponse where the answer is no PDF.
+
+        >>> final = account.invoices(status="FINALIZED").row(0, named=True)
+        >>> account.invoice_pdf(final["customer_id"], final["id"], "invoice.pdf").name
+        'invoice.pdf'
         """
         target = Path(path)
         labels = self._invoice(customer, invoice_id)
@@ -154,6 +163,10 @@ class InvoiceLoaders(Loaders):
         Key `id`, `breakdown_start_timestamp`. Any window is split into what one response may cover (35 days of
         days, 24 hours of hours). Holds DRAFT and FINALIZED invoices; usage that came after finalisation is in the
         breakdown and not on the invoice.
+
+        >>> days = account.invoice_breakdowns(starting_on="2026-10-01", ending_before="2026-10-08")
+        >>> days["breakdown_start_timestamp"].n_unique()
+        7
         """
         from metronome_analytics.tables.vocabulary import InvoiceStatus  # noqa: PLC0415  # as in `receipts`
 
@@ -199,6 +212,10 @@ class InvoiceLoaders(Loaders):
 
         `total` and `subtotal` are always null and there are no applied lines: sum `line_items`. The only endpoint with
         list prices (`include_list_prices`). `window_size` is day, or none for the whole window at once.
+
+        >>> spend = ma.line_items(account.spend_breakdowns(month="2026-10"))
+        >>> spend.filter(credit_type_name="USD (cents)")["total"].sum()
+        Decimal('15786374.3055000000')
         """
         start, end = args.required_window(starting_on, ending_before, month, period)
         first, last = args.whole_days(start, end)
@@ -223,50 +240,6 @@ class InvoiceLoaders(Loaders):
             within=within_window(pl.col("breakdown_start_timestamp"), start, end) if size == "day" else None,
         )
 
-    def preview_events(
-        self,
-        customer: Customers,
-        events: Iterable[Mapping[str, object]],
-        mode: str = "replace",
-        *,
-        skip_zero_qty_line_items: bool | None = None,
-        on_error: OnError = "raise",
-    ) -> pl.DataFrame:
-        """The invoices that `events` would give: the columns of `tables.Invoices`. Computes, and changes nothing.
-
-        An event is an object with `event_type`, and `timestamp`, `properties`, `transaction_id` as wanted. `mode` is
-        replace (only these events) or merge (with those there are). The API takes 8 such requests a second, and no
-        metric defined in SQL.
-        """
-        labels = {"customer_id": self._customer(customer)}
-        sent = args.objects("events", events, "event_type", "timestamp", "properties", "transaction_id") or []
-        for event in sent:
-            args.identifier("event_type", event.get("event_type"))
-            if "timestamp" in event:
-                event["timestamp"] = args.optional_rfc3339("timestamp", cast("Instant", event["timestamp"]))
-        body = {
-            "events": sent,
-            "mode": args.choice("mode", mode, "replace", "merge"),
-            "skip_zero_qty_line_items": args.flag("skip_zero_qty_line_items", skip_zero_qty_line_items),
-        }
-        filters = {**body, "events": f"{len(sent)} events"}
-        return self._one("preview_events", labels, body=body, on_error=on_error, filters=filters)
-
-    def preview_historical_invoices(
-        self, invoices: Iterable[Mapping[str, object]], *, on_error: OnError = "raise"
-    ) -> pl.DataFrame:
-        """What historical `invoices` would be: the columns of `tables.Invoices`. Computes, and changes nothing.
-
-        An invoice is an object in the API's words: `customer_id`, `contract_id`, `credit_type_id`,
-        `inclusive_start_date`, `exclusive_end_date`, `issue_date`, `usage_line_items`, `custom_fields` as wanted.
-        `ma.changes.CreateHistoricalInvoices` makes them.
-        """
-        sent = args.objects("invoices", invoices, *_HISTORICAL) or []
-        # Without `preview` the same call would bill them: it is written here, and no argument reaches it.
-        body = {"invoices": sent, "preview": True}
-        filters = {"invoices": f"{len(sent)} invoices"}
-        return self._one("preview_historical_invoices", body=body, on_error=on_error, filters=filters)
-
     def payments(
         self,
         customer: Customers,
@@ -278,6 +251,11 @@ class InvoiceLoaders(Loaders):
         """One row per payment of one invoice: the columns of `tables.Payments`, key `id`.
 
         `statuses` are pending, requires_intervention, paid, canceled.
+
+        >>> paid = account.invoices().filter(billing_provider_invoice_external_status="PAID", type="SCHEDULED")
+        >>> billed = paid.filter(billing_provider_type="stripe").row(0, named=True)
+        >>> account.payments(billed["customer_id"], billed["id"]).select("status", "amount").rows()
+        [('paid', Decimal('120000.0000000000'))]
         """
         labels = self._invoice(customer, invoice_id)
         known = ("pending", "requires_intervention", "paid", "canceled")

@@ -141,7 +141,12 @@ class Load:
     ) -> pl.DataFrame:
         """Columns of every row that `requests` of the endpoint `name` bring, for the requests that follow from them."""
         await self.gather(requests)
-        found = self.frame(ENDPOINTS[name]).select(*columns, **named)
+        rows = self.frame(ENDPOINTS[name])
+        if rows.is_empty():
+            # Without a row nothing carries whose they would be.
+            unlabelled = (name for name in columns if isinstance(name, str) and name not in rows.columns)
+            rows = rows.with_columns(pl.lit(None, pl.String).alias(name) for name in unlabelled)
+        found = rows.select(*columns, **named)
         return found.clear() if self.failures and not self.collect else found
 
     async def chunks(self, request: Request) -> AsyncGenerator[Chunk, None]:

@@ -22,7 +22,11 @@ class PlanLoaders(Loaders):
     """The loaders of Plans: no rows, or an error of the API, for customers on contracts."""
 
     def plans(self, customers: Customers | None = None, *, on_error: OnError = "raise") -> pl.DataFrame:
-        """One row per plan of a customer: the columns of `tables.Plans`, key `customer_id`, `id`. Plans only."""
+        """One row per plan of a customer: the columns of `tables.Plans`, key `customer_id`, `id`. Plans only.
+
+        >>> account.plans().select("plan_name", "net_payment_terms_days").rows()
+        [('Legacy scale plan', 30.0)]
+        """
         return self._each("plans", customers, on_error=on_error)
 
     def plan_price_adjustments(
@@ -31,6 +35,9 @@ class PlanLoaders(Loaders):
         """One row per adjusted charge of a customer's plan: the columns of `tables.PlanPriceAdjustments`. Plans only.
 
         Lists the plans of each customer first, or reads `customer_plan_id` (the `id` of `plans()`) of one customer.
+
+        >>> account.plan_price_adjustments().select("charge_type", "start_period").rows()
+        [('usage', 0.0)]
         """
         name = "plan_price_adjustments"
         if customer_plan_id is not None:
@@ -59,7 +66,12 @@ class PlanLoaders(Loaders):
         effective_before: Instant | None = None,
         on_error: OnError = "raise",
     ) -> pl.DataFrame:
-        """One row per credit grant: the columns of `tables.CreditGrants`, key `id`. Plans only."""
+        """One row per credit grant: the columns of `tables.CreditGrants`, key `id`. Plans only.
+
+        >>> grants = ma.major_units(account.credit_grants())
+        >>> grants.select("name", "grant_amount", "currency").row(0)
+        ('Welcome grant', Decimal('500.000000000000'), 'USD')
+        """
         ids = self._meant(customers)
         body = {
             "credit_type_ids": args.texts("credit_type_ids", credit_type_ids),
@@ -86,6 +98,9 @@ class PlanLoaders(Loaders):
         """One row per customer and credit type: the columns of `tables.CreditGrantEntries`. Plans only.
 
         `sort` is asc or desc: the order of the entries of each, by time.
+
+        >>> account.credit_grant_entries(month="2026-10")["starting_balance"][0]["including_pending"]
+        Decimal('120000.0000000000')
         """
         ids = self._meant(customers)
         start, end = args.asked_window(starting_on, ending_before, month, period)
@@ -110,6 +125,9 @@ class PlanLoaders(Loaders):
 
         The columns of `tables.BillingConfig`. Plans only: the API answers 404 for a customer without one, as it does
         for one that it does not know. Of one customer that is NotFoundError, of several it is no row.
+
+        >>> account.billing_config(provider="stripe")["billing_provider_customer_id"].to_list()
+        ['cus_b49ce4be71dba484']
         """
         name = "billing_config"
         if provider is None:

@@ -31,6 +31,9 @@ class SubscriptionLoaders(Loaders):
 
         Without `contract_id` and `subscription_id`, of every subscription on every contract of the customers, archived
         ones too (one more request a customer to list them).
+
+        >>> account.subscription_quantities().select("quantity", "unit_price", "total").row(0)
+        (40.0, Decimal('2000.0000000000'), Decimal('80000.0000000000'))
         """
         if (contract_id is None) != (subscription_id is None):
             raise ArgumentError("contract_id and subscription_id go together.")
@@ -58,6 +61,11 @@ class SubscriptionLoaders(Loaders):
         """One row per period of a subscription's seats: the columns of `tables.SubscriptionSeats`.
 
         `covering_date` excludes the other two.
+
+        >>> seats = ma.subscriptions(account.contracts()).filter(seat_group_key="seat_id").row(0, named=True)
+        >>> history = account.subscription_seats(seats["customer_id"], seats["contract_id"], seats["id"])
+        >>> history.select(pl.col("starting_at").dt.date(), "total_quantity").row(0)
+        (datetime.date(2025, 10, 1), 40.0)
         """
         args.not_both(covering_date=covering_date, starting_at=starting_at)
         args.not_both(covering_date=covering_date, ending_before=ending_before)
@@ -89,6 +97,10 @@ class SubscriptionLoaders(Loaders):
 
         `include_ledgers` needs `include_credits_and_commits`; `covering_date` excludes `starting_at` and
         `effective_before`. An unknown id among `seat_ids` fails the request unless `skip_missing_seat_ids=True`.
+
+        >>> seats = ma.subscriptions(account.contracts()).filter(seat_group_key="seat_id").row(0, named=True)
+        >>> account.seat_balances(seats["customer_id"], seats["contract_id"])["seat_id"][0]
+        'seat-0001'
         """
         args.not_both(covering_date=covering_date, starting_at=starting_at)
         args.not_both(covering_date=covering_date, effective_before=effective_before)

@@ -42,6 +42,9 @@ class UsageLoaders(Loaders):
 
         Without `customers` the account's own list (key `id`); with them one list a customer (key `customer_id`, `id`).
         `on_current_plan` is for customers on Plans.
+
+        >>> account.billable_metrics().select("name", "aggregation_type").row(0)
+        ('Input tokens (thousands)', 'SUM')
         """
         query = {"include_archived": args.flag("include_archived", include_archived)}
         if customers is None:
@@ -52,7 +55,12 @@ class UsageLoaders(Loaders):
         return self._each("customer_billable_metrics", customers, query=query, on_error=on_error)
 
     def billable_metric(self, id: str, *, on_error: OnError = "raise") -> pl.DataFrame:  # noqa: A002  # the API's name
-        """One row: one billable metric, archived or not, in the columns of `tables.BillableMetrics`."""
+        """One row: one billable metric, archived or not, in the columns of `tables.BillableMetrics`.
+
+        >>> first = account.billable_metrics()["id"][0]
+        >>> account.billable_metric(first)["name"].item()
+        'Input tokens (thousands)'
+        """
         labels = {"billable_metric_id": args.identifier("id", id)}
         return self._one("billable_metric", labels, on_error=on_error)
 
@@ -72,6 +80,10 @@ class UsageLoaders(Loaders):
 
         One list for all customers rather than one each. `window_size` is hour, day, or none for the whole window at
         once. A metric is an id, or an object with `id` and `group_by`; None is every metric.
+
+        >>> usage = account.usage(month="2026-10", window_size="none")
+        >>> usage.select("billable_metric_name", "value").row(0)
+        ('Network egress (GB)', 7580.42)
         """
         start, end = args.required_window(starting_on, ending_before, month, period)
         ids = self._meant(customers)
@@ -110,6 +122,11 @@ class UsageLoaders(Loaders):
         """One row per window and group of one customer's metric: the columns of `tables.UsageGroups`.
 
         A window needs both ends, or `current_period=True` instead of them.
+
+        >>> harbor, tokens = account.customers()["id"][1], account.billable_metrics()["id"][0]
+        >>> groups = account.usage_groups(harbor, tokens, month="2026-10", group_key="model")
+        >>> groups.select(pl.col("starting_on").dt.date(), "group_value", "value").row(0)
+        (datetime.date(2026, 10, 1), 'nimbus-large', 6919.0)
         """
         window = args.asked_window(starting_on, ending_before, month, period)
         labels = {"billable_metric_id": args.identifier("billable_metric_id", billable_metric_id)}
@@ -137,6 +154,11 @@ class UsageLoaders(Loaders):
 
         `usage_type` is max or latest: the most seats of a window, or those at its end. A window needs both ends, or
         `current_period=True` instead of them.
+
+        >>> osprey, seats = account.customers()["id"][0], "488459af-49ee-5043-8c87-ed25c13ea31a"
+        >>> days = account.seat_usage(osprey, seats, "max", month="2026-10")
+        >>> days.select(pl.col("starting_on").dt.date(), "value").row(0)
+        (datetime.date(2026, 10, 1), 40.0)
         """
         window = args.asked_window(starting_on, ending_before, month, period)
         labels = {"seat_metric_id": args.identifier("seat_metric_id", seat_metric_id)}
@@ -144,7 +166,11 @@ class UsageLoaders(Loaders):
         return self._windows("seat_usage", customer, labels, body, window_size, window, current_period, on_error)
 
     def purchased_seats(self, customers: Customers | None = None, *, on_error: OnError = "raise") -> pl.DataFrame:
-        """One row per seat charge of a customer: the columns of `tables.PurchasedSeats`."""
+        """One row per seat charge of a customer: the columns of `tables.PurchasedSeats`.
+
+        >>> account.purchased_seats()["seat_count"].to_list()
+        [1.0]
+        """
         return self._each("purchased_seats", customers, on_error=on_error)
 
     def events(self, transaction_ids: str | Iterable[str], *, on_error: OnError = "raise") -> pl.DataFrame:
@@ -152,6 +178,9 @@ class UsageLoaders(Loaders):
 
         Says whether it counted as a duplicate, and which customer and metrics it matched. The vendor documents it as
         heavily limited: a tool for looking into single events, not for reading usage.
+
+        >>> account.events(["never-sent"]).height
+        0
         """
         ids = args.texts("transaction_ids", transaction_ids) or []
         requests = [

@@ -40,6 +40,10 @@ def open_mirror(uri: str | Path, *, storage_options: Mapping[str, str] | None = 
 
     `uri` is a local path, or one of `s3://`, `gs://`, `az://` with `storage_options` as polars and deltalake take them.
     Raises MirrorError where there is no mirror, or one of a newer version of this package.
+
+    >>> mirror = account.sync("mirror", tables="customers")
+    >>> ma.open_mirror("mirror").customers().select("name").collect()["name"][0]
+    'Osprey Biotech Inc.'
     """
     return Mirror(Store.open(uri, LAYOUTS, storage_options=storage_options))
 
@@ -51,6 +55,10 @@ class Mirror:
     table a file of which is gone or cut short MirrorError tells; of damage within a file polars, when the LazyFrame is
     collected: `verify` names the file.
     Archived customers are in it. `completeness` tells how much of the account it holds.
+
+    >>> mirror = account.sync("mirror", tables=["customers", "invoices"])
+    >>> mirror.invoices().filter(status="FINALIZED").collect().height
+    146
     """
 
     def __init__(self, store: Store, snapshot: Snapshot | None = None, *, bucket: int | None = None) -> None:

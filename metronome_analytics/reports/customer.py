@@ -99,6 +99,13 @@ def statement(
 
     Raises ArgumentError for a customer who is not in `customers`, a folder that is not there, what is no month, or
     frames of another kind, and ConfigurationError without great_tables and XlsxWriter (extras `report` and `excel`).
+
+    >>> customers, invoices = account.customers(), account.invoices()
+    >>> balances = account.balances(include_archived=True)
+    >>> frames = {"customers": customers, "invoices": invoices, "balances": balances, "as_of": account.now}
+    >>> page, workbook = ma.reports.statement(customers["id"][0], ".", month="2026-10", **frames)
+    >>> page.suffix, workbook.suffix
+    ('.html', '.xlsx')
     """
     need("report", "great_tables")
     need("excel", "xlsxwriter")

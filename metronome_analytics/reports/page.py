@@ -45,6 +45,11 @@ def html(
     with how many rows the workbook has beyond them.
     Raises ArgumentError for frames of another kind and ConfigurationError without great_tables and vl-convert
     (extra `report`).
+
+    >>> invoices, balances = account.invoices(month="2026-10"), account.balances()
+    >>> frames = {"invoices": invoices, "balances": balances, "as_of": account.now}
+    >>> ma.reports.html("october.html", charts=False, **frames).name
+    'october.html'
     """
     need("report", *(() if charts else ("great_tables",)))
     file = file_to_write("path", path, ".html", ".htm")

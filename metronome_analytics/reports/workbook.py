@@ -62,6 +62,10 @@ def workbook(
     a rounding line says by how much. Times are UTC. A sheet of more than 1,048,575 rows is continued on another. Rows
     are written as they come: the workbook takes no memory beyond the frames. Raises ArgumentError for frames of another
     kind or a file that cannot be read, and ConfigurationError without XlsxWriter (extra `excel`).
+
+    >>> invoices, balances = account.invoices(month="2026-10"), account.balances()
+    >>> ma.reports.workbook("october.xlsx", invoices=invoices, balances=balances, as_of=account.now).name
+    'october.xlsx'
     """
     need("excel")
     file = file_to_write("path", path, ".xlsx")

@@ -130,6 +130,10 @@ def ledger(balances: Frame) -> Frame:
 
     Returns the columns of `Ledger` (key `balance_id`, `entry_index`), in API order; amounts keep the API's sign and
     unit. A balance loaded with `include_ledgers=False` has no rows. Raises ArgumentError when there is no `ledger`.
+
+    >>> entries = ma.ledger(account.balances())
+    >>> entries["type"].value_counts(sort=True).row(0)
+    ('PREPAID_COMMIT_AUTOMATED_INVOICE_DEDUCTION', 85)
     """
     frame_with(balances, "balances", "ledger")
     return flatten(balances, Ledger, pl.col("ledger"), index="entry_index")
@@ -140,6 +144,10 @@ def segments(balances: Frame) -> Frame:
 
     Returns the columns of `Segments` (key `balance_id`, `segment_id`). Raises ArgumentError when there is no
     `access_schedule`.
+
+    >>> segments = ma.segments(account.balances())
+    >>> segments.select("amount", pl.col("starting_at").dt.date(), pl.col("ending_before").dt.date()).row(0)
+    (Decimal('1600000.0000000000'), datetime.date(2025, 10, 1), datetime.date(2026, 10, 1))
     """
     frame_with(balances, "balances", "access_schedule")
     return flatten(balances, Segments, pl.col("access_schedule").struct.field("schedule_items"))
@@ -185,6 +193,10 @@ def recurring_balances(contracts: Frame) -> Frame:
     """One row per recurring commit and credit of `account.contracts()`: `RecurringBalances`, commits first.
 
     Raises ArgumentError when there are no `recurring_commits` or `recurring_credits`.
+
+    >>> recurring = ma.recurring_balances(account.contracts())
+    >>> recurring.select("name", "type", "recurrence_frequency", "access_unit_price").row(0)
+    ('Monthly allowance', 'CREDIT', 'MONTHLY', Decimal('2000000.0000000000'))
     """
     lists = {"COMMIT": "recurring_commits", "CREDIT": "recurring_credits"}
     frame_with(contracts, "contracts", *lists.values())

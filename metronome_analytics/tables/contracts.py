@@ -267,6 +267,10 @@ def contract_commits(contracts: Frame) -> Frame:
 
     A contract truncates them (`has_more_commits`); `account.commits()` has all. Raises ArgumentError when there are
     no `commits`.
+
+    >>> commits = ma.contract_commits(account.contracts())
+    >>> commits.select("name", "type").row(0)
+    ('Prepaid commitment', 'PREPAID')
     """
     return _embedded_balances(contracts, "commits")
 
@@ -276,17 +280,33 @@ def contract_credits(contracts: Frame) -> Frame:
 
     A contract truncates them (`has_more_credits`); `account.credits()` has all. Raises ArgumentError when there are
     no `credits`.
+
+    >>> credits = ma.contract_credits(account.contracts())
+    >>> credits.select("name", "type").row(0)
+    ('Promotional credit', 'CREDIT')
     """
     return _embedded_balances(contracts, "credits")
 
 
 def overrides(contracts: Frame) -> Frame:
-    """One row per rate override of `account.contracts()`: the columns of `Overrides`, key `contract_id`, `id`."""
+    """One row per rate override of `account.contracts()`: the columns of `Overrides`, key `contract_id`, `id`.
+
+    Raises ArgumentError when there are no `overrides`.
+
+    >>> ma.overrides(account.contracts()).select("product_name", "type", "multiplier").rows()
+    [('Audit log events', 'MULTIPLIER', 0.5)]
+    """
     return embedded(contracts, Overrides, "overrides")
 
 
 def scheduled_charges(contracts: Frame) -> Frame:
-    """One row per scheduled charge of `account.contracts()`: `ScheduledCharges`, key `contract_id`, `id`."""
+    """One row per scheduled charge of `account.contracts()`: `ScheduledCharges`, key `contract_id`, `id`.
+
+    Raises ArgumentError when there are no `scheduled_charges`.
+
+    >>> ma.scheduled_charges(account.contracts()).select("name", "credit_type_name").rows()
+    [('Onboarding package', 'USD (cents)')]
+    """
     return embedded(contracts, ScheduledCharges, "scheduled_charges")
 
 

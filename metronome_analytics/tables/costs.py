@@ -84,6 +84,10 @@ def cost_lines(costs: Frame) -> Frame:
 
     Returns the columns of `CostLines` (the key of `Costs` and `line_index`). Raises ArgumentError when there is no
     `line_item_breakdown`.
+
+    >>> lines = ma.cost_lines(account.costs(month="2026-10"))
+    >>> lines.select("name", "cost", "group_value").row(0)
+    ('Output tokens (thousands)', Decimal('10211.0000000000'), 'nimbus-large')
     """
     frame_with(costs, "costs", "line_item_breakdown")
     return flatten(costs, CostLines, pl.col("line_item_breakdown"), index="line_index")

@@ -193,6 +193,10 @@ def line_items(invoices: Frame) -> Frame:
     Returns the columns of `LineItems` (key `invoice_id`, `line_item_index`); of breakdowns those of
     `BreakdownLineItems`, whose key holds the window too. Amounts are in each line's own credit type.
     Raises ArgumentError when the frame has no `line_items`.
+
+    >>> lines = ma.line_items(account.invoices(month="2026-10"))
+    >>> lines.select("name", "quantity", "unit_price", "total").row(0)
+    ('Prepaid commitment', 1.0, Decimal('1600000.0000000000'), Decimal('1600000.0000000000'))
     """
     names = frame_with(invoices, "invoices", "line_items")
     table = BreakdownLineItems if "breakdown_start_timestamp" in names else LineItems

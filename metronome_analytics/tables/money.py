@@ -190,6 +190,10 @@ def major_units(frame: Frame) -> Frame:
     `ma.line_items(invoices)` for one, and convert what comes out. The flatteners take the result of this too. A frame
     in major units stays as it is. Raises ArgumentError for no frame, and for amounts without any credit type
     (`total_contract_value` of contracts: the rate card says the currency).
+
+    >>> cents = account.balances().filter(pl.col("balance") > 0).select("credit_type_name", "balance").head(1)
+    >>> cents.rows(), ma.major_units(cents).rows()
+    ([('USD (cents)', Decimal('1334621.7400000000'))], [('USD (cents)', Decimal('13346.217400000000'), 'USD')])
     """
     frame_with(frame, "frame")
     schema = frame.collect_schema()

@@ -101,5 +101,11 @@ class SeatBalances(dy.Schema):
 
 
 def subscriptions(contracts: Frame) -> Frame:
-    """One row per subscription of `account.contracts()`: the columns of `Subscriptions`, key `contract_id`, `id`."""
+    """One row per subscription of `account.contracts()`: the columns of `Subscriptions`, key `contract_id`, `id`.
+
+    Raises ArgumentError when there are no `subscriptions`.
+
+    >>> ma.subscriptions(account.contracts()).select("name", "quantity_management_mode").rows()
+    [('Platform seats', 'SEAT_BASED'), ('Platform seats', 'QUANTITY_ONLY')]
+    """
     return embedded(contracts, Subscriptions, "subscriptions")

@@ -114,14 +114,26 @@ class Discounts(dy.Schema):
 
 
 def thresholds(contracts: Frame) -> Frame:
-    """One row per threshold of `account.contracts()`: the columns of `Thresholds`, key `contract_id`, `kind`."""
+    """One row per threshold of `account.contracts()`: the columns of `Thresholds`, key `contract_id`, `kind`.
+
+    Raises ArgumentError for another frame.
+
+    >>> ma.thresholds(account.contracts()).height
+    0
+    """
     kinds = {"SPEND": "spend_threshold_configuration", "PREPAID_BALANCE": "prepaid_balance_threshold_configuration"}
     found = [_read(contracts, name, wire.THRESHOLD).with_columns(kind=pl.lit(kind)) for kind, name in kinds.items()]
     return _like(contracts, pl.concat(found), Thresholds)
 
 
 def hierarchies(contracts: Frame) -> Frame:
-    """One row per parent and child of `account.contracts()`: `Hierarchies`, key `contract_id`, `child_contract_id`."""
+    """One row per parent and child of `account.contracts()`: `Hierarchies`, key `contract_id`, `child_contract_id`.
+
+    Raises ArgumentError when there is no `hierarchy_configuration`.
+
+    >>> ma.hierarchies(account.contracts()).select("contract_id", "child_contract_id").height
+    0
+    """
     found = _read(contracts, "hierarchy_configuration", wire.HIERARCHY)
     node = pl.col("item").struct.field
     parents = (
@@ -150,6 +162,10 @@ def usage_filters(contracts: Frame) -> Frame:
     """One row per usage filter of `account.contracts()`: `UsageFilters`, key `contract_id`, `group_key`, `starting_at`.
 
     Of a v1 contract those are what it began with and each that followed.
+    Raises ArgumentError for another frame.
+
+    >>> ma.usage_filters(account.contracts()).height
+    0
     """
     found = _read(contracts, "usage_filter", wire.USAGE_FILTER, listed="filters")
     field = pl.col("item").struct.field
@@ -165,6 +181,10 @@ def discounts(contracts: Frame) -> Frame:
     """One row per scheduled amount of a discount: the columns of `Discounts`.
 
     `contracts` is the frame of `account.contracts()`; key `contract_id`, `id`, `schedule_item_id`.
+    Raises ArgumentError when there are no `discounts`.
+
+    >>> ma.discounts(account.contracts()).height
+    0
     """
     found = _read(contracts, "discounts", wire.DISCOUNT, listed="discounts")
     rows = found.with_columns(pl.col("item").struct.field("discounts").alias("item")).explode(

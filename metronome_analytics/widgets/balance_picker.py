@@ -21,7 +21,13 @@ _NEEDED = ("id", "customer_id", "type", "name", "balance", "credit_type_id", "cr
 
 @dataclass(frozen=True)
 class BalanceChoice:
-    """What was chosen: a balance of a customer, and a segment of it or None."""
+    """What was chosen: a balance of a customer, and a segment of it or None.
+
+    >>> balance = account.balances()["id"][0]
+    >>> picker = ma.widgets.BalancePicker(account.balances(), value=balance)
+    >>> picker.value.balance_id == balance, picker.value.segment_id
+    (True, None)
+    """
 
     customer_id: str
     balance_id: str
@@ -71,6 +77,10 @@ class BalancePicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not
     what is chosen so far, `selected` is the balance's row. Each balance and segment shows its unit, what remains and
     its dates. `customers`, the frame of `account.customers()`, gives customers their names. Raises ArgumentError for
     unknown arguments and ids; what a callback raises shows below the fields.
+
+    >>> picker = ma.widgets.BalancePicker(account.balances(), customers=account.customers())
+    >>> picker.value is None
+    True
     """
 
     value: OfPython[BalanceChoice | None] = OfPython(default_value=None, allow_none=True)

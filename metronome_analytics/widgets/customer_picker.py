@@ -38,6 +38,11 @@ class CustomerPicker(Widget):
 
     Keys: arrows move, Enter chooses or gives back, Backspace in the empty field gives the last one back, Escape clears.
     Raises ArgumentError for unknown arguments, unknown ids, and several ids without `multiple`.
+
+    >>> customers = account.customers()
+    >>> picker = ma.widgets.CustomerPicker(customers, value=[customers["id"][0]])
+    >>> account.invoices(picker, month="2026-10").height
+    2
     """
 
     _esm = asset("customer_picker.js")

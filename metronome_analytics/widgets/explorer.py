@@ -62,6 +62,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not type
     ordinary Output. `customers` is the frame to choose from, else `account.customers()` is loaded; `as_of` is the
     moment taken for now. `customer`, `period` and `tab` can be read and set. Raises ArgumentError for unknown
     arguments.
+
+    >>> explorer = ma.widgets.Explorer(account)
+    >>> explorer.tab
+    'Balances'
     """
 
     def __init__(

@@ -23,6 +23,10 @@ class PeriodPicker(Form):
     included, as every loader takes them. It may be given as "2026-10", "2026-Q4" or both ends. `as_of` (now, unless
     given) is the last day offered, `months` how far back months and quarters go. Raises ArgumentError for anything
     else; what a callback raises shows below the picker.
+
+    >>> picker = ma.widgets.PeriodPicker(value="2026-Q4")
+    >>> [str(day.date()) for day in picker.value]
+    ['2026-10-01', '2027-01-01']
     """
 
     value: OfPython[tuple[datetime, datetime] | None] = OfPython(default_value=None, allow_none=True)

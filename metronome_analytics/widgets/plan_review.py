@@ -38,6 +38,10 @@ class PlanReview(Widget):
     `plan` is a `Plan`, `apply` is `account.apply`. The phrase must be typed before the button can be pressed,
     and the button works once; whatever happens then, another try needs another `PlanReview`. `.outcome` is what
     `apply` returned, `.error` what it raised; `.state` goes from `ready` over `applying` to `done` or `failed`.
+
+    >>> plan = account.plan(ma.changes.CreateCustomer(name="Heron Ltd", ingest_aliases=("heron",)))
+    >>> ma.widgets.PlanReview(plan, apply=account.apply).state
+    'ready'
     """
 
     _esm = asset("plan_review.js")

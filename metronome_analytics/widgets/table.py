@@ -41,7 +41,7 @@ class Table(Widget):
     unknown columns or rows.
 
     >>> import polars as pl
-    >>> table = Table(pl.DataFrame({"name": ["a", "b"]}), value=[1])
+    >>> table = ma.widgets.Table(pl.DataFrame({"name": ["a", "b"]}), value=[1])
     >>> table.selected["name"].to_list()
     ['b']
     """

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,11 +9,15 @@ import pytest
 import metronome_analytics as ma
 from metronome_analytics.__main__ import main
 from metronome_analytics.cli import exits
+from metronome_analytics.cli.app import app
 from metronome_analytics.folder import Folder, writable
 from tests.cli.support import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from cyclopts import App
 
     from metronome_analytics.simulator import Simulator
 
@@ -24,14 +29,35 @@ def test_readme_has_the_table_of_exit_codes() -> None:
     assert "\n".join(rows) in readme
 
 
-@pytest.mark.parametrize(
-    "command", [(), ("reconcile",), ("entries",), ("entries", "apply"), ("journal", "verify"), ("pull",), ("sync",)]
-)
+def commands(group: App, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command and group, by its words."""
+    yield before
+    for name in group:
+        if not name.startswith("-"):
+            yield from commands(group[name], (*before, name))
+
+
+@pytest.mark.parametrize("command", list(commands(app)))
 def test_help_has_the_table_of_exit_codes(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     """Of every command."""
     assert main([*command, "--help"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert all(f"{code} {meaning}" in told for code, meaning in exits.MEANINGS.items())
+
+
+RUN = [words for words in commands(app) if words and words not in {("changes",), ("entries",), ("journal",)}]
+
+
+@pytest.mark.parametrize("command", RUN)
+def test_help_has_an_example_that_is_understood(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """Of every command that does something: its words, and arguments that its parser takes."""
+    assert main([*command, "--help"]) == 0
+    told = capsys.readouterr().out
+    (example,) = re.findall(r"^Example: metronome-analytics (.+(?:\n\S.*)*)$", told, re.MULTILINE)
+    arguments = example.split()
+    assert tuple(arguments[: len(command)]) == command
+    called, _, _ = app.parse_args(arguments, exit_on_error=False)
+    assert called.__name__ != "tour"
 
 
 @pytest.mark.parametrize(

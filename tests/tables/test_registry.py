@@ -74,6 +74,13 @@ def call(account: ma.Account, name: str) -> pl.DataFrame:
     return frame
 
 
+def test_adjustments_of_customers_without_plans() -> None:
+    """Where nobody has a plan there is none to adjust: a table without rows."""
+    with account_of(lambda _: httpx.Response(200, json={"data": [], "next_page": None})) as account:
+        assert account.plan_price_adjustments(["c", "d"]).schema == tables.PlanPriceAdjustments.create_empty().schema
+        assert account.plan_price_adjustments().is_empty()
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_no_rows_fill_every_table(name: str) -> None:
     """Zero wire rows of any endpoint become its table with every column and dtype."""

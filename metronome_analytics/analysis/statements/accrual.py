@@ -62,8 +62,9 @@ def accrual(invoices: Frame, *, breakdowns: Given | None = None, month: str, as_
     For the accrued revenue and unbilled receivables of a close. Raises ArgumentError for what is no month or frame.
     Source: Metronome's drafts, grace period and true-ups (fact sheet 4.4, 4.8, 4.12).
 
-    >>> account = ma.demo(customers=3)
-    >>> accrued = ma.accrual(account.invoices(), month="2026-10", as_of=account.now)
+    >>> owed = ma.accrual(account.invoices(), month="2026-10", as_of=account.now)
+    >>> ma.major_units(owed).group_by("currency").agg(pl.col("issued_since").sum()).sort("currency").rows()
+    [('EUR', Decimal('0E-12')), ('USD', Decimal('40012.597675000000'))]
     """
     (name,), at = month_names([month], "month"), instant("as_of", as_of)
     end = month_end(month_start(name))

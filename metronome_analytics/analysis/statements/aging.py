@@ -61,8 +61,9 @@ def aging(invoices: Frame, *, as_of: Instant) -> Frame:
     Raises ArgumentError without `as_of`, or for a frame without the columns. Source: Metronome's invoices and the
     statuses of billing providers (fact sheet 3.2).
 
-    >>> account = ma.demo(customers=3)
     >>> unpaid = ma.aging(account.invoices(), as_of=account.now)
+    >>> unpaid["bucket"].value_counts(name="invoices").sort("bucket").rows()
+    [('1 to 30 days', 2), ('31 to 60 days', 2), ('61 to 90 days', 2), ('not due', 3), ('over 90 days', 12)]
     """
     at = required_instant("as_of", as_of)
     needed = ("id", "customer_id", "status", "type", "total", "credit_type_id", "credit_type_name", "issued_at")

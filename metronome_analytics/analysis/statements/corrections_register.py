@@ -60,8 +60,9 @@ def corrections_register(invoices: Frame) -> Frame:
     For the review of credit notes and of what changed after a close. Raises ArgumentError for a frame without the
     columns. Source: Metronome's void, regenerate and correction records (fact sheet 3.2, 4.8).
 
-    >>> account = ma.demo(customers=3)
     >>> register = ma.corrections_register(account.invoices())
+    >>> register.select("first_total", "standing_total", "net_effect").height
+    0
     """
     needed = ("id", "customer_id", "type", "status", "total", "credit_type_id", "credit_type_name")
     given = checked(invoices, "invoices", *needed)

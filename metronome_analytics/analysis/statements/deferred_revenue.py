@@ -94,8 +94,10 @@ def deferred_revenue(
     Raises ArgumentError for a month, `by` or frame that cannot be used. Source: Metronome's revenue recognition of
     prepaid commits (fact sheet 3.6, 4.1, 4.5, 4.9).
 
-    >>> account = ma.demo(customers=3)
-    >>> deferred = ma.deferred_revenue(account.balances(), account.invoices(), months="2026-10", as_of=account.now)
+    >>> balances, invoices = account.balances(include_archived=True), account.invoices()
+    >>> deferred = ma.deferred_revenue(balances, invoices, months="2026-10", as_of=account.now)
+    >>> deferred.filter(credit_type_name="USD (cents)").select("opening", "billed", "closing").rows()
+    [(Decimal('43505175.9200000000'), Decimal('11220000.0000000000'), Decimal('45670658.3570000000'))]
     """
     wanted, at = month_names(months), instant("as_of", as_of)
     books = commits.books(

@@ -90,8 +90,10 @@ def explain_invoice(invoices: Frame, invoice_id: str) -> Frame:
     Any invoice can be explained, a VOID one too. Raises ArgumentError for an id that is not in the frame, or more than
     once, as in breakdowns. Source: Metronome's invoice arithmetic (fact sheet 3.3, 4.5 to 4.7).
 
-    >>> invoices = ma.demo(customers=3).invoices()
-    >>> ma.explain_invoice(invoices, invoices["id"][0])
+    >>> invoices = ma.invoiced(account.invoices(type="USAGE", month="2026-10"))
+    >>> steps = ma.explain_invoice(invoices, invoices.sort("total")["id"][-1])
+    >>> steps.select("step", "amount", "running").tail(1).rows()
+    [('postpaid commit', Decimal('0E-10'), Decimal('2940037.4000000000'))]
     """
     wanted = identifier("invoice_id", invoice_id)
     one = checked(invoices, "invoices", *NEEDED, "total").filter(pl.col("id") == wanted).collect()

@@ -91,8 +91,9 @@ def flux(
     Raises ArgumentError unless `months` are two different ones, and as `ma.revenue()` does. Source: Metronome's
     invoice arithmetic (fact sheet 3.3, 4.5 to 4.8); volume before price is the custom of price-volume analysis.
 
-    >>> account = ma.demo(customers=3)
-    >>> ma.flux(account.invoices(), months=("2026-09", "2026-10"))
+    >>> moved = ma.flux(account.invoices(), months=("2026-09", "2026-10"))
+    >>> moved.select("before", "after", "purchases").row(0)
+    (Decimal('145708.1800000000'), Decimal('1600000.0000000000'), Decimal('1600000.0000000000'))
     """
     before, after = _two(months)
     keys: list[str] = key_columns(by)

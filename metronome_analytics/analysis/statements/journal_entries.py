@@ -69,9 +69,11 @@ def journal_entries(roll_or_deferred: Frame, *, accounts: Mapping[str, tuple[str
     The roll-forward is in units of the balance, so posting it is right only where cost basis is 1; deferred revenue is
     in money. Raises ArgumentError for another frame, an unknown movement, or accounts that are no pair of names.
 
-    >>> account = ma.demo(customers=3)
-    >>> deferred = ma.deferred_revenue(account.balances(), account.invoices(), months="2026-10", as_of=account.now)
+    >>> balances, invoices = account.balances(include_archived=True), account.invoices()
+    >>> deferred = ma.deferred_revenue(balances, invoices, months="2026-10", as_of=account.now)
     >>> entries = ma.journal_entries(deferred, accounts={"recognised_use": ("2400 Deferred", "4000 Revenue")})
+    >>> entries.select("side", "account", "debit", "currency").row(0)
+    ('debit', '2400 Deferred', Decimal('90545.175630000000'), 'USD')
     """
     given = ("month", "credit_type_id", "credit_type_name", "adjusted", "closing")
     columns = frame_with(roll_or_deferred, "roll_or_deferred", *given, source="roll_forward() or deferred_revenue()")

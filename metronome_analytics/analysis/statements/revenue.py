@@ -92,8 +92,9 @@ def revenue(
     Raises ArgumentError for a month, `by` or frame that cannot be used. Source: Metronome's invoice arithmetic (fact
     sheet 3.3, 4.4 to 4.8).
 
-    >>> account = ma.demo(customers=3)
-    >>> ma.revenue(account.invoices(), months=["2026-09", "2026-10"], by="customer_id")
+    >>> billed = ma.revenue(account.invoices(), months=["2026-09", "2026-10"])
+    >>> billed.filter(product_name="API calls", credit_type_name="USD (cents)").select("month", "net").rows()
+    [('2026-09', Decimal('25925.1400000000')), ('2026-10', Decimal('20219.0400000000'))]
     """
     wanted, keys = month_names(months), key_columns(by)
     rows = billed(

@@ -104,8 +104,10 @@ def roll_forward(
     `as_of`. Source: Metronome's ledgers of commits and credits (fact sheet 3.9, 4.1, 4.2); of its worked examples, the
     revenue recognition page's 2c, and the sentences with 150 and 700 below 1 and 2b, contradict their own tables.
 
-    >>> account = ma.demo(customers=3)
-    >>> rolled = ma.roll_forward(account.balances(), account.invoices(), months="2026-10", as_of=account.now)
+    >>> balances, invoices = account.balances(include_archived=True), account.invoices()
+    >>> rolled = ma.roll_forward(balances, invoices, months="2026-10", as_of=account.now)
+    >>> rolled.select("balance_type", "opening", "closing").row(0)
+    ('CREDIT', Decimal('283234.3750000000'), Decimal('311854.2125000000'))
     """
     wanted = month_names(months)
     named = key_columns(by)
