@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, Unpack, overload
 
 from metronome_analytics import arguments as args
 from metronome_analytics.api.request import MAX_BYTES, MAX_SECONDS
@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from metronome_analytics.mirror.mirror import Mirror
     from metronome_analytics.mirror.request import Deadline, SyncOptions
     from metronome_analytics.progress import ProgressMode
+
+_NEXT = (
+    "Next: account.catalogue() lists what can be loaded, ma.widgets.Explorer(account) shows it; account.customers(), "
+    "account.invoices(month=...) and account.balances() are frames, and ma.show(frame) a table to look through."
+)
 
 
 def connect(
@@ -313,7 +318,10 @@ class Account(Observed, ClosingLoaders):
 
     def _repr_html_(self) -> str:
         facts = "".join(f"<li>{escape(fact)}</li>" for fact in self._facts())
-        return f'<div><strong>Account</strong><ul style="margin:2px 0">{facts}</ul></div>'
+        return f'<div><strong>Account</strong><ul style="margin:2px 0">{facts}</ul>{escape(_NEXT)}</div>'
+
+    def _repr_pretty_(self, printer: Any, _: object) -> None:
+        printer.text(f"{self!r}\n{_NEXT}")
 
     def _facts(self) -> list[str]:
         session, rate = self.session, self.session.connection.max_requests_per_second

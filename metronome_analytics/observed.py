@@ -36,7 +36,10 @@ class Observed(AllLoaders):
 
     @staticmethod
     def catalogue() -> pl.DataFrame:
-        """Every endpoint with its loader, table, key and status: the columns of `tables.Catalogue`. Sends nothing."""
+        """Every endpoint with its loader, what that gives in words, and its table: the columns of `tables.Catalogue`.
+
+        Sends nothing. On a screen it is the loaders in words.
+        """
         from metronome_analytics.catalogue import catalogue  # noqa: PLC0415  # only this needs it
 
         return catalogue()
