@@ -96,7 +96,7 @@ function render({ model, el }) {
       const cell = make("td", node, column.right ? { class: "ma-right" } : {}, brief ?? "");
       if (whole !== null) cell.title = whole;
       if (!column.id || !whole || !row) return;
-      const button = make("button", cell, { type: "button", "aria-label": "Copy " + whole, title: "Copy " + whole }, "⧉");
+      const button = make("button", cell, { type: "button", class: "ma-copy", "aria-label": "Copy " + whole, title: "Copy " + whole });
       button.onclick = async () => { note((await copy(whole)) ? "copied " + whole : "The browser does not let this page copy."); };
     });
   }
@@ -115,6 +115,7 @@ function render({ model, el }) {
     title.textContent = message.title;
     if (fresh) { grid.scrollTop = 0; last = -1; asked.clear(); }
     if (shape) blocks.clear();
+    if (message.first) blocks.set(0, message.first);
     if (heads) headings();
     const all = head.querySelector("input");
     all.checked = message.chosen > 0 && message.chosen >= message.found;
@@ -123,7 +124,8 @@ function render({ model, el }) {
     drawn = "";
     note("");
     if (message.found) draw();
-    else { body.replaceChildren(); grid.setAttribute("aria-busy", "false"); }
+    else body.replaceChildren();
+    if (message.first || !message.found) grid.setAttribute("aria-busy", "false");
     if (!message.found && message.search) note(`nothing has “${message.search}” in the columns shown`);
   }
   function headings() {

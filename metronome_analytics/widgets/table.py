@@ -110,7 +110,8 @@ class Table(Widget):
         self._marks += 1
         self._tell()
 
-    def _tell(self) -> None:
+    def _tell(self, *, first: bool = False) -> None:
+        """How the table stands; with `first` also its first rows, which spares the view the way to ask for them."""
         view = self._view
         self.send(
             {
@@ -124,25 +125,28 @@ class Table(Widget):
                 "total": view.frame.height,
                 "chosen": len(self.value),
                 "search": view.search,
+                "first": self._window(0) if first else None,
             }
         )
 
     def _again(self) -> None:
         self._look += 1
-        self._tell()
+        self._tell(first=True)
 
     # --- what the view asks ----------------------------------------------------------------------------------------
 
     def _on_hello(self, _: Mapping[str, Any]) -> None:
-        self._tell()
+        self._tell(first=True)
 
     def _on_window(self, content: Mapping[str, Any]) -> None:
-        start = int(content["start"])
+        self.send(self._window(int(content["start"])))
+
+    def _window(self, start: int) -> dict[str, object]:
         rows = [
             {"row": row, "chosen": row in self._chosen, "cells": cells}
             for row, cells in self._view.window(start, _WINDOW)
         ]
-        self.send({"type": "rows", "look": self._look, "marks": self._marks, "start": start, "rows": rows})
+        return {"type": "rows", "look": self._look, "marks": self._marks, "start": start, "rows": rows}
 
     def _on_query(self, content: Mapping[str, Any]) -> None:
         self._view.look(str(content["text"]), self._view.sorting)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from metronome_analytics.widgets.read import Books, Wanted
 
+_DATES = ("runs_out_at", "runs_out_at_earliest", "runs_out_at_latest")
 _COST_DAYS = 90
 """Days of costs without a period: costs need one."""
 
@@ -45,12 +46,12 @@ def portfolio(books: Books, wanted: Wanted) -> View:
     """Every customer: who runs out first, who drew more in the last month than before, and who drew when."""
     burn, customers = books.burn(wanted), books.customers
     outlook = forecast(burn, as_of=wanted.as_of, by="customer", balances=books.balances(wanted))
-    names = ["customer", "remaining", "burn_per_day", "runs_out_at", "runs_out_at_earliest", "runs_out_at_latest"]
-    ending = outlook.filter(pl.col("runs_out_at").is_not_null()).sort("runs_out_at")
+    names = ["customer", "remaining", "burn_per_day", *_DATES, "overage_at_end"]
+    ending = _days(outlook.filter(pl.col("runs_out_at").is_not_null()).sort("runs_out_at"))
     grown = _grown(burn, wanted.as_of)
     tables = [
-        _choice(ending, [*names, "overage_at_end"], "Who runs out, the first first", customers=customers),
-        _choice(grown, ["customer", *grown.columns[2:]], "Who grew, the most first", customers=customers),
+        _choice(ending, names, "Who runs out first", customers=customers),
+        _choice(grown, ["customer", *grown.columns[2:]], "Who grew most", customers=customers),
     ]
     return View(
         [*tables, charts.portfolio(burn, customers=customers, as_of=wanted.as_of)],
@@ -60,7 +61,10 @@ def portfolio(books: Books, wanted: Wanted) -> View:
 
 
 def _grown(burn: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
-    """What each customer drew in the last whole month and in the one before, and the difference, largest first."""
+    """What each customer drew in the last whole month and in the one before, and the difference, largest first.
+
+    Amounts of one credit type stand together, those that most customers have first: they compare with no other.
+    """
     last = as_of.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
     after = last.replace(day=1)
     before = (after - timedelta(days=1)).replace(day=1)
@@ -69,23 +73,30 @@ def _grown(burn: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     sums = [pl.col("amount").filter(pl.col("month") == at).sum().alias(name) for at, name in names.items()]
     both = drawn.group_by("customer_id", "credit_type_name", maintain_order=True).agg(sums)
     grown = both.with_columns((pl.col(names[after]) - pl.col(names[before])).alias("change"))
-    return grown.sort("change", descending=True, maintain_order=True)
+    unit = pl.col("credit_type_name")
+    return grown.sort([-pl.len().over(unit).cast(pl.Int64), unit, -pl.col("change")], maintain_order=True)
+
+
+def _days(outlook: pl.DataFrame) -> pl.DataFrame:
+    """With forecast dates as days: they are no surer than that."""
+    return outlook.with_columns(pl.col(*_DATES, "ending_before").dt.date())
 
 
 def card(books: Books, wanted: Wanted) -> View:
-    """A customer's card, and how its balances burn down from here."""
+    """A customer's card, and how the balances that hold something burn down from here."""
     burn, named = books.burn(wanted), books.named(wanted)
     contracts, net = books.read("contracts", wanted), books.read("net_balances", wanted)
     shown = customer_card(named, contracts, books.balances(wanted), net, as_of=wanted.as_of)
     shown = shown.with_columns(currency=currency(pl.col("credit_type_name")))
-    names = ["contract", "currency", "net_balance", "granted", "used", "remaining", "utilisation", "ending_before"]
-    ahead = ["runs_out_at", "runs_out_at_earliest", "runs_out_at_latest", "overage_at_end", "unused_at_end", "verdict"]
+    names = ["contract", "currency", "net_balance", "granted", "used", "utilisation", "ending_before", "runs_out_at"]
     title = named["name"].drop_nulls().first()
     outlook = forecast(burn, as_of=wanted.as_of)
+    held = outlook.filter(pl.col("remaining") != 0)["balance_id"]
+    drawn = burn.filter(pl.col("balance_id").is_in(held.to_list()) | pl.lit(held.is_empty()))
     return View(
         [
-            _table(shown, [*names, *ahead], title=None if title is None else str(title)),
-            charts.burn_down(burn, as_of=wanted.as_of, forecast=outlook, customers=named),
+            _table(_days(shown), [*names, "overage_at_end"], title=None if title is None else str(title)),
+            charts.burn_down(drawn, as_of=wanted.as_of, forecast=outlook, customers=named, title="What is left"),
         ]
     )
 
@@ -93,14 +104,14 @@ def card(books: Books, wanted: Wanted) -> View:
 def balances(books: Books, wanted: Wanted) -> View:
     """The burn-down of a customer's balances, and the balances. The period does not matter here."""
     shown = books.balances(wanted).sort("balance", descending=True, nulls_last=True)
-    names = ["name", "type", "credit_type_name", "balance", "priority", "created_at", "archived_at", "id"]
+    names = ["name", "type", "balance", "priority", "created_at", "archived_at", "id"]
     return View([charts.burn_down(books.burn(wanted), as_of=wanted.as_of), _table(shown, names)])
 
 
 def invoices(books: Books, wanted: Wanted) -> View:
     """A customer's invoices of the period, the last first, each of which opens."""
     frame = books.read("invoices", wanted, **wanted.window)
-    names = ["issued_at", "status", "type", "credit_type_name", "total", "start_timestamp", "end_timestamp", "id"]
+    names = ["issued_at", "status", "type", "total", "start_timestamp", "end_timestamp", "id"]
     table = _choice(frame.sort("issued_at", descending=True, nulls_last=False), names)
     note = "Click an invoice for its lines and what its total comes from."
     return View([table], note if frame.height else "", below=bill)
@@ -127,7 +138,7 @@ def entries(books: Books, wanted: Wanted) -> View:
         named = named.filter(at >= wanted.starting_on)
     if wanted.ending_before is not None:
         named = named.filter(at < wanted.ending_before)
-    names = ["timestamp", "balance", "type", "credit_type_name", "amount", "reason", "invoice_id"]
+    names = ["timestamp", "balance", "type", "amount", "reason", "invoice_id"]
     return View([_table(named.sort("timestamp", descending=True), names)])
 
 
@@ -142,7 +153,11 @@ def costs(books: Books, wanted: Wanted) -> View:
     return View(
         [
             charts.costs(frame, title="Usage before commits and credits", as_of=wanted.as_of),
-            _table(line_items(frame).sort("breakdown_start_timestamp", maintain_order=True), lines, title="By day"),
+            _table(
+                line_items(frame).sort("breakdown_start_timestamp", maintain_order=True),
+                lines,
+                title="Its lines, by day",
+            ),
         ]
     )
 

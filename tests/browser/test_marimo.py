@@ -180,6 +180,6 @@ def test_every_widget_works_in_marimo(page: Page) -> None:
     page.get_by_role("tab", name="Invoices").click()
     bills = page.get_by_role("tabpanel", name="Invoices")
     bills.locator("tbody tr[data-row]").first.click()
-    expect(page.get_by_text("Its lines")).to_be_visible()
+    expect(page.get_by_text("Its lines", exact=True)).to_be_visible()
     with page.expect_download():
         bills.get_by_role("button", name="CSV").click()
