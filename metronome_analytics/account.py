@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from metronome_analytics import arguments as args
 from metronome_analytics.api.request import MAX_BYTES, MAX_SECONDS
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
     from metronome_analytics.arguments import Customers
     from metronome_analytics.progress import ProgressMode
+
+_NEXT = (
+    "Next: account.catalogue() lists what can be loaded, ma.widgets.Explorer(account) shows it; account.customers(), "
+    "account.invoices(month=...) and account.balances() are frames, and ma.show(frame) a table to look through."
+)
 
 
 def connect(
@@ -159,7 +164,10 @@ class Account(Observed, ClosingLoaders, Changing, Mirroring):
 
     def _repr_html_(self) -> str:
         facts = "".join(f"<li>{escape(fact)}</li>" for fact in self._facts())
-        return f'<div><strong>Account</strong><ul style="margin:2px 0">{facts}</ul></div>'
+        return f'<div><strong>Account</strong><ul style="margin:2px 0">{facts}</ul>{escape(_NEXT)}</div>'
+
+    def _repr_pretty_(self, printer: Any, _: object) -> None:
+        printer.text(f"{self!r}\n{_NEXT}")
 
     def _facts(self) -> list[str]:
         session, rate = self.session, self.session.connection.max_requests_per_second

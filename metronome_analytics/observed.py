@@ -49,7 +49,9 @@ class Observed(AllLoaders):
 
     @staticmethod
     def catalogue() -> pl.DataFrame:
-        """Every endpoint with its loader, table, key and status: the columns of `tables.Catalogue`. Sends nothing.
+        """Every endpoint with its loader, what that gives in words, and its table: the columns of `tables.Catalogue`.
+
+        Sends nothing. On a screen it is the loaders in words.
 
         >>> account.catalogue().select("endpoint", "loader", "table").row(0)
         ('GET /v1/customers', 'customers', 'Customers')

@@ -63,7 +63,7 @@ def draw(account: ma.Account, folder: Path) -> None:
     explorer: Any = ma.widgets.Explorer(account, customers=customers, as_of=now)
     for name in (NAMES["vertical tab"], NAMES["long"]):
         explorer.customer.value = customers.filter(pl.col("name") == name)["id"].head(1)
-        for tab in ("Balances", "Invoices", "Ledger", "Costs"):
+        for tab in ("Portfolio", "Customer", "Balances", "Invoices", "Ledger", "Costs"):
             explorer.tab = tab
             explorer.wait()
             shown = [explorer._tabs._state, explorer.output.outputs, explorer._repr_mimebundle_()]

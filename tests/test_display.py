@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import re
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import polars as pl
 import pytest
 from IPython.core.formatters import DisplayFormatter
+from IPython.lib.pretty import pretty
 
 import metronome_analytics as ma
 from tests.fakes import TOKEN, account_of, answer
@@ -100,6 +103,37 @@ def test_an_account_shows_itself_without_its_token() -> None:
     assert "reads only" in page
     assert "&lt;b&gt;sandbox" in page
     assert TOKEN not in page
+
+
+def test_an_account_says_what_to_do_next() -> None:
+    """In a notebook and at a prompt; what it names is there."""
+    with account_of(lambda request: answer([])) as opened:
+        page, prompt = opened._repr_html_(), pretty(opened)
+        assert prompt.startswith(repr(opened))
+        for text in (page, prompt):
+            assert "Next: account.catalogue()" in text
+            for name in re.findall(r"account\.(\w+)\(", text):
+                assert callable(getattr(opened, name))
+            assert "ma.widgets.Explorer(account)" in text
+
+
+def test_the_catalogue_fits_a_screen() -> None:
+    """Each loader once, in words, within 100 columns and 26 lines, in a notebook in columns that wrap."""
+    page = ma.Account.catalogue()
+    lines = str(page).splitlines()
+    assert (len(lines), max(map(len, lines))) <= (26, 100)
+    html = page._repr_html_()
+    for loader, words in page.filter(pl.col("loader").is_not_null())["loader", "gives"].iter_rows():
+        shown = words if not words.startswith("one of ") else f"{loader}(s)"
+        assert shown in str(page)
+        assert escape(shown) in html
+    assert page.filter(pl.col("loader").is_null())["gives"].drop_nulls().is_empty()
+    assert "overflow" not in html
+    assert "shape: (96, 1)" in str(page.select("endpoint"))
+    assert "<table" in page.drop("loader")._repr_html_()
+    for slim in (page.head(2), page.filter(pl.col("loader") == "invoice")):
+        assert "endpoint" in slim.columns
+        assert str(slim)
 
 
 def test_a_load_error_shows_its_failures() -> None:

@@ -138,7 +138,7 @@ def test_nothing_aborts_the_process_that_draws(drawn: tuple[Path, subprocess.Com
     assert (done.returncode in {0, 1, 3}, done.stderr) == (True, "")
     assert in_terminal(done.stdout)
     assert "Wrote reconciliation-" in done.stdout
-    assert len(list(folder.glob("explorer *.json"))) == 8
+    assert len(list(folder.glob("explorer *.json"))) == 12
 
 
 def test_a_picture_is_well_formed_and_of_a_picture_s_size(drawn: tuple[Path, object]) -> None:
@@ -155,7 +155,7 @@ def test_a_picture_is_well_formed_and_of_a_picture_s_size(drawn: tuple[Path, obj
 def test_a_chart_in_a_notebook_holds_what_a_browser_can(drawn: tuple[Path, object]) -> None:
     """The mimebundle's live chart, its picture and its words; and all that an Explorer sends."""
     files = sorted(drawn[0].glob("*.json"))
-    assert len(files) == 13 + STATEMENTS
+    assert len(files) == 17 + STATEMENTS
     for file in files:
         assert in_xml(file.read_text(encoding="utf-8"))
         assert "\\u0000" not in file.read_text(encoding="utf-8")

@@ -58,13 +58,15 @@ class Drift(dy.Schema):
 class Catalogue(dy.Schema):
     """One row per endpoint we can speak to: which loader reads it into which table. Key: `endpoint`, `effect`.
 
-    One call can be both: historical invoices are previewed and made by the same. `loader` and `table` are null for a
-    write, `table` and `key` also for what is no table (a PDF). `effect` is read or write, `paging` where the cursor
-    travels, `page_limit` the largest page, `status` for whom it answers (current, plans only, client-gated).
+    One call can be both: historical invoices are previewed and made by the same. `gives` is in words what the loader
+    gives; both are null for a write, as is `table`, and `table` and `key` also for what is no table (a PDF). `effect`
+    is read or write, `paging` where the cursor travels, `page_limit` the largest page, `status` for whom it answers
+    (current, plans only, client-gated).
     """
 
     endpoint = c.key()
     loader = c.text()
+    gives = c.text()
     effect = c.key()
     paging = c.text()
     page_limit = dy.Int64(nullable=True)

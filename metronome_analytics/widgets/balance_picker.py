@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import ipywidgets
 import polars as pl
 
 from metronome_analytics.analysis.frames import Given, checked
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import ledger, segments
 from metronome_analytics.tables.money import amount_text
-from metronome_analytics.widgets.base import Form, OfPython, choice_of, kept, known, static_list
+from metronome_analytics.widgets.base import Form, OfPython, choice_of, known, static_list
 from metronome_analytics.widgets.customer_picker import CustomerPicker
+from metronome_analytics.widgets.stack import Stack
 from metronome_analytics.wording import one_line, time_text
 
 _NEEDED = ("id", "customer_id", "type", "name", "balance", "credit_type_id", "credit_type_name", "access_schedule")
@@ -70,7 +70,7 @@ class _Fields(Form):
         self._show()
 
 
-class BalancePicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
+class BalancePicker(Stack):
     """Choose one of `balances`, the frame of `account.balances()`: its customer, the balance, and perhaps a segment.
 
     `value` is None until a balance is chosen, then a BalanceChoice; `customer_id`, `balance_id` and `segment_id` say
@@ -96,12 +96,12 @@ class BalancePicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not
     ) -> None:
         options = known("BalancePicker", options)
         self._frame = checked(balances, "balances", *_NEEDED).collect()
-        self.label = one_line(label)
         owners = self._frame.select(pl.col("customer_id").alias("id")).unique(maintain_order=True)
         self._customer = CustomerPicker(_with_names(owners, customers), multiple=False, label="Customer")
         self._fields = _Fields(self._frame.clear(), label=label)
         self._fields.tell = self._tell
-        super().__init__([self._customer, self._fields], **options)
+        super().__init__(label=label, **options)
+        self.stack([self._customer, self._fields])
         self._customer.observe(self._owner_changed, names="value")
         self.observe(self._changed, names="value")
         self.value = value
@@ -161,9 +161,9 @@ class BalancePicker(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not
         elif self.value is not None:
             self.value = BalanceChoice(self.value.customer_id, self.value.balance_id, id_)
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
+    def _static(self) -> str:
         chosen = [] if self.value is None else [f"{self.customer_id}: {self._fields._note()}"]  # noqa: SLF001  # a part
-        return kept(super()._repr_mimebundle_(**options), static_list(f"{self.label} chosen", chosen or ["none"]))
+        return static_list(f"{self.label} chosen", chosen or ["none"])
 
     def __repr__(self) -> str:
         return f"BalancePicker({self.value or 'none chosen'})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from functools import cache
@@ -85,6 +86,12 @@ def kept(bundle: Any, html: str) -> Any:
     return shown
 
 
+def in_marimo() -> bool:
+    """Whether this runs in a notebook of marimo's."""
+    marimo = sys.modules.get("marimo")
+    return marimo is not None and bool(marimo.running_in_notebook())
+
+
 @cache
 def _being_converted() -> bool:
     """Whether nbconvert runs this kernel: its page takes the live view first, which then is blank for ever."""
@@ -110,10 +117,15 @@ class Widget(anywidget.AnyWidget):
     """A widget whose view sends messages that name a method `_on_<type>`, and shows what they answer."""
 
     label = OneLine().tag(sync=True)
+    seen = traitlets.Int(0).tag(sync=True)
+    """The last change that a page was told of, and tells back: marimo runs cells for what a page changes alone."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.on_msg(self._hear)
+        if self.has_trait("value") and in_marimo():
+            changes = itertools.count(1)
+            self.observe(lambda _: self.send({"type": "changed", "at": next(changes)}), names="value")
 
     def _hear(self, _: object, content: Mapping[str, Any], __: object) -> None:
         """Answer a message of the view. What goes wrong shows there: nobody reads the kernel's log."""

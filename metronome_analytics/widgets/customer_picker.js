@@ -97,6 +97,7 @@ function render({ model, el }) {
     if (gone) { gone = false; alert.textContent = ""; }
     if (message.type === "hits") showHits(message);
     if (message.type === "chosen") showChosen(message);
+    if (message.type === "changed") { model.set("seen", message.at); model.save_changes(); }
     if (message.type === "error") alert.textContent = message.text;
   };
   model.on("msg:custom", heard);
@@ -106,8 +107,10 @@ function render({ model, el }) {
   // A list that closes moves what is below it: while a button is held, only after the click has found its target.
   root.addEventListener("focusout", (event) => {
     if (root.contains(event.relatedTarget)) return;
+    // In marimo a widget stands in a tree of its own, outside of which its focus is its host's.
+    const away = () => { if (!root.contains(root.getRootNode().activeElement)) open(false); };
     if (!document.querySelector(":active")) open(false);
-    else document.addEventListener("pointerup", () => setTimeout(() => { if (!root.contains(document.activeElement)) open(false); }), { once: true });
+    else document.addEventListener("pointerup", () => setTimeout(away), { once: true });
   });
   // Nothing typed here reaches the notebook, where b inserts a cell and d d deletes one.
   for (const name of ["keydown", "keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());

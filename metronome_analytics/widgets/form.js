@@ -45,6 +45,7 @@ function render({ model, el }) {
     clearTimeout(waiting);
     if (gone) { gone = false; alert.textContent = ""; }
     if (message.type === "fields") show(message);
+    if (message.type === "changed") { model.set("seen", message.at); model.save_changes(); }
     if (message.type === "error") alert.textContent = message.text;
   };
   model.on("msg:custom", heard);

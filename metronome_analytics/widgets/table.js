@@ -20,8 +20,8 @@ async function copy(words) {
 }
 
 function render({ model, el }) {
-  const label = model.get("label");
-  const root = make("div", el, { class: "ma ma-wide", role: "group", "aria-label": label });
+  const label = model.get("label"), many = model.get("multiple");
+  const root = make("div", el, { class: many ? "ma ma-wide" : "ma ma-wide ma-one", role: "group", "aria-label": label });
   const title = make("b", root);
   const bar = make("div", root, { class: "ma-bar" });
   const input = make("input", bar, { type: "search", "aria-label": label + ": search", placeholder: "Search", autocomplete: "off", spellcheck: "false" });
@@ -45,6 +45,8 @@ function render({ model, el }) {
     waiting = setTimeout(lost, 5000);
     try { model.send(message); } catch { lost(); }
   }
+  // In marimo a widget stands in a tree of its own, outside of which its focus is its host's.
+  const focus = () => { const node = root.getRootNode().activeElement; return root.contains(node) ? node : undefined; };
   const current = (block) => block && block.look === state.look && block.marks === state.marks;
 
   function draw() {
@@ -63,7 +65,7 @@ function render({ model, el }) {
     const key = `${first} ${end} ${state.look} ${rows.map((row) => row ? `${row.row}${row.chosen}` : "").join()}`;
     if (key === drawn) return;
     drawn = key;
-    const focused = root.contains(document.activeElement) ? document.activeElement?.dataset.at : undefined;
+    const focused = focus()?.dataset.at;
     body.replaceChildren();
     gap(first);
     rows.forEach((row, i) => line(row, first + i));
@@ -80,26 +82,27 @@ function render({ model, el }) {
   function line(row, at) {
     const node = make("tr", body, row ? { "data-row": row.row } : {});
     node.classList.toggle("ma-on", !!row?.chosen);
-    const box = make("input", make("td", node), { type: "checkbox", "aria-label": "Row " + text(at + 1), "data-at": at });
+    const box = make("input", make("td", node), { type: many ? "checkbox" : "radio", "aria-label": "Row " + text(at + 1), "data-at": at });
     box.checked = !!row?.chosen;
     box.disabled = !row;
     box.onclick = (event) => {
-      const from = event.shiftKey && last >= 0 ? last : at;
+      const from = many && event.shiftKey && last >= 0 ? last : at;
       last = at;
       say({ type: "pick", look: state.look, from, to: at, on: box.checked });
     };
+    if (!many) node.onclick = (event) => { if (!event.target.closest("button, input") && !box.disabled && getSelection().isCollapsed) box.click(); };
     state.columns.forEach((column, i) => {
       const [brief, whole] = row ? row.cells[i] ?? [null, null] : ["…", null];
       const cell = make("td", node, column.right ? { class: "ma-right" } : {}, brief ?? "");
       if (whole !== null) cell.title = whole;
       if (!column.id || !whole || !row) return;
-      const button = make("button", cell, { type: "button", "aria-label": "Copy " + whole, title: "Copy " + whole }, "⧉");
+      const button = make("button", cell, { type: "button", class: "ma-copy", "aria-label": "Copy " + whole, title: "Copy " + whole });
       button.onclick = async () => { note((await copy(whole)) ? "copied " + whole : "The browser does not let this page copy."); };
     });
   }
   function note(words) {
     const parts = [`showing ${text(state.found)} of ${text(state.total)}`];
-    if (state.chosen) parts.push(`${text(state.chosen)} selected`);
+    if (state.chosen && many) parts.push(`${text(state.chosen)} selected`);
     if (words) parts.push(words);
     status.textContent = parts.join(" · ");
   }
@@ -112,6 +115,7 @@ function render({ model, el }) {
     title.textContent = message.title;
     if (fresh) { grid.scrollTop = 0; last = -1; asked.clear(); }
     if (shape) blocks.clear();
+    if (message.first) blocks.set(0, message.first);
     if (heads) headings();
     const all = head.querySelector("input");
     all.checked = message.chosen > 0 && message.chosen >= message.found;
@@ -120,13 +124,15 @@ function render({ model, el }) {
     drawn = "";
     note("");
     if (message.found) draw();
-    else { body.replaceChildren(); grid.setAttribute("aria-busy", "false"); }
+    else body.replaceChildren();
+    if (message.first || !message.found) grid.setAttribute("aria-busy", "false");
     if (!message.found && message.search) note(`nothing has “${message.search}” in the columns shown`);
   }
   function headings() {
-    const focused = root.contains(document.activeElement) ? document.activeElement?.dataset.column : undefined;
+    const focused = focus()?.dataset.column;
     head.replaceChildren();
     const all = make("input", make("th", head), { type: "checkbox", "aria-label": "Select every row found" });
+    all.hidden = !many;
     all.onclick = () => say({ type: "all", on: all.checked });
     for (const column of state.columns) {
       const th = make("th", head, { scope: "col", ...(column.sort ? { "aria-sort": column.sort } : {}) });
@@ -168,6 +174,7 @@ function render({ model, el }) {
     if (gone) { gone = false; alert.textContent = ""; }
     if (message.type === "state") show(message);
     if (message.type === "file") file(message, buffers);
+    if (message.type === "changed") { model.set("seen", message.at); model.save_changes(); }
     if (message.type === "error") alert.textContent = message.text;
     if (message.type !== "rows" || !state || message.look !== state.look) return;
     blocks.set(message.start, message);

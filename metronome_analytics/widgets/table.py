@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from metronome_analytics.arguments import frame_with, whole_number
+from metronome_analytics.arguments import flag, frame_with, whole_number
 from metronome_analytics.display import still_table
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.extras import has, need
@@ -33,12 +33,13 @@ class Table(Widget):
     two decimals, exact under the pointer; ids are short, with a button that copies the whole; times are in UTC.
     `customers`, the frame of `account.customers()`, adds a column `customer` of names. Rows come in windows from
     Python, which sorts and searches: 100,000 scroll. `value` is a tuple of the numbers of the rows chosen, in the
-    order of the frame, and can be set and observed; `selected` is those rows, with every column of `frame`.
+    order of the frame, and can be set and observed; `selected` is those rows, with every column of `frame`. Without
+    `multiple` one row is chosen at a time, by a click anywhere in it.
 
-    CSV and copy take the rows chosen, or all that are found, in the order shown, amounts exact in major units beside
-    their `currency`; a text that a spreadsheet would run as a formula begins with an apostrophe. `static` is the first
-    `rows` rows as a great_tables GT, which a page without a kernel shows. Raises ArgumentError for another frame,
-    unknown columns or rows.
+    CSV and copy take the rows chosen (with `multiple`), or all that are found, in the order shown, amounts exact in
+    major units beside their `currency`; a text that a spreadsheet would run as a formula begins with an apostrophe.
+    `static` is the first `rows` rows as a great_tables GT, which a page without a kernel shows. Raises ArgumentError
+    for another frame, unknown columns or rows.
 
     >>> import polars as pl
     >>> table = ma.widgets.Table(pl.DataFrame({"name": ["a", "b"]}), value=[1])
@@ -48,6 +49,7 @@ class Table(Widget):
 
     _esm = asset("table.js")
     _css = "\n".join(map(asset, ("widgets.css", "wide.css", "table.css")))
+    multiple = traitlets.Bool(default_value=True, read_only=True).tag(sync=True)
     value: OfPython[tuple[int, ...]] = OfPython(default_value=())
 
     def __init__(
@@ -57,6 +59,7 @@ class Table(Widget):
         columns: Sequence[str] | None = None,
         customers: pl.DataFrame | pl.LazyFrame | None = None,
         value: Iterable[int] = (),
+        multiple: bool = True,
         rows: int = 50,
         title: str | None = None,
         label: str = "Table",
@@ -72,6 +75,7 @@ class Table(Widget):
         self._look = self._marks = 0
         self._chosen: frozenset[int] = frozenset()
         super().__init__(label=label, **options)
+        self.set_trait("multiple", bool(flag("multiple", multiple)))
         self.value = value
 
     @property
@@ -96,6 +100,8 @@ class Table(Widget):
         wrong = [row for row in rows if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < height]
         if wrong:
             raise ArgumentError(f"value holds {wrong[0]!r}, which is no row of {count(height, 'row')}.")
+        if len(rows) > 1 and not self.multiple:
+            raise ArgumentError(f"value holds {len(rows):,} rows, and in this table one is chosen.")
         return tuple(rows)
 
     @traitlets.observe("value")
@@ -104,7 +110,8 @@ class Table(Widget):
         self._marks += 1
         self._tell()
 
-    def _tell(self) -> None:
+    def _tell(self, *, first: bool = False) -> None:
+        """How the table stands; with `first` also its first rows, which spares the view the way to ask for them."""
         view = self._view
         self.send(
             {
@@ -118,25 +125,28 @@ class Table(Widget):
                 "total": view.frame.height,
                 "chosen": len(self.value),
                 "search": view.search,
+                "first": self._window(0) if first else None,
             }
         )
 
     def _again(self) -> None:
         self._look += 1
-        self._tell()
+        self._tell(first=True)
 
     # --- what the view asks ----------------------------------------------------------------------------------------
 
     def _on_hello(self, _: Mapping[str, Any]) -> None:
-        self._tell()
+        self._tell(first=True)
 
     def _on_window(self, content: Mapping[str, Any]) -> None:
-        start = int(content["start"])
+        self.send(self._window(int(content["start"])))
+
+    def _window(self, start: int) -> dict[str, object]:
         rows = [
             {"row": row, "chosen": row in self._chosen, "cells": cells}
             for row, cells in self._view.window(start, _WINDOW)
         ]
-        self.send({"type": "rows", "look": self._look, "marks": self._marks, "start": start, "rows": rows})
+        return {"type": "rows", "look": self._look, "marks": self._marks, "start": start, "rows": rows}
 
     def _on_query(self, content: Mapping[str, Any]) -> None:
         self._view.look(str(content["text"]), self._view.sorting)
@@ -168,11 +178,15 @@ class Table(Widget):
         self._choose(self._view.order, on=bool(content["on"]))
 
     def _choose(self, rows: pl.Series, *, on: bool) -> None:
+        if not self.multiple:
+            self.value = rows.tail(1) if on else ()
+            return
         self.value = self._chosen.union(rows) if on else self._chosen.difference(rows)
 
     def _on_export(self, content: Mapping[str, Any]) -> None:
         order = self._view.order
-        rows = order.filter(order.is_in(list(self.value))) if self.value else order
+        chosen = self.value if self.multiple else ()
+        rows = order.filter(order.is_in(list(chosen))) if chosen else order
         copied = content["to"] == "copy"
         text = self._view.text(rows, separator="\t" if copied else ",")
         self.send({"type": "file", "to": content["to"], "rows": rows.len()}, [text.encode()])

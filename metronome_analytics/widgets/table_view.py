@@ -10,7 +10,7 @@ from metronome_analytics.display import cell_text, named_columns, unit_column
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.search import folded, folded_text
 from metronome_analytics.tables.money import MONEY, major, major_units, rounded_text
-from metronome_analytics.widgets.columns import is_id, usual_columns
+from metronome_analytics.widgets.columns import SHARES, is_id, usual_columns
 from metronome_analytics.wording import harmless
 
 if TYPE_CHECKING:
@@ -97,10 +97,17 @@ class TableView:
         return cell_text(name, self.frame.schema[name], self._unit)
 
     def _brief(self, name: str) -> pl.Expr:
-        """What there is room for: an amount at two decimals, the beginning of an id."""
+        """What there is room for: an amount at two decimals, a share as a percentage, the beginning of an id.
+
+        A price stays exact: of a thousandth of a dollar two decimals leave nothing.
+        """
         dtype, column = self.frame.schema[name], pl.col(name)
-        if isinstance(dtype, pl.Decimal) and self._unit is not None:
+        if isinstance(dtype, pl.Decimal) and self._unit is not None and not name.endswith("price"):
             return rounded_text(column, pl.col(self._unit))
+        if name in SHARES and dtype.is_float():
+            return pl.format("{} %", (column * 100).round(1))
+        if dtype.is_float():
+            return column.cast(pl.String).str.strip_suffix(".0")
         if is_id(name) and dtype == pl.String:
             long = column.str.len_chars() > _SHORT + 4
             return pl.when(long).then(pl.concat_str(column.str.head(_SHORT), pl.lit("…"))).otherwise(column)

@@ -1,8 +1,9 @@
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "ma ma-wide";
-  root.innerHTML = "<div class='ma-bar' role='tablist'></div><small role='status'></small><div class='ma-alert' role='alert'></div>";
-  const [bar, status, alert] = root.children;
+  root.innerHTML = "<div class='ma-bar' role='tablist'></div><div class='ma-bar ma-said'><small role='status'></small><button type='button' hidden></button></div><div class='ma-alert' role='alert'></div>";
+  const [bar, said, alert] = root.children;
+  const [status, offer] = said.children;
   el.append(root);
   let waiting;
   const lost = () => { alert.textContent = "No answer from the kernel. Restart it if need be, and run this cell again."; };
@@ -20,6 +21,7 @@ function render({ model, el }) {
     bar.append(tab);
     return tab;
   });
+  offer.onclick = () => say({ type: "load" });
   const heard = (message) => {
     clearTimeout(waiting);
     if (message.type === "error") alert.textContent = message.text;
@@ -30,9 +32,11 @@ function render({ model, el }) {
       tab.tabIndex = on ? 0 : -1;
     }
     status.textContent = message.note;
+    offer.textContent = message.offer;
+    offer.hidden = !message.offer;
     alert.textContent = message.error;
-    // The Output below is a widget of its own and says nothing of itself to screen readers.
-    const panel = el.closest(".widget-vbox")?.querySelector(".ma-panel");
+    // What is below is of other widgets and says nothing of itself to screen readers.
+    const panel = el.closest(".ma-stack")?.querySelector(".ma-panel-tab");
     for (const [key, value] of [["role", "tabpanel"], ["aria-label", message.tab], ["aria-busy", message.busy]]) panel?.setAttribute(key, value);
   };
   model.on("msg:custom", heard);

@@ -3,79 +3,68 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from metronome_analytics import charts
-from metronome_analytics.analysis.burn_down import burn_down
-from metronome_analytics.analysis.closing import across
+from metronome_analytics.analysis.customer_card import customer_card
 from metronome_analytics.analysis.forecast import forecast
+from metronome_analytics.analysis.statements.explain import explain_invoice
 from metronome_analytics.charts.portfolio import drawn_by_month
-from metronome_analytics.tables import ledger
-from metronome_analytics.widgets.table import Table, show
+from metronome_analytics.tables import ledger, line_items
+from metronome_analytics.tables.money import currency
+from metronome_analytics.widgets.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from metronome_analytics.widgets.read import Books, Wanted
+
+_DATES = ("runs_out_at", "runs_out_at_earliest", "runs_out_at_latest")
 _COST_DAYS = 90
 """Days of costs without a period: costs need one."""
 
 
-class Account(Protocol):
-    """The clock and the loaders that are used."""
+class View(NamedTuple):
+    """What a tab shows: its parts, and what a row chosen in one of its tables leads to."""
+
+    parts: Sequence[object]
+    note: str = ""
+    customer_of: Callable[[pl.DataFrame], str] | None = None
+    """The customer whose card the row opens."""
+    below: Callable[[pl.DataFrame], Sequence[object]] | None = None
+    """What the row shows below the others."""
 
     @property
-    def now(self) -> datetime:
-        """The account's own time."""
-
-    @property
-    def customers(self) -> Callable[..., pl.DataFrame]:
-        """Every customer."""
-
-    @property
-    def balances(self) -> Callable[..., pl.DataFrame]:
-        """Commits and credits."""
-
-    @property
-    def customer_card(self) -> Callable[..., pl.DataFrame]:
-        """A customer on one page."""
-
-    @property
-    def invoices(self) -> Callable[..., pl.DataFrame]:
-        """Invoices."""
-
-    @property
-    def invoice_breakdowns(self) -> Callable[..., pl.DataFrame]:
-        """Daily invoices."""
+    def tables(self) -> list[Table]:
+        """Those whose rows lead somewhere."""
+        return [part for part in self.parts if isinstance(part, Table) and not part.multiple]
 
 
-class Wanted(NamedTuple):
-    """What is looked at: a customer, a half-open period or all time, the moment taken for now, and that of loading."""
-
-    customer: str
-    starting_on: datetime | None
-    ending_before: datetime | None
-    as_of: datetime
-    loaded_at: datetime
-
-
-def portfolio(account: Account, wanted: Wanted) -> list[object]:
+def portfolio(books: Books, wanted: Wanted) -> View:
     """Every customer: who runs out first, who drew more in the last month than before, and who drew when."""
-    held, customers = account.balances(include_archived=True), account.customers()
-    burn = _burn(account, wanted, held)
-    outlook = forecast(burn, as_of=wanted.as_of, by="customer", balances=held)
-    names = ["customer", "remaining", "burn_per_day", "runs_out_at", "runs_out_at_earliest", "runs_out_at_latest"]
-    ending = outlook.filter(pl.col("runs_out_at").is_not_null()).sort("runs_out_at")
-    return [
-        show(ending, columns=[*names, "overage_at_end"], customers=customers, title="Who runs out, the first first"),
-        show(_grown(burn, wanted.as_of), customers=customers, title="Who grew, the most first"),
-        charts.portfolio(burn, customers=customers, as_of=wanted.as_of),
+    burn, customers = books.burn(wanted), books.customers
+    outlook = forecast(burn, as_of=wanted.as_of, by="customer", balances=books.balances(wanted))
+    names = ["customer", "remaining", "burn_per_day", *_DATES, "overage_at_end"]
+    ending = _days(outlook.filter(pl.col("runs_out_at").is_not_null()).sort("runs_out_at"))
+    grown = _grown(burn, wanted.as_of)
+    tables = [
+        _choice(ending, names, "Who runs out first", customers=customers),
+        _choice(grown, ["customer", *grown.columns[2:]], "Who grew most", customers=customers),
     ]
+    return View(
+        [*tables, charts.portfolio(burn, customers=customers, as_of=wanted.as_of)],
+        "Click a row for the card of its customer.",
+        customer_of=lambda row: str(row["customer_id"].item()),
+    )
 
 
 def _grown(burn: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
-    """What each customer drew in the last whole month and in the one before, and the difference, largest first."""
+    """What each customer drew in the last whole month and in the one before, and the difference, largest first.
+
+    Amounts of one credit type stand together, those that most customers have first: they compare with no other.
+    """
     last = as_of.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
     after = last.replace(day=1)
     before = (after - timedelta(days=1)).replace(day=1)
@@ -84,75 +73,93 @@ def _grown(burn: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     sums = [pl.col("amount").filter(pl.col("month") == at).sum().alias(name) for at, name in names.items()]
     both = drawn.group_by("customer_id", "credit_type_name", maintain_order=True).agg(sums)
     grown = both.with_columns((pl.col(names[after]) - pl.col(names[before])).alias("change"))
-    return grown.sort("change", descending=True, maintain_order=True)
+    unit = pl.col("credit_type_name")
+    return grown.sort([-pl.len().over(unit).cast(pl.Int64), unit, -pl.col("change")], maintain_order=True)
 
 
-def card(account: Account, wanted: Wanted) -> list[object]:
-    """A customer's card, and how its balances burn down from here."""
-    burn = _burn(account, wanted, account.balances([wanted.customer], include_archived=True))
-    shown = account.customer_card(wanted.customer)
-    names = ["contract", "net_balance", "granted", "used", "remaining", "utilisation", "ending_before", "runs_out_at"]
-    ahead = ["runs_out_at_earliest", "runs_out_at_latest", "unused_at_end", "overage_at_end", "verdict"]
-    title = shown["customer_name"].drop_nulls().first()
+def _days(outlook: pl.DataFrame) -> pl.DataFrame:
+    """With forecast dates as days: they are no surer than that."""
+    return outlook.with_columns(pl.col(*_DATES, "ending_before").dt.date())
+
+
+def card(books: Books, wanted: Wanted) -> View:
+    """A customer's card, and how the balances that hold something burn down from here."""
+    burn, named = books.burn(wanted), books.named(wanted)
+    contracts, net = books.read("contracts", wanted), books.read("net_balances", wanted)
+    shown = customer_card(named, contracts, books.balances(wanted), net, as_of=wanted.as_of)
+    shown = shown.with_columns(currency=currency(pl.col("credit_type_name")))
+    names = ["contract", "currency", "net_balance", "granted", "used", "utilisation", "ending_before", "runs_out_at"]
+    title = named["name"].drop_nulls().first()
     outlook = forecast(burn, as_of=wanted.as_of)
+    held = outlook.filter(pl.col("remaining") != 0)["balance_id"]
+    drawn = burn.filter(pl.col("balance_id").is_in(held.to_list()) | pl.lit(held.is_empty()))
+    return View(
+        [
+            _table(_days(shown), [*names, "overage_at_end"], title=None if title is None else str(title)),
+            charts.burn_down(drawn, as_of=wanted.as_of, forecast=outlook, customers=named, title="What is left"),
+        ]
+    )
+
+
+def balances(books: Books, wanted: Wanted) -> View:
+    """The burn-down of a customer's balances, and the balances. The period does not matter here."""
+    shown = books.balances(wanted).sort("balance", descending=True, nulls_last=True)
+    names = ["name", "type", "balance", "priority", "created_at", "archived_at", "id"]
+    return View([charts.burn_down(books.burn(wanted), as_of=wanted.as_of), _table(shown, names)])
+
+
+def invoices(books: Books, wanted: Wanted) -> View:
+    """A customer's invoices of the period, the last first, each of which opens."""
+    frame = books.read("invoices", wanted, **wanted.window)
+    names = ["issued_at", "status", "type", "total", "start_timestamp", "end_timestamp", "id"]
+    table = _choice(frame.sort("issued_at", descending=True, nulls_last=False), names)
+    note = "Click an invoice for its lines and what its total comes from."
+    return View([table], note if frame.height else "", below=bill)
+
+
+def bill(invoice: pl.DataFrame) -> list[object]:
+    """How an invoice comes to its total, and its lines."""
+    id_ = str(invoice["id"].item())
+    steps = explain_invoice(invoice, id_)
+    lines = ["name", "type", "quantity", "unit_price", "total", "starting_at", "ending_before"]
     return [
-        show(shown, columns=[*names, *ahead], title=None if title is None else str(title)),
-        charts.burn_down(burn, as_of=wanted.as_of, forecast=outlook, customers=_named(shown)),
+        charts.explain_invoice(steps),
+        _table(steps, ["step", "name", "quantity", "amount", "running", "memo"], title=f"Invoice {id_} explained"),
+        _table(line_items(invoice), lines, title="Its lines"),
     ]
 
 
-def _named(card: pl.DataFrame) -> pl.DataFrame:
-    return card.select(id="customer_id", name="customer_name")
-
-
-def balances(account: Account, wanted: Wanted) -> list[object]:
-    """The burn-down of a customer's balances, and the balances. The period does not matter here."""
-    frame = account.balances([wanted.customer], include_archived=True)
-    burn = _burn(account, wanted, frame)
-    shown = frame.sort("balance", descending=True, nulls_last=True)
-    names = ["name", "type", "credit_type_name", "balance", "priority", "created_at", "archived_at", "id"]
-    return [charts.burn_down(burn, as_of=wanted.as_of), _table(shown, names)]
-
-
-def _burn(account: Account, wanted: Wanted, frame: pl.DataFrame) -> pl.DataFrame:
-    """The burn-down of balances, of a past moment by what the books said then."""
-    bills = days = None
-    if wanted.as_of < wanted.loaded_at:
-        bills = account.invoices([wanted.customer] if wanted.customer else None)
-        cut = across(bills, wanted.as_of)
-        if cut is not None:
-            days = account.invoice_breakdowns(cut.customer_ids, starting_on=cut.starting, ending_before=cut.ending)
-    return burn_down(frame, as_of=wanted.as_of, loaded_at=wanted.loaded_at, invoices=bills, breakdowns=days)
-
-
-def invoices(account: Account, wanted: Wanted) -> list[object]:
-    """A customer's invoices of the period, the last first."""
-    frame = account.invoices([wanted.customer], **_window(wanted))
-    names = ["issued_at", "status", "type", "credit_type_name", "total", "start_timestamp", "end_timestamp", "id"]
-    return [_table(frame.sort("issued_at", descending=True, nulls_last=False), names)]
-
-
-def entries(account: Account, wanted: Wanted) -> list[object]:
+def entries(books: Books, wanted: Wanted) -> View:
     """The ledger entries of a customer's balances within the period, the last first."""
-    frame = account.balances([wanted.customer], include_archived=True)
+    frame = books.balances(wanted)
     named = ledger(frame).join(frame.select(balance="name", balance_id="id"), on="balance_id", how="left")
     at = pl.col("timestamp")
     if wanted.starting_on is not None:
         named = named.filter(at >= wanted.starting_on)
     if wanted.ending_before is not None:
         named = named.filter(at < wanted.ending_before)
-    names = ["timestamp", "balance", "type", "credit_type_name", "amount", "reason", "invoice_id"]
-    return [_table(named.sort("timestamp", descending=True), names)]
+    names = ["timestamp", "balance", "type", "amount", "reason", "invoice_id"]
+    return View([_table(named.sort("timestamp", descending=True), names)])
 
 
-def costs(account: Account, wanted: Wanted) -> list[object]:
+def costs(books: Books, wanted: Wanted) -> View:
     """A customer's usage by day and product: of the period, or of the last 90 days."""
-    window = _window(wanted) or {
+    window = wanted.window or {
         "starting_on": wanted.as_of - timedelta(days=_COST_DAYS),
         "ending_before": wanted.as_of,
     }
-    frame = account.invoice_breakdowns([wanted.customer], **window)
-    return [charts.costs(frame, title="Usage before commits and credits", as_of=wanted.as_of)]
+    frame = books.read("invoice_breakdowns", wanted, **window)
+    lines = ["breakdown_start_timestamp", "name", "type", "quantity", "unit_price", "total"]
+    return View(
+        [
+            charts.costs(frame, title="Usage before commits and credits", as_of=wanted.as_of),
+            _table(
+                line_items(frame).sort("breakdown_start_timestamp", maintain_order=True),
+                lines,
+                title="Its lines, by day",
+            ),
+        ]
+    )
 
 
 VIEWS = {
@@ -167,10 +174,10 @@ OF_ALL = frozenset({"Portfolio"})
 """The views that need no customer."""
 
 
-def _window(wanted: Wanted) -> dict[str, datetime]:
-    ends = {"starting_on": wanted.starting_on, "ending_before": wanted.ending_before}
-    return {name: at for name, at in ends.items() if at is not None}
+def _table(frame: pl.DataFrame, names: list[str], **options: Any) -> Table:
+    return Table(frame, columns=names, rows=100, **options)
 
 
-def _table(frame: pl.DataFrame, names: list[str]) -> Table:
-    return show(frame, columns=names, rows=100)
+def _choice(frame: pl.DataFrame, names: list[str], title: str | None = None, **options: Any) -> Table:
+    """A table whose rows lead somewhere, one at a time."""
+    return _table(frame, names, title=title, multiple=False, **options)

@@ -51,13 +51,14 @@ def explorer(context: BrowserContext, address: str, folder: Path) -> None:
     box = page.page.get_by_role("combobox", name="Customer")
     box.press_sequentially("osprey")
     box.press("Enter")
+    page.page.get_by_role("tab", name="Balances").click()
     panel = page.page.get_by_role("tabpanel", name="Balances")
     expect(panel.locator("svg.marks")).to_be_visible()
     expect(panel).to_contain_text("showing")
     for theme, name in ((lab.DARK, "explorer_dark"), (lab.LIGHT, "explorer")):
         page.theme(theme)
         page.page.get_by_role("tab", name="Balances").focus()
-        page.page.locator(".widget-vbox").first.screenshot(path=IMAGES / f"{name}.png")
+        page.page.locator(".ma-stack").first.screenshot(path=IMAGES / f"{name}.png")
     page.close()
 
 

@@ -23,16 +23,20 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "05_explorer.ipynb"
 
 
 def test_a_customer_s_burn_down_and_last_invoices_are_found(opened: Open, folder: Path) -> None:
-    """In the notebook as it is: type, Enter, look; then the invoices, and a period."""
+    """In the notebook as it is: type, Enter, look; the card, the burn-down, then the invoices, and a period."""
     shutil.copy(NOTEBOOK, folder / "notebooks")
     lab = opened(NOTEBOOK.name)
     box = lab.page.get_by_role("combobox", name="Customer", exact=True).first
     box.press_sequentially("osprey")
     box.press("Enter")
+    card = lab.page.get_by_role("tabpanel", name="Customer")
+    expect(card.locator("svg.marks")).to_be_visible()
+    expect(card.get_by_role("button", name="net_balance")).to_be_visible()
+    lab.page.get_by_role("tab", name="Customer").press("ArrowRight")
     panel = lab.page.get_by_role("tabpanel", name="Balances")
     expect(panel.locator("svg.marks")).to_be_visible()
     expect(panel).to_contain_text("showing")
-    explorer = lab.page.locator(".widget-vbox").filter(has=lab.page.get_by_role("tablist", exact=True)).first
+    explorer = lab.page.locator(".ma-stack").filter(has=lab.page.get_by_role("tablist", exact=True)).first
     for theme in (LIGHT, DARK):
         lab.theme(theme)
         assert lab.contrast(explorer) > 3
@@ -65,7 +69,7 @@ def test_the_first_click_on_a_tab_opens_it(opened: Open) -> None:
     box.click()
     found.get_by_role("option").first.click()
     expect(found).to_be_hidden()
-    expect(lab.page.get_by_role("tabpanel", name="Balances")).to_contain_text("showing")
+    expect(lab.page.get_by_role("tabpanel", name="Customer")).to_contain_text("showing")
     box.click()
     expect(found).to_be_visible()
     place = lab.page.get_by_role("tab", name="Invoices").bounding_box()
@@ -76,6 +80,53 @@ def test_the_first_click_on_a_tab_opens_it(opened: Open) -> None:
     lab.page.mouse.up()
     expect(lab.page.get_by_role("tabpanel", name="Invoices")).to_contain_text("showing")
     expect(found).to_be_hidden()
+
+
+def test_it_goes_from_the_portfolio_to_an_invoice(opened: Open) -> None:
+    """A row of who grew is a customer, an invoice opens to its lines, and the tables download."""
+    lab = opened(
+        "portfolio.ipynb",
+        "import metronome_analytics as ma\naccount = ma.demo(customers=6)",
+        "explorer = ma.widgets.Explorer(account)\nexplorer",
+    )
+    portfolio = lab.page.get_by_role("tabpanel", name="Portfolio")
+    expect(portfolio.get_by_text("Who runs out first", exact=True)).to_be_visible()
+    expect(portfolio.locator("svg.marks").first).to_be_visible()
+    name = portfolio.locator("tbody tr[data-row]").last.locator("td").nth(1)
+    wanted = name.inner_text()
+    name.click()
+    card = lab.page.get_by_role("tabpanel", name="Customer")
+    expect(card.get_by_text(wanted, exact=True).first).to_be_visible()
+    assert lab.value("explorer.customer.selected['name'][0]") == repr(wanted)
+    lab.page.get_by_role("tab", name="Invoices").click()
+    bills = lab.page.get_by_role("tabpanel", name="Invoices")
+    bills.locator("tbody tr[data-row]").nth(1).locator("td").nth(2).click()
+    expect(lab.page.get_by_text("Its lines", exact=True)).to_be_visible()
+    below = lab.page.locator(".ma-panel-below")
+    expect(below.locator("svg.marks")).to_be_visible()
+    assert lab.value("explorer.below.outputs != ()") == "True"
+    for shown in (bills, below):
+        with lab.page.expect_download() as download:
+            shown.get_by_role("button", name="CSV").first.click()
+        assert len(download.value.path().read_text(encoding="utf-8").splitlines()) > 2
+    for theme in (LIGHT, DARK):
+        lab.theme(theme)
+        assert lab.contrast(below) > 3
+    assert lab.errors == []
+
+
+def test_a_large_portfolio_waits_for_a_click(opened: Open) -> None:
+    """It says what it takes, and loads when it is asked to."""
+    lab = opened(
+        "large.ipynb",
+        "import metronome_analytics as ma\naccount = ma.demo(customers=6)",
+        "explorer = ma.widgets.Explorer(account, max_requests=5)\nexplorer",
+    )
+    expect(lab.page.get_by_text("The portfolio of 6 customers takes at least 6 requests.")).to_be_visible()
+    load = lab.page.get_by_role("button", name="Load it")
+    load.click()
+    expect(lab.page.get_by_text("Who runs out first", exact=True)).to_be_visible()
+    expect(load).to_be_hidden()
 
 
 def test_a_balance_is_chosen_on_the_page(opened: Open, folder: Path) -> None:

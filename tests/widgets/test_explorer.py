@@ -13,8 +13,9 @@ import metronome_analytics as ma
 from metronome_analytics import charts
 from metronome_analytics.charts.showing import LIVE
 from metronome_analytics.widgets import views
+from metronome_analytics.widgets.read import Books, Wanted
 from tests.fakes import account_of, answer
-from tests.widgets.support import a_few
+from tests.widgets.support import a_few, many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +39,91 @@ def shown(explorer: Any) -> str:
 
 
 def test_nothing_is_loaded_before_a_customer_is_chosen(account: ma.Account) -> None:
-    """The customers, and no more."""
+    """The customers, and no more, where the portfolio takes more requests than it may: a click loads it."""
     before = account.receipts.height
-    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
-    assert shown(explorer).strip() == "Choose a customer."
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF, max_requests=5)
+    assert shown(explorer).strip() == "Choose a customer. The portfolio of 6 customers takes at least 6 requests."
     assert account.receipts["endpoint"].to_list()[before:] == ["customers"]
+    explorer._tabs._hear(None, {"type": "load"}, None)
+    assert "Who runs out" in shown(explorer)
+    assert account.receipts["endpoint"].to_list()[before:] == ["customers", "balances"]
+
+
+def test_what_the_portfolio_takes_is_said_with_how_long() -> None:
+    """At the account's pace; of a past moment the invoices of everybody too. Nothing is sent."""
+    sent: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return answer([])
+
+    with ma.connect("t", base_url="http://127.0.0.1:1", transport=httpx.MockTransport(handler)) as paced:
+        customers = many(50_000)
+        now: Any = ma.widgets.Explorer(paced, customers=customers)
+        assert shown(now).strip() == (
+            "Choose a customer. The portfolio of 50,000 customers takes at least 50,000 requests, about 1.9 hours."
+        )
+        then: Any = ma.widgets.Explorer(paced, customers=customers.head(100), as_of="2026-01-01")
+        assert "takes at least 200 requests, about 26 seconds." in shown(then)
+        few: Any = ma.widgets.Explorer(paced, customers=customers.head(600))
+        assert "takes at least 600 requests, about 1 minute." in shown(few)
+    assert sent == []
+
+
+def test_a_row_of_the_portfolio_opens_its_customer(account: ma.Account) -> None:
+    """Its card, of what was read for the portfolio: the contracts and the net balance alone are asked for."""
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
+    assert "Click a row" in shown(explorer)
+    (view, _) = next(iter(explorer._seen.values()))
+    ending, grown = view.tables
+    first = ending.selected.height
+    before = account.receipts.height
+    grown.value = (1,)
+    wanted = grown._frame["customer_id"][1]
+    words = shown(explorer)
+    assert (first, explorer.customer.value, explorer.tab, grown.value) == (0, (wanted,), "Customer", ())
+    assert "Burn-down" in words
+    assert account.receipts["endpoint"].to_list()[before:] == ["contracts", "net_balances"]
+    explorer.tab = "Portfolio"
+    shown(explorer)
+    grown.value = (1,)
+    assert (explorer.tab, explorer.customer.value) == ("Customer", (wanted,))
+
+
+def test_a_customer_opens_with_its_card(account: ma.Account) -> None:
+    """What the card has is what the account's own says."""
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
+    explorer.customer.value = account.customers()["id"][0]
+    words = shown(explorer)
+    assert explorer.tab == "Customer"
+    for name in ("contract", "currency", "net_balance", "granted", "used", "ending_before", "runs_out_at"):
+        assert name in words
+    (table, _) = explorer._seen["Customer", explorer._wanted()][0].parts
+    said = account.customer_card(explorer.customer)
+    assert table._frame.drop("currency").equals(said)
+
+
+def test_an_invoice_opens_to_its_lines_and_its_explanation(account: ma.Account) -> None:
+    """Below the invoices, without a request; another customer, period or tab takes it away."""
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
+    explorer.tab = "Invoices"
+    explorer.customer.value = account.customers()["id"][0]
+    assert "Click an invoice" in shown(explorer)
+    (table,) = explorer._seen["Invoices", explorer._wanted()][0].tables
+    before = account.receipts.height
+    table.value = (2,)
+    explorer.wait(60)
+    assert table.selected["id"][0] == table._frame["id"][2]
+    words = str([output["data"] for output in explorer.below.outputs])
+    for part in (table._frame["id"][2], "explained", "Its lines", "unit_price", LIVE):
+        assert part in words
+    assert account.receipts.height == before
+    explorer.tab = "Ledger"
+    assert explorer.below.outputs == ()
+    shown(explorer)
+    explorer.tab = "Invoices"
+    explorer.wait(60)
+    assert "explained" in str(explorer.below.outputs)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +138,7 @@ def test_nothing_is_loaded_before_a_customer_is_chosen(account: ma.Account) -> N
 )
 def test_a_tab_shows_what_it_is_named_after(account: ma.Account, tab: str, words: str) -> None:
     """Each loads when it is opened, and once."""
-    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF, max_requests=0)
     explorer.tab = tab
     explorer.customer.value = account.customers()["id"][0]
     assert words in shown(explorer)
@@ -71,10 +152,10 @@ def test_a_tab_shows_what_it_is_named_after(account: ma.Account, tab: str, words
 
 
 def test_the_portfolio_needs_no_customer(account: ma.Account) -> None:
-    """Who runs out, who grew and who drew when, by name; nothing is read before it is opened."""
-    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
+    """Who runs out, who grew and who drew when, by name: what an Explorer opens with."""
     before = account.receipts.height
-    explorer.tab = "Portfolio"
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
+    assert explorer.tab == "Portfolio"
     words = shown(explorer)
     for part in ("Who runs out", "Who grew", "drawn 2026-10", "drawn 2026-09", "Drawn by customer and month"):
         assert part in words
@@ -101,7 +182,8 @@ def test_an_error_shows_in_place() -> None:
         return httpx.Response(400, json={"message": "no such thing"}) if refuse else answer([])
 
     with account_of(handler) as refused:
-        explorer: Any = ma.widgets.Explorer(refused, customers=a_few(), as_of=AS_OF)
+        explorer: Any = ma.widgets.Explorer(refused, customers=a_few(), as_of=AS_OF, max_requests=0)
+        explorer.tab = "Balances"
         explorer.customer.value = "c-2"
         assert "no such thing" in shown(explorer)
         assert explorer.output.outputs == ()
@@ -123,7 +205,8 @@ def test_a_load_tells_how_far_it_is() -> None:
         return answer([])
 
     with account_of(handler) as slow:
-        explorer: Any = ma.widgets.Explorer(slow, customers=a_few(), as_of=AS_OF)
+        explorer: Any = ma.widgets.Explorer(slow, customers=a_few(), as_of=AS_OF, max_requests=0)
+        explorer.tab = "Balances"
         tell = explorer._tabs.tell
 
         def listen(note: str, **rest: Any) -> None:
@@ -143,6 +226,7 @@ def test_a_load_tells_how_far_it_is() -> None:
 def test_what_a_tab_shows_is_what_a_cell_would(account: ma.Account) -> None:
     """A live chart with its picture, then a table."""
     explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
+    explorer.tab = "Balances"
     explorer.customer.value = account.customers()["id"][0]
     explorer.wait(60)
     chart, table = explorer.output.outputs
@@ -161,8 +245,9 @@ def test_a_past_moment_shows_what_the_books_said_then(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("metronome_analytics.widgets.views.charts", SimpleNamespace(burn_down=kept))
     with ma.demo(customers=3, as_of=AS_OF) as now, ma.demo(customers=3, as_of=then) as before:
+        books = Books(now, before.customers())
         for customer in before.customers()["id"]:
-            views.balances(now, views.Wanted(customer, None, None, then, now.now))
+            views.balances(books, Wanted(customer, None, None, then, now.now))
         stood = before.balances(before.customers()).filter(pl.col("balance") != 0)
     left = pl.concat(drawn).group_by("balance_id").agg(pl.col("remaining").sort_by("step").last())
     both = stood.select("balance", balance_id="id").join(left, on="balance_id")
@@ -188,12 +273,13 @@ def test_what_is_no_longer_wanted_is_cancelled() -> None:
         raise AssertionError
 
     with account_of(handler) as slow:
-        explorer: Any = ma.widgets.Explorer(slow, customers=a_few(), as_of=AS_OF)
+        explorer: Any = ma.widgets.Explorer(slow, customers=a_few(), as_of=AS_OF, max_requests=0)
+        explorer.tab = "Balances"
         explorer.customer.value = "c-2"
-        first = explorer._thread
+        first = explorer._worker.last
         assert asked.wait(30)
         explorer.customer.value = "c-4"
-        first.join(30)
+        assert first.wait(30)
         assert cancelled.is_set()
         assert "c-4" in repr(explorer)
         shown(explorer)

@@ -3,14 +3,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 import metronome_analytics as ma
+from metronome_analytics import tables
+from tests.fakes import account_of, answer
+from tests.widgets.support import a_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import polars as pl
+    import httpx
 
 Sent = list[dict[str, Any]]
 AS_OF = datetime(2026, 11, 18, tzinfo=UTC)
@@ -116,7 +120,7 @@ def test_a_balance_is_chosen_step_by_step(
     assert picker.value == ma.widgets.BalanceChoice(row["customer_id"], row["id"], segment)
     assert picker.selected["id"].to_list() == [row["id"]]
     assert len(seen) == 2
-    assert row["customer_id"] in picker._repr_mimebundle_()["text/html"]
+    assert row["customer_id"] in picker._repr_mimebundle_()[0]["text/html"]
     other = next(id_ for id_ in balances["customer_id"] if id_ != row["customer_id"])
     picker._customer.value = other
     assert (picker.value, picker.customer_id) == (None, other)
@@ -143,3 +147,27 @@ def test_a_balance_is_no_customer(frames: tuple[pl.DataFrame, pl.DataFrame]) -> 
     picker: Any = ma.widgets.BalancePicker(balances, value=balances["id"][1])
     with ma.demo(customers=1) as account, pytest.raises(ma.ArgumentError, match="customers"):
         account.invoices(picker)
+
+
+def test_an_unpicked_picker_says_so() -> None:
+    """Whatever takes customers or a period; nothing is asked of the account."""
+    sent: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return answer([])
+
+    balances = pl.DataFrame(schema=tables.Balances.create_empty().schema)
+    with account_of(handler) as account:
+        calls = (account.invoices, account.balances, account.net_balances, account.contracts, account.customer_card)
+        for picker in (ma.widgets.CustomerPicker(a_few()), ma.widgets.BalancePicker(balances)):
+            for call in (*calls, lambda given: account.customers(customer_ids=given)):
+                with pytest.raises(ma.ArgumentError, match="nothing is chosen in the picker yet"):
+                    call(picker)
+            with pytest.raises(ma.ArgumentError, match="nothing is chosen"):
+                account.reconcile(month="2026-10", customers=picker)
+            with pytest.raises(ma.ArgumentError, match="nothing is chosen"):
+                account.estimate("invoices", picker)
+        with pytest.raises(ma.ArgumentError, match="nothing is chosen in the picker yet"):
+            account.invoices(period=ma.widgets.PeriodPicker(as_of=AS_OF))
+    assert sent == []

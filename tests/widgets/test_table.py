@@ -210,3 +210,17 @@ def test_without_a_kernel_the_still_table_stays(monkeypatch: pytest.MonkeyPatch)
     assert "<img" not in bundle["text/html"]
     assert "showing 4 of 4" in bundle["text/html"]
     assert repr(ma.show(FRAME)) == "Table(4 rows, 0 chosen)"
+
+
+def test_one_row_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `multiple` a choice replaces the one before, and a file has every row found, whatever is chosen."""
+    table, sent = table_of(monkeypatch, multiple=False)
+    for row in (2, 1):
+        say(table, "pick", look=0, **{"from": row, "to": row}, on=True)
+        assert table.value == (row,)
+    say(table, "export", to="csv")
+    assert last(sent, "file")["rows"] == FRAME.height
+    say(table, "pick", look=0, **{"from": 1, "to": 1}, on=False)
+    assert table.value == ()
+    with pytest.raises(ma.ArgumentError, match="2 rows, and in this table one is chosen"):
+        table.value = (0, 1)
