@@ -108,7 +108,7 @@ def test_an_account_shows_itself_without_its_token() -> None:
 def test_an_account_says_what_to_do_next() -> None:
     """In a notebook and at a prompt; what it names is there."""
     with account_of(lambda request: answer([])) as opened:
-        page, prompt = opened._repr_html_(), pretty(opened)
+        page, prompt = opened._repr_html_(), pretty(opened)  # type: ignore[no-untyped-call]  # IPython has no types
         assert prompt.startswith(repr(opened))
         for text in (page, prompt):
             assert "Next: account.catalogue()" in text
