@@ -34,7 +34,7 @@ from metronome_analytics.changes.surroundings import CustomerPlan, Invoice, Sche
 from metronome_analytics.changes.view import View
 from metronome_analytics.leeway import Leeway
 from metronome_analytics.tables import Balances
-from metronome_analytics.tables.money import MONEY, USD_NAME
+from metronome_analytics.tables.money import MONEY, USD_ID, USD_NAME
 from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
@@ -240,6 +240,32 @@ def test_a_postpaid_commit_is_one_of_each() -> None:
 def test_a_service_line_says_its_total_once(given: dict[str, Any], total: int | None) -> None:
     """An amount, or a price and a quantity; of anything else nobody can say what it bills."""
     assert ServiceLine(professional_service_id="s", **given).total == total
+
+
+def test_a_postpaid_commit_of_a_contract_is_held_to_its_one_invoice() -> None:
+    """A prepaid one may be invoiced in parts; a credit type that the account has not is named."""
+    bills = tuple(terms.InvoiceItem(timestamp=day(number), amount=Decimal(50)) for number in (1, 2))
+    span = terms.AccessItem(**SPAN)
+    given: dict[str, Any] = {"product_id": "p", "name": "n", "priority": 1, "segments": (span,), "invoices": bills}
+    review = Review(
+        View(credit_types={USD_ID: USD_NAME}, products={"p": {"name": "P", "type": "FIXED"}}),
+        day(1),
+        Leeway(),
+        known=lambda _: False,
+    )
+
+    def wrong(**more: Any) -> list[tuple[str, str]]:
+        return list(terms.wrong_terms([terms.ContractCommit(**{**given, **more})], [], review))
+
+    assert wrong(type="PREPAID") == []
+    assert wrong(type="POSTPAID") == [("n", "a POSTPAID commit has one segment and one invoice")]
+    assert ("n", "unknown credit type other") in wrong(type="PREPAID", credit_type_id="other")
+
+
+def test_an_entry_is_kept_in_the_unit_of_its_balance_alone() -> None:
+    """The amount in major units is the user's way of saying it, and no field of what is planned and hashed."""
+    entry = ma.BalanceEntry(customer_id="c", balance_id="b", amount_major=1, reason="because of it")  # type: ignore[arg-type]  # a number will do
+    assert "amount_major" not in entry.fields()
 
 
 # --- what is there ---------------------------------------------------------------------------------------------------
@@ -448,7 +474,7 @@ def test_only_an_answer_of_200_is_a_yes() -> None:
     told = [
         replace(announced, kind=Kind.OUTCOME, result=Result(0, Status.UNKNOWN, "", code)) for code in (None, 500, 200)
     ]
-    pasts = [Past([]), Past([announced]), *(Past([announced, each]) for each in told)]
+    pasts = [Past(), Past((announced,)), *(Past((announced, each)) for each in told)]
     assert [past.answered_yes for past in pasts] == [False, False, False, False, True]
     assert [past.open for past in pasts] == [False, True, True, True, True]
     assert [announced.status, told[0].status] == [None, Status.UNKNOWN]

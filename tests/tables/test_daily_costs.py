@@ -66,7 +66,11 @@ def test_costs_of_plans_are_pending_and_stand_in_their_order() -> None:
     """A product is a line's name; as the API gives the days, they stay."""
     names = [f"line {n}" for n in range(600)]
     lines = [{"name": name, "cost": Decimal(n), "group_key": None, "group_value": None} for n, name in enumerate(names)]
-    day = {"customer_id": ["c"], "start_timestamp": [on("2026-10-01")], "line_item_breakdown": [lines]}
+    day: dict[str, list[Any]] = {
+        "customer_id": ["c"],
+        "start_timestamp": [on("2026-10-01")],
+        "line_item_breakdown": [lines],
+    }
     frame = daily_costs(InvoiceBreakdowns.create_empty(), table_of(Costs, day))
     assert frame["product_name"].to_list() == names
     assert frame.select("source", "pending").unique().rows() == [("costs", True)]
