@@ -18,10 +18,11 @@ from metronome_analytics.changes.archiving import total_worth, worth
 from metronome_analytics.changes.balance_plan import BALANCE_PLAN_SCHEMA
 from metronome_analytics.changes.fields import AnyTime, on_the_hour, wrong_amount
 from metronome_analytics.changes.historical_invoices import _overlaps
-from metronome_analytics.changes.holdings import Balance, LedgerEntry, Segment
+from metronome_analytics.changes.holdings import Balance, Customer, LedgerEntry, Segment
 from metronome_analytics.changes.invoice_changes import title_of
 from metronome_analytics.changes.journal import Journal
-from metronome_analytics.changes.operation import PlannedChange
+from metronome_analytics.changes.operation import PlannedChange, Review
+from metronome_analytics.changes.operations import OPERATIONS
 from metronome_analytics.changes.outlook import new_balance
 from metronome_analytics.changes.papers import Paper
 from metronome_analytics.changes.plan import _let_through
@@ -30,9 +31,10 @@ from metronome_analytics.changes.schedules_and_filters import _within
 from metronome_analytics.changes.seats import SeatPeriod, not_in_use
 from metronome_analytics.changes.service_invoices import ServiceLine
 from metronome_analytics.changes.surroundings import CustomerPlan, Invoice, ScheduleSegment
+from metronome_analytics.changes.view import View
 from metronome_analytics.leeway import Leeway
 from metronome_analytics.tables import Balances
-from metronome_analytics.tables.money import MONEY, USD_NAME
+from metronome_analytics.tables.money import MONEY, USD_ID, USD_NAME
 from metronome_analytics.tables.vocabulary import BalanceType
 
 if TYPE_CHECKING:
@@ -240,6 +242,32 @@ def test_a_service_line_says_its_total_once(given: dict[str, Any], total: int | 
     assert ServiceLine(professional_service_id="s", **given).total == total
 
 
+def test_a_postpaid_commit_of_a_contract_is_held_to_its_one_invoice() -> None:
+    """A prepaid one may be invoiced in parts; a credit type that the account has not is named."""
+    bills = tuple(terms.InvoiceItem(timestamp=day(number), amount=Decimal(50)) for number in (1, 2))
+    span = terms.AccessItem(**SPAN)
+    given: dict[str, Any] = {"product_id": "p", "name": "n", "priority": 1, "segments": (span,), "invoices": bills}
+    review = Review(
+        View(credit_types={USD_ID: USD_NAME}, products={"p": {"name": "P", "type": "FIXED"}}),
+        day(1),
+        Leeway(),
+        known=lambda _: False,
+    )
+
+    def wrong(**more: Any) -> list[tuple[str, str]]:
+        return list(terms.wrong_terms([terms.ContractCommit(**{**given, **more})], [], review))
+
+    assert wrong(type="PREPAID") == []
+    assert wrong(type="POSTPAID") == [("n", "a POSTPAID commit has one segment and one invoice")]
+    assert ("n", "unknown credit type other") in wrong(type="PREPAID", credit_type_id="other")
+
+
+def test_an_entry_is_kept_in_the_unit_of_its_balance_alone() -> None:
+    """The amount in major units is the user's way of saying it, and no field of what is planned and hashed."""
+    entry = ma.BalanceEntry(customer_id="c", balance_id="b", amount_major=1, reason="because of it")  # type: ignore[arg-type]  # a number will do
+    assert "amount_major" not in entry.fields()
+
+
 # --- what is there ---------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +287,24 @@ def test_a_segment_covers_from_its_start_to_before_its_end() -> None:
         assert [number for number in range(1, 6) if span.covers(day(number))] == [2, 3]
     assert SeatPeriod(day(2), None, frozenset()).covers(day(31))
     assert not SeatPeriod(day(2), None, frozenset()).covers(day(1))
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (day(1) - timedelta(microseconds=1), "is not active before 2027-01-01 00:00 UTC"),
+        (day(1), None),
+        (day(10) - timedelta(microseconds=1), None),
+        (day(10), "expired at 2027-01-10 00:00 UTC"),
+    ],
+)
+def test_an_entry_goes_to_a_segment_while_it_gives_access(now: datetime, words: str | None) -> None:
+    """From the very instant at which it starts to the last before its end."""
+    view = View(customers={"c": Customer("c", "Acme", (), None)}, balances={"b": held()})
+    review = Review(view, now, Leeway(), known=lambda _: False)
+    entry = ma.BalanceEntry(customer_id="c", balance_id="b", amount=1, reason="because of it", segment_id="s1")  # type: ignore[arg-type]  # a number will do
+    review.check(0, entry, OPERATIONS["balances.enter"])
+    assert [problem.problem for problem in review.problems] == ([] if words is None else [f"s1 {words}"])
 
 
 def test_a_seat_is_in_use_in_its_periods() -> None:
@@ -428,7 +474,11 @@ def test_only_an_answer_of_200_is_a_yes() -> None:
     told = [
         replace(announced, kind=Kind.OUTCOME, result=Result(0, Status.UNKNOWN, "", code)) for code in (None, 500, 200)
     ]
+<<<<<<< HEAD
     pasts = [Past(()), Past((announced,)), *(Past((announced, each)) for each in told)]
+=======
+    pasts = [Past(), Past((announced,)), *(Past((announced, each)) for each in told)]
+>>>>>>> mutants
     assert [past.answered_yes for past in pasts] == [False, False, False, False, True]
     assert [past.open for past in pasts] == [False, True, True, True, True]
     assert [announced.status, told[0].status] == [None, Status.UNKNOWN]
