@@ -11,7 +11,6 @@ import httpx
 import polars as pl
 import pytest
 from IPython.core.formatters import DisplayFormatter
-from IPython.lib.pretty import pretty
 
 import metronome_analytics as ma
 from tests.fakes import TOKEN, account_of, answer
@@ -108,7 +107,8 @@ def test_an_account_shows_itself_without_its_token() -> None:
 def test_an_account_says_what_to_do_next() -> None:
     """In a notebook and at a prompt; what it names is there."""
     with account_of(lambda request: answer([])) as opened:
-        page, prompt = opened._repr_html_(), pretty(opened)  # type: ignore[no-untyped-call]  # IPython has no types
+        formatter: Any = DisplayFormatter()
+        page, prompt = opened._repr_html_(), formatter.format(opened)[0]["text/plain"]
         assert prompt.startswith(repr(opened))
         for text in (page, prompt):
             assert "Next: account.catalogue()" in text

@@ -474,11 +474,7 @@ def test_only_an_answer_of_200_is_a_yes() -> None:
     told = [
         replace(announced, kind=Kind.OUTCOME, result=Result(0, Status.UNKNOWN, "", code)) for code in (None, 500, 200)
     ]
-<<<<<<< HEAD
-    pasts = [Past(()), Past((announced,)), *(Past((announced, each)) for each in told)]
-=======
     pasts = [Past(), Past((announced,)), *(Past((announced, each)) for each in told)]
->>>>>>> mutants
     assert [past.answered_yes for past in pasts] == [False, False, False, False, True]
     assert [past.open for past in pasts] == [False, True, True, True, True]
     assert [announced.status, told[0].status] == [None, Status.UNKNOWN]

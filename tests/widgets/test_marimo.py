@@ -12,6 +12,7 @@ import pytest
 from marimo._output.formatting import get_formatter
 
 import metronome_analytics as ma
+from metronome_analytics import tables
 from metronome_analytics.arguments import customer_ids
 from metronome_analytics.charts.showing import LIVE
 from metronome_analytics.periods import ends
@@ -54,3 +55,49 @@ def test_a_chart_is_live_in_marimo() -> None:
     assert kind == LIVE
     assert json.loads(spec)["$schema"].endswith("/v5.6.1.json")
     assert "currentColor" not in spec
+
+
+@pytest.fixture
+def inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook of marimo's."""
+    monkeypatch.setattr(marimo, "running_in_notebook", lambda: True)
+
+
+@pytest.mark.usefixtures("inside")
+def test_a_choice_is_told_to_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which tells it back, and so runs the cells that use the picker: a change that comes from Python runs none."""
+    balances = pl.DataFrame(schema=tables.Balances.create_empty().schema)
+    pickers: list[tuple[Any, object]] = [
+        (ma.widgets.CustomerPicker(a_few()), "c-3"),
+        (ma.widgets.PeriodPicker(), "2026-10"),
+        (ma.widgets.Table(a_few().select("id", "name")), [1]),
+        (ma.widgets.BalancePicker(balances), None),
+    ]
+    for picker, value in pickers:
+        told: list[dict[str, Any]] = []
+        monkeypatch.setattr(picker, "send", lambda content, buffers=None, told=told: told.append(content))
+        picker.value = value
+        changed = [content for content in told if content["type"] == "changed"]
+        assert changed == ([{"type": "changed", "at": 1}] if value else [])
+
+
+def test_in_jupyter_no_page_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There nothing waits for it."""
+    picker: Any = ma.widgets.CustomerPicker(a_few())
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(picker, "send", lambda content, buffers=None: told.append(content))
+    picker.value = "c-3"
+    assert [content["type"] for content in told] == ["chosen"]
+
+
+@pytest.mark.usefixtures("inside")
+def test_an_explorer_s_panels_are_stacks() -> None:
+    """A chart as marimo draws it and tables as anywidgets, where Jupyter has an Output."""
+    with ma.demo(customers=3, as_of="2026-11-18") as account:
+        explorer: Any = ma.widgets.Explorer(account, as_of="2026-11-18")
+        explorer.wait(60)
+        panel = explorer._panels[id(explorer.output)]
+        assert [part["kind"] for part in panel.parts] == ["widget", "widget", "mime"]
+        assert panel.parts[-1]["mime"] == LIVE
+        assert [part["kind"] for part in explorer.parts] == ["widget"] * 5
+        assert explorer.output.outputs == ()
