@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import dataframely as dy
@@ -14,6 +15,7 @@ import spec_coverage
 import metronome_analytics as ma
 from metronome_analytics import analysis, tables
 from metronome_analytics.api.endpoints import ENDPOINTS
+from metronome_analytics.charts.fitting import NARROW, USUAL, within
 from metronome_analytics.cli.app import app
 from metronome_analytics.tables.columns import key_of
 
@@ -23,16 +25,22 @@ if TYPE_CHECKING:
 
 _FIGURE = """## {title}
 
-```{{image}} {file}.svg
-:alt: {title}
-:class: only-light
-```
-```{{image}} {file}_dark.svg
-:alt: {title}
-:class: only-dark
-```
-
+{pictures}
 `{call}`
+
+"""
+_PICTURE = """```{{image}} {file}
+:alt: {title}
+:class: only-{theme} {place}-page
+```
+"""
+# The theme of the site shows what is of its colours; of that, one is hidden.
+_PLACES = """```{raw} html
+<style>
+@media (min-width: 721px) { html body img.narrow-page.narrow-page { display: none !important; } }
+@media (max-width: 720px) { html body img.wide-page.wide-page { display: none !important; } }
+</style>
+```
 
 """
 
@@ -236,10 +244,13 @@ def _help(words: tuple[str, ...]) -> str:
 def _gallery(folder: Path) -> str:
     with ma.demo() as account:
         page = "# Gallery\n\nEvery chart, drawn from `ma.demo()` when this site is built, light and dark.\n\n"
+        page += _PLACES
         for title, file, call, chart in _charts(account):
-            for theme, suffix in (("light", ""), ("dark", "_dark")):
-                ma.charts.save(chart(theme), folder / f"{file}{suffix}.svg")
-            page += _FIGURE.format(title=title, file=f"gallery/{file}", call=call)
+            pictures = ""
+            for theme, (place, pixels) in product(("light", "dark"), (("wide", USUAL), ("narrow", NARROW))):
+                drawn = ma.charts.save(within(chart(theme), pixels), folder / f"{file}_{theme}_{place}.svg")
+                pictures += _PICTURE.format(file=f"gallery/{drawn.name}", title=title, theme=theme, place=place)
+            page += _FIGURE.format(title=title, pictures=pictures, call=call)
     return page
 
 
@@ -273,8 +284,8 @@ def _charts(account: ma.Account) -> Iterator[tuple[str, str, str, Any]]:
     yield (
         "Invoices by month",
         "invoices",
-        "ma.charts.invoices(invoices)",
-        lambda theme: draw.invoices(invoices, theme=theme),
+        "ma.charts.invoices(invoices, as_of=account.now)",
+        lambda theme: draw.invoices(invoices, as_of=now, theme=theme),
     )
     yield (
         "Unpaid invoices by age",
@@ -291,8 +302,8 @@ def _charts(account: ma.Account) -> Iterator[tuple[str, str, str, Any]]:
     yield (
         "Who drew how much, month by month",
         "portfolio",
-        "ma.charts.portfolio(burn, customers=customers)",
-        lambda theme: draw.portfolio(burn, customers=customers, theme=theme),
+        "ma.charts.portfolio(burn, customers=customers, as_of=account.now)",
+        lambda theme: draw.portfolio(burn, customers=customers, as_of=now, theme=theme),
     )
     yield from _statements(account, balances, invoices)
 

@@ -6,6 +6,7 @@ limit of 5,000 rows is never lifted. Charts are the only place where Decimal bec
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import altair as alt
@@ -13,6 +14,7 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import Given, checked
 from metronome_analytics.arguments import instant
+from metronome_analytics.charts import fitting
 from metronome_analytics.charts.showing import offline
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import money
@@ -28,9 +30,12 @@ Theme = Literal["page", "light", "dark"]
 
 MAX_ROWS = 4_000
 """Rows of one layer's data, below altair's own limit of 5,000."""
-WIDTH = 640
-LONGEST_TITLE = 1_500
-"""Pixels of a line of a title: a name of ten thousand characters must not make a picture of its width."""
+_WORDS = 56
+"""Characters of a line below a title, and of titles, which are larger: what a narrow page has room for, and what is
+read easily on a wide one."""
+_TITLE, _HEADING = 38, 46
+_LINES = 4
+"""Lines of one text: a name of ten thousand characters must not make a picture of its height."""
 INK = "ink"
 """The style of marks in the colour of text."""
 
@@ -53,6 +58,8 @@ NUMBER_LABEL = (
     " : format(datum.value, ',.4~f')"
 )
 """Vega's own short form writes thousandths as `m`, which reads as millions."""
+ABOUT_LABEL = NUMBER_LABEL.replace(".3~f", ".3~r").replace(".4~f", ".3~r")
+"""The same of amounts that are not round, as those at the ends of a scale of colours; three figures of each."""
 
 TIME_LABEL = (
     "[utchours(datum.value) ? utcFormat(datum.value, '%H:%M')"
@@ -71,12 +78,12 @@ def themed(chart: Chart, theme: Theme) -> Chart:
     axis = {"labelColor": faint, "titleColor": ink, "gridColor": grid, "domainColor": faint, "tickColor": faint}
     words = {"labelColor": ink, "titleColor": ink}
     configured: Chart = (
-        chart.configure(background=background, padding=12, style={INK: {"color": ink}})
+        chart.configure(background=background, padding=12, style={INK: {"color": ink}}, params=fitting.room())
         .configure_view(stroke=None)
-        .configure_axis(**axis, labelFontSize=11, titleFontSize=12, titleFontWeight="normal", titleLimit=LONGEST_TITLE)
+        .configure_axis(**axis, labelFontSize=11, titleFontSize=12, titleFontWeight="normal")
         .configure_legend(
             **words,
-            labelLimit=340,
+            labelLimit=alt.ExprRef(f"min(340, {fitting.ROOM} - 80)"),
             symbolOpacity=1,
             titleFontWeight="normal",
             labelFontSize=11,
@@ -91,15 +98,16 @@ def themed(chart: Chart, theme: Theme) -> Chart:
             fontSize=15,
             subtitleFontSize=11,
             offset=10,
-            limit=LONGEST_TITLE,
+            # What is too wide all the same, as a line of capitals, ends with an ellipsis.
+            limit=alt.ExprRef(f"{fitting.ROOM} - 24"),
         )
     )
     return offline(configured)
 
 
 def layered(layers: Sequence[alt.Chart], title: alt.TitleParams, *, height: int = 280) -> alt.LayerChart:
-    """One panel of the usual width."""
-    return cast("alt.LayerChart", alt.layer(*layers).properties(width=WIDTH, height=height, title=title))
+    """One panel, which is as wide as there is room for."""
+    return cast("alt.LayerChart", alt.layer(*layers).properties(width=fitting.USUAL, height=height, title=title))
 
 
 def no_data(title: str, theme: Theme, why: str = "no data") -> Chart:
@@ -113,7 +121,7 @@ def nothing(title: alt.TitleParams) -> alt.LayerChart:
 
 
 def _words(text: str, *, height: int, title: str = "") -> alt.Chart:
-    words = alt.Chart(pl.DataFrame({"text": [text]}), width=WIDTH, height=height, title=title)
+    words = alt.Chart(pl.DataFrame({"text": [text]}), width=fitting.USUAL, height=height, title=heading(title, []))
     drawn: alt.Chart = words.mark_text(fontSize=16, color=QUIET).encode(text="text:N")
     return drawn
 
@@ -133,20 +141,32 @@ def panels(frame: pl.DataFrame, panel: Callable[[pl.DataFrame, str], Chart], *, 
     drawn: Sequence[Chart] = [panel(frame.filter(name.eq_missing(kind)), unit(kind)) for kind in kinds]
     if len(drawn) == 1:
         return themed(drawn[0].properties(title=_titled(title, drawn[0])), theme)
-    stacked = alt.vconcat(*drawn, title=title, spacing=28).resolve_scale(color="independent", shape="independent")
+    stacked = alt.vconcat(*drawn, title=_lines(title, _TITLE), spacing=28).resolve_scale(
+        color="independent", shape="independent"
+    )
     return themed(stacked, theme)
 
 
 def _titled(title: str, chart: Chart) -> alt.TitleParams:
     """`title` above what the only panel says of itself."""
     own: Any = chart.title
-    lines = [] if own is alt.Undefined else [own.text, *(own.subtitle if own.subtitle is not alt.Undefined else [])]
-    return alt.TitleParams(title, subtitle=[str(line) for line in lines])
+    if own is alt.Undefined:
+        return alt.TitleParams(_lines(title, _TITLE))
+    below = own.subtitle if own.subtitle is not alt.Undefined else []
+    words = _lines(" ".join(own.text), _WORDS)
+    return alt.TitleParams(_lines(title, _TITLE), subtitle=[*words, *below])
 
 
 def heading(text: str, notes: Sequence[str]) -> alt.TitleParams:
     """The title of a panel and, below it, what the reader must know about what is left out."""
-    return alt.TitleParams(text, subtitle=list(notes) or alt.Undefined, fontSize=13, frame="group")
+    lines = [line for note in notes for line in _lines(note, _WORDS)]
+    return alt.TitleParams(_lines(text, _HEADING), subtitle=lines or alt.Undefined, fontSize=13)
+
+
+def _lines(text: str, longest: int) -> list[str]:
+    """`text` in lines, broken between words where there are any."""
+    lines = wrap(text, longest, max_lines=_LINES, placeholder=" …")
+    return lines or [""]
 
 
 def told(unit: str, *names: str | None) -> str:
@@ -170,7 +190,11 @@ def months(frame: pl.DataFrame, column: str) -> list[str]:
 
 def month_axis(field: str, labels: list[str], title: str | None = None, *, so_far: str | None = None) -> alt.X:
     """A month per column, those without data too; the one that is still running says so."""
-    axis = alt.Axis(labelAngle=-40, labelOverlap=True)
+    each = f"width / {max(1, len(labels))}"
+    # Vega takes a slanted label to be as wide as its bounds, and leaves out every other one too early.
+    axis = alt.Axis(
+        labelAngle=alt.ExprRef(f"{each} > 80 ? 0 : -40"), labelOverlap=alt.ExprRef(f"{each} > 18 ? false : 'parity'")
+    )
     if so_far is not None:
         axis.labelExpr = f"datum.value == '{so_far}' ? datum.value + ' so far' : datum.value"
     return alt.X(f"{field}:O", title=title, scale=alt.Scale(domain=labels), axis=axis)
@@ -193,6 +217,16 @@ def as_float(column: str, name: str) -> pl.Expr:
     return money.as_float(money.major(pl.col(column), pl.col("credit_type_name"))).alias(name)
 
 
+def about(field: str) -> str:
+    """For Vega: an amount of a row in three figures."""
+    return f"({ABOUT_LABEL.replace('datum.value', f'datum.{field}')})"
+
+
+def figure(column: str) -> pl.Expr:
+    """A money column in major units at two decimals, for where the panel says of what credit type it is."""
+    return money.rounded_text(pl.col(column), pl.col("credit_type_name")).str.split(" ").list.last()
+
+
 def total_text(frame: pl.DataFrame, column: str) -> str:
     """The sum of a money column of one credit type, in words, at two decimals."""
     text: str = frame.select(money.rounded_text(pl.col(column).sum(), pl.col("credit_type_name").first())).item()
@@ -204,9 +238,9 @@ def time_axis(title: str | None = None) -> alt.Axis:
     return alt.Axis(title=title, labelAngle=0, labelOverlap=True, labelExpr=TIME_LABEL, grid=False)
 
 
-def amount_axis(title: str) -> alt.Axis:
-    """An axis of major units."""
-    return alt.Axis(title=title, labelExpr=NUMBER_LABEL, tickCount=6)
+def amount_axis(title: str, *, extent: int = 44, ticks: int = 6) -> alt.Axis:
+    """An axis of major units, whose labels take the same room in every panel."""
+    return alt.Axis(title=title, labelExpr=NUMBER_LABEL, tickCount=ticks, minExtent=extent)
 
 
 def tips(fields: Mapping[str, str]) -> list[alt.Tooltip]:
@@ -214,8 +248,8 @@ def tips(fields: Mapping[str, str]) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:N", title=words) for field, words in fields.items()]
 
 
-def legend(field: str, colors: Mapping[str, str], *, columns: int | None = None) -> alt.Color:
-    """Colours by name, with a legend below the panel."""
+def legend(field: str, colors: Mapping[str, str], beside: Sequence[str] = ()) -> alt.Color:
+    """Colours by name, with a legend below the panel, which has the names `beside` it."""
     scale = alt.Scale(domain=list(colors), range=list(colors.values()))
-    below = alt.Legend(orient="bottom", columns=alt.Undefined if columns is None else columns)
+    below = alt.Legend(orient="bottom", columns=fitting.columns(list(colors), beside))
     return alt.Color(f"{field}:N", title=None, scale=scale, legend=below)

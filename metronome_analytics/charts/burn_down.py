@@ -9,7 +9,7 @@ import polars as pl
 
 from metronome_analytics.analysis.frames import INSTANT, Given
 from metronome_analytics.arguments import Instant, instant
-from metronome_analytics.charts import base, burn_points, run_out
+from metronome_analytics.charts import base, burn_points, fitting, run_out
 from metronome_analytics.charts.labels import balance_labels, customer_names, only_customer
 from metronome_analytics.tables.vocabulary import Event
 from metronome_analytics.wording import time_text
@@ -85,18 +85,24 @@ def _panel(
     names = shown["balance"].unique(maintain_order=True).to_list()
     alone = len(names) == 1
     color = alt.Color("balance:N", title=None, scale=alt.Scale(domain=names, range=list(base.PALETTE)))
-    color = color.legend(None) if alone else color.legend(orient="bottom", columns=2, symbolType="stroke")
+    color = (
+        color.legend(None)
+        if alone
+        else color.legend(orient="bottom", columns=fitting.columns(names), symbolType="stroke")
+    )
     layers = [*(_segments(shown, at) if alone else ())]
+    middle = burn_points.middle(shown, at)
     if outlook is not None and at is not None:
         edges, dates = burn_points.cone(shown, outlook, at), run_out.run_outs(shown, outlook)
-        layers += [*_cone(edges, color), *(run_out.marks(dates, edges) if alone else ())]
+        middle = burn_points.middle(shown, at, edges)
+        layers += [*_cone(edges, color), *(run_out.marks(dates, edges, middle) if alone else ())]
         notes += run_out.notes(dates, alone=alone)
     if (every["part"] == "pending").any():
         notes.append(_PENDING)
     layers += [
         *_steps(burn_points.lines(steps, at), color, unit),
         *_marks(burn_points.marks(every, tuple(_MARKS)), color),
-        *(_today(at) if at is not None else ()),
+        *(_today(at, middle) if at is not None else ()),
     ]
     whose = base.told(unit, only_customer(shown), names[0] if alone else None)
     heading = base.heading(whose, notes + thinning)
@@ -207,13 +213,14 @@ def _even_use(spans: pl.DataFrame, right: datetime) -> list[alt.Chart]:
     return [line.encode(x=_x(), y="amount:Q", detail="segment_id:N")] if path.height else []
 
 
-def _today(at: datetime) -> list[alt.Chart]:
-    """A rule at `as_of`, with its date."""
+def _today(at: datetime, middle: datetime) -> list[alt.Chart]:
+    """A rule at `as_of`, with its date over the frame, on the side with more room."""
     now = alt.Chart(
         pl.DataFrame({"timestamp": [at]}, schema={"timestamp": INSTANT}).with_columns(
             pl.concat_str(pl.lit("as of "), time_text(pl.col("timestamp"))).alias("text")
         )
     )
     rule = now.mark_rule(style=base.INK, strokeDash=[2, 2], strokeWidth=1).encode(x=_x())
-    words = now.mark_text(align="right", dx=-4, dy=-4, baseline="bottom", fontSize=10, style=base.INK)
+    align = burn_points.side(at, middle)
+    words = now.mark_text(align=align, dy=-4, baseline="bottom", fontSize=10, style=base.INK)
     return [rule, words.encode(x=_x(), y=alt.value(0), text="text:N")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
@@ -104,6 +104,21 @@ def _drawn_only(carried: pl.DataFrame, like: pl.DataFrame, part: str | None = No
     if part is not None:
         columns.append(pl.lit(part).alias("part"))
     return carried.with_columns(columns).select(like.columns)
+
+
+def middle(shown: pl.DataFrame, at: datetime | None, edges: pl.DataFrame | None = None) -> datetime:
+    """The instant in the middle of what is drawn."""
+    drawn = [shown["timestamp"], shown["segment_starting_at"], pl.Series([at], dtype=INSTANT)]
+    drawn += [] if edges is None else [edges["timestamp"]]
+    instants = pl.concat([each.alias("at") for each in drawn]).to_frame()
+    first, last = pl.col("at").min(), pl.col("at").max()
+    half: datetime = instants.select(first + (last - first) / 2).item()
+    return half
+
+
+def side(at: datetime, middle: datetime) -> Literal["left", "right"]:
+    """The alignment of words at an instant that reach towards the middle: there they have half the panel."""
+    return "right" if at > middle else "left"
 
 
 def cone(shown: pl.DataFrame, outlook: pl.DataFrame, at: datetime) -> pl.DataFrame:

@@ -88,7 +88,7 @@ def _stacked(frame: pl.DataFrame, unit: str, by: By, top: int, so_far: str | Non
         x2="to:T",
         y=alt.Y("bottom:Q", axis=base.amount_axis(f"Cost ({unit})")),
         y2="top:Q",
-        color=base.legend("product", colors, columns=2),
+        color=base.legend("product", colors),
         opacity=base.fainter(so_far, "when"),
         tooltip=base.tips({"when": by, "product": "product", "text": "cost"}),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from metronome_analytics.arguments import file_to_write
+from metronome_analytics.charts.fitting import within
 from metronome_analytics.charts.showing import offline, still
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.extras import need
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 FORMATS = (".html", ".png", ".svg")
 _SIZE = re.compile(r"([1-9]\d{0,4}):([1-9]\d{0,4})")
-_WIDE = 960
-"""Pixels of a slide's plot from left to right; what stands around it comes on top."""
+_WIDE = 1_040
+"""Pixels of a slide from left to right; of a chart that is as wide as its own panels, those of a panel."""
 _OPENING = re.compile(r"<svg\b[^>]*>")
 
 
@@ -76,7 +77,7 @@ def _shaped(chart: Chart, file: Path, shape: float, scale: float) -> None:
 
 def _spread(chart: Any, shape: float) -> Any:
     """A copy whose panels take up the shape; a chart of rows keeps the height that its rows need."""
-    drawn = chart.copy(deep=True)
+    drawn = within(chart.copy(deep=True), _WIDE)
     leaves = list(_panels(drawn))
     for leaf in leaves:
         leaf.width = _WIDE

@@ -63,12 +63,20 @@ def _kinds(frame: pl.DataFrame, unit: str, months: int, so_far: str | None) -> b
     """What is scheduled, which is prepayments above all, apart from what is used, where there are both."""
     whose = only_customer(frame)
     scheduled = pl.col("type").eq_missing(pl.lit(InvoiceType.SCHEDULED))
-    used, paid = frame.filter(~scheduled), frame.filter(scheduled)
-    if used.is_empty() or paid.filter(~pl.col("standing").is_in(_LEFT_OUT)).is_empty():
-        return _billed(frame, unit, months, so_far, whose=base.told(unit, whose))
-    parts = ((used, "usage", 240), (paid, "scheduled: prepayments and fixed charges", 130))
+    used, paid = (_by_month(frame.filter(part), months) for part in (~scheduled, scheduled))
+    if used[0].is_empty() or paid[0].is_empty():
+        whole = _by_month(frame, months)
+        return _billed(*whole, unit, so_far, whose=base.told(unit, whose), labels=base.months(whole[0], "month"))
+    # The same months in both, so that one can be read below the other.
+    labels = base.months(pl.concat([used[0], paid[0]]), "month")
+    parts = ((used, "usage", 240), (paid, "scheduled: prepayments and charges", 130))
     drawn = [
-        _billed(part, unit, months, so_far, whose=base.told(unit, whose, words), height=height)
+        _billed(
+            *(*part, unit, so_far),
+            whose=base.told(unit, whose, words if whose else words.capitalize()),
+            labels=labels,
+            height=height,
+        )
         for part, words, height in parts
     ]
     stacked: base.Chart = alt.vconcat(*drawn, spacing=16).resolve_scale(color="independent")
@@ -76,19 +84,19 @@ def _kinds(frame: pl.DataFrame, unit: str, months: int, so_far: str | None) -> b
 
 
 def _billed(
-    frame: pl.DataFrame, unit: str, months: int, so_far: str | None, *, whose: str, height: int = 280
+    grouped: pl.DataFrame,
+    notes: list[str],
+    unit: str,
+    so_far: str | None,
+    *,
+    whose: str,
+    labels: list[str],
+    height: int = 280,
 ) -> base.Chart:
     name = pl.col("credit_type_name")
-    grouped, notes = _by_month(frame)
     if grouped.is_empty():
         return base.nothing(base.heading(whose, notes))
-    last = grouped["month"].unique().sort(descending=True).head(months)
-    recent = pl.col("month") >= last.min()
-    earlier = grouped.filter(~recent)
-    if earlier.height:
-        amount = base.total_text(earlier, "total")
-        notes.append(f"The last {months} months; {amount} were issued before.")
-    drawn = grouped.filter(recent).select(
+    drawn = grouped.select(
         pl.col("month").dt.strftime("%Y-%m"),
         "status",
         "count",
@@ -101,8 +109,8 @@ def _billed(
     present |= {status: base.QUIET for status in seen if status not in known}
     bars = alt.Chart(drawn).mark_bar()
     stacks = bars.encode(
-        x=base.month_axis("month", base.months(grouped.filter(recent), "month"), "Issued in (UTC)", so_far=so_far),
-        y=alt.Y("value:Q", stack="zero", axis=base.amount_axis(f"Invoiced ({unit})")),
+        x=base.month_axis("month", labels, "Issued in (UTC)", so_far=so_far),
+        y=alt.Y("value:Q", stack="zero", axis=base.amount_axis(f"Invoiced ({unit})", ticks=height // 45)),
         color=base.legend("status", present),
         opacity=base.fainter(so_far),
         tooltip=base.tips({"month": "month", "status": "status", "text": "total", "count": "invoices"}),
@@ -110,8 +118,8 @@ def _billed(
     return base.layered([stacks], base.heading(whose, notes), height=height)
 
 
-def _by_month(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """Totals by month of issue and status, and what is left out of them."""
+def _by_month(frame: pl.DataFrame, months: int) -> tuple[pl.DataFrame, list[str]]:
+    """Totals by month of issue and status of the last months, and what is left out of them."""
     counts = dict(frame["standing"].value_counts().iter_rows())
     notes = [f"{count(counts[out], word)} left out." for out, word in _LEFT_OUT.items() if out in counts]
     at = pl.coalesce("issued_at", "end_timestamp").alias("at")
@@ -126,4 +134,10 @@ def _by_month(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     grouped = dated.group_by(pl.col("at").dt.truncate("1mo").alias("month"), status.alias("status")).agg(
         pl.col("total").sum(), pl.col("credit_type_name").first(), pl.len().alias("count")
     )
-    return grouped.sort("month", "status"), notes
+    last = grouped["month"].unique().sort(descending=True).head(months)
+    recent = pl.col("month").is_in(last.implode())
+    earlier = grouped.filter(~recent)
+    if earlier.height:
+        amount = base.total_text(earlier, "total")
+        notes.append(f"The last {months} months; {amount} were issued before.")
+    return grouped.filter(recent).sort("month", "status"), notes

@@ -10,6 +10,9 @@ from metronome_analytics.wording import drawable_column
 LONGEST = 44
 """Characters of a name on a legend or axis; the tooltip has the whole of it."""
 
+SEPARATOR = " · "
+"""Between a name and whose it is."""
+
 
 def shortened(name: pl.Expr, longest: int = LONGEST) -> pl.Expr:
     """`name` as it can be drawn, cut with an ellipsis when it is too long."""
@@ -43,7 +46,7 @@ def balance_labels(frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` with `balance`: its name, with the customer where there are several and the id where names meet."""
     several = frame["customer_id"].n_unique() > 1
     name = pl.coalesce(pl.col("balance_name"), pl.col("balance_id").str.head(8))
-    both = pl.concat_str(shortened(name, 26), pl.lit(" · "), shortened(pl.col("customer"), 20))
+    both = pl.concat_str(shortened(name, 26), pl.lit(SEPARATOR), shortened(pl.col("customer"), 20))
     label = both if several else shortened(name)
     keys = frame.select("customer_id", "balance_id", label.alias("balance")).unique(maintain_order=True)
     alike = pl.len().over("balance") > 1

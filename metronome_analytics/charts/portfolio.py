@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import altair as alt
 import polars as pl
 
-from metronome_analytics.charts import base
+from metronome_analytics.charts import base, fitting
 from metronome_analytics.charts.labels import customer_names, only_customer, shortened
 from metronome_analytics.tables.money import amount_text
 from metronome_analytics.tables.vocabulary import Event
@@ -81,18 +81,20 @@ def _heat(frame: pl.DataFrame, unit: str, top: int, months: int, so_far: str | N
         )
     )
     order = keys["label"].to_list()
+    if cells.height < len(order) * last.len():
+        notes.append("Empty where nothing was drawn.")
     squares = (
         alt.Chart(cells)
         .mark_rect()
         .encode(
             x=base.month_axis("month", base.months(shown.filter(recent), "month"), so_far=so_far),
-            y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
+            y=alt.Y("label:N", sort=order, title=None, axis=fitting.names_axis(order, 260)),
             color=alt.Color(
                 "value:Q",
                 title=f"Drawn ({unit})",
                 # Amounts differ by orders of magnitude; a square root leaves the small ones visible.
                 scale=alt.Scale(scheme="viridis", type="sqrt"),
-                legend=alt.Legend(labelExpr=base.NUMBER_LABEL, gradientLength=160),
+                legend=alt.Legend(orient="bottom", labelExpr=base.ABOUT_LABEL, gradientLength=160),
             ),
             opacity=base.fainter(so_far),
             tooltip=base.tips({"customer": "customer", "month": "month", "text": "drawn"}),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import altair as alt
 import polars as pl
 
-from metronome_analytics.charts import base
+from metronome_analytics.charts import base, fitting
 from metronome_analytics.tables.money import amount_text
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ _PARTS = {
     "covered_prepaid": ("covered by prepaid commits", base.PALETTE[1]),
     "covered_credit": ("covered by credits", base.PALETTE[3]),
 }
-_MARK = "The mark in each month is what is billed after coverage."
-_LABELLED = 7
-"""Months beside one another for which two decimals still fit."""
+_MARK = "The mark in each month is what is billed after coverage; where there is room, it stands above as a figure."
+_FIGURE = 82
+"""Pixels of a figure of millions with two decimals."""
 
 
 def revenue(
@@ -75,7 +75,7 @@ def _bars(sums: pl.DataFrame, labels: list[str], unit: str, so_far: str | None) 
         .encode(
             x=base.month_axis("month", labels, so_far=so_far),
             y=alt.Y("value:Q", axis=base.amount_axis(unit)),
-            color=base.legend("part", drawn, columns=2),
+            color=base.legend("part", drawn),
             opacity=base.fainter(so_far),
             tooltip=base.tips({"month": "month", "part": "part", "text": "amount"}),
         )
@@ -90,7 +90,7 @@ def _bars(sums: pl.DataFrame, labels: list[str], unit: str, so_far: str | None) 
         tooltip=base.tips({"month": "month", "text": "billed"}),
     )
     marks = [stacked, point.mark_tick(thickness=3, width=26, style=base.INK)]
-    return [*marks, *_figures(point, labels)]
+    return [*marks, _figures(point.encode(y=alt.value(0)), labels)]
 
 
 def _bought(sums: pl.DataFrame, labels: list[str], unit: str, so_far: str | None) -> list[alt.Chart]:
@@ -101,15 +101,16 @@ def _bought(sums: pl.DataFrame, labels: list[str], unit: str, so_far: str | None
     ).filter(pl.col("value") != 0)
     rows = alt.Chart(bought).encode(
         x=base.month_axis("month", labels, so_far=so_far),
-        y=alt.Y("value:Q", axis=base.amount_axis(unit)),
+        y=alt.Y("value:Q", axis=base.amount_axis(unit, ticks=3)),
         tooltip=base.tips({"month": "month", "text": "purchases"}),
     )
-    return [rows.mark_bar(color=base.QUIET), *_figures(rows, labels)]
+    return [rows.mark_bar(color=base.QUIET), _figures(rows, labels)]
 
 
-def _figures(rows: alt.Chart, labels: list[str]) -> list[alt.Chart]:
-    """The figure of each month, where there is room for two decimals."""
-    if len(labels) > _LABELLED:
-        return []
-    words = rows.mark_text(dy=-9, fontSize=11, style=base.INK)
-    return [words.encode(text=alt.Text("value:Q", format=",.2f"))]
+def _figures(rows: alt.Chart, labels: list[str]) -> alt.Chart:
+    """The figure of each month, where there is room for two decimals beside one another."""
+    words = rows.transform_filter(f"{fitting.ROOM} > {_FIGURE} * {len(labels) + 1}")
+    drawn: alt.Chart = words.mark_text(dy=-9, fontSize=11, style=base.INK).encode(
+        text=alt.Text("value:Q", format=",.2f")
+    )
+    return drawn

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import altair as alt
 
+from metronome_analytics.charts import fitting
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.extras import has
 from metronome_analytics.wording import drawable, one_line
@@ -21,7 +21,7 @@ LIVE = "application/vnd.vegalite.v5+json"
 """The newest vega-lite that JupyterLab, Notebook 7 and VS Code bring along. Altair speaks a newer one, whose type they
 do not know; what our charts are made of is the same in both."""
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.6.1.json"
-_PICTURE = "image/png"
+PICTURE = "image/png"
 _SHARPNESS = 2.0
 """Pixels of the picture for each pixel of the page."""
 
@@ -57,7 +57,7 @@ class _Offline:
     def to_dict(self, *args: Any, **options: Any) -> dict[str, Any]:
         """The chart as altair writes it, its texts as they may be drawn."""
         parent: Any = super()
-        return cast("dict[str, Any]", _drawable(parent.to_dict(*args, **options)))
+        return fitting.fitted(cast("dict[str, Any]", _drawable(parent.to_dict(*args, **options))))
 
     def to_html(self, *args: Any, json_kwds: Mapping[str, Any] | None = None, **options: Any) -> str:
         """The chart as altair's page, in which no name can end the script."""
@@ -106,32 +106,51 @@ def bundle(chart: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """What Jupyter shows of `chart` by media type, and the metadata: the live chart, its picture, and words."""
     spec = chart.to_dict()
     # SVG, because only there a colour may be that of the text around it, whatever the theme.
-    metadata: dict[str, Any] = {LIVE: {"embed_options": {"renderer": "svg", "actions": False}}}
+    embed: dict[str, Any] = {"renderer": "svg", "actions": False}
+    if fitting.follows(spec):
+        # Vega-embed's style makes a chart's place as wide as the chart: then there is nothing to follow.
+        embed |= {"defaultStyle": False, "patch": [*fitting.FOLLOWS]}
+    metadata: dict[str, Any] = {LIVE: {"embed_options": embed}}
     data: dict[str, Any] = {LIVE: {**spec, "$schema": _SCHEMA}, "text/plain": f"<chart: {_title(spec)}>"}
     if has("vl_convert"):
-        drawn = BytesIO()
-        still(chart).save(drawn, format="png", scale_factor=_SHARPNESS)
-        width, height = (round(pixels / _SHARPNESS) for pixels in struct.unpack(">II", drawn.getvalue()[16:24]))
-        data[_PICTURE] = base64.b64encode(drawn.getvalue()).decode("ascii")
-        metadata[_PICTURE] = {"width": width, "height": height}
+        drawn = picture(spec)
+        width, height = (round(pixels / _SHARPNESS) for pixels in struct.unpack(">II", drawn[16:24]))
+        data[PICTURE] = base64.b64encode(drawn).decode("ascii")
+        metadata[PICTURE] = {"width": width, "height": height}
     return data, metadata
+
+
+def picture(spec: Mapping[str, Any], pixels: int | None = None) -> bytes:
+    """The PNG of a chart's JSON, as wide as told if it has a room to fill."""
+    import vl_convert  # noqa: PLC0415  # an extra
+
+    config = _fixed(spec.get("config", {}))
+    if pixels is not None and fitting.follows(spec):
+        config["params"] = [each.to_dict() for each in fitting.room(pixels)]
+    return vl_convert.vegalite_to_png({**spec, "config": config}, scale=_SHARPNESS)
+
+
+def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A chart's configuration with colours of its own where it takes those of the page."""
+    text = json.dumps(config)
+    for of_page, fixed in PAGE.items():
+        text = text.replace(f'"{of_page}"', f'"{fixed}"')
+    return cast("dict[str, Any]", json.loads(text))
 
 
 def still(chart: Any) -> Any:
     """`chart` with colours of its own where it takes those of the page: a file knows of no page."""
     if chart.config is alt.Undefined:
         return chart
-    config = json.dumps(chart.config.to_dict())
-    for of_page, fixed in PAGE.items():
-        config = config.replace(f'"{of_page}"', f'"{fixed}"')
     copied = chart.copy(deep=False)
-    copied.config = alt.Config.from_dict(json.loads(config))
+    copied.config = alt.Config.from_dict(_fixed(chart.config.to_dict()))
     return copied
 
 
 def _title(spec: Mapping[str, Any]) -> str:
     title = spec.get("title", "untitled")
-    return one_line(str(title["text"] if isinstance(title, dict) else title))
+    text = title["text"] if isinstance(title, dict) else title
+    return one_line(" ".join(text) if isinstance(text, list) else str(text))
 
 
 def _drawable(part: Any) -> Any:

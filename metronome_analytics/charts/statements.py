@@ -11,7 +11,7 @@ from metronome_analytics.analysis.frames import ZERO, Given, checked
 from metronome_analytics.analysis.statements.aging import BUCKETS, NO_DATE, UNKNOWN
 from metronome_analytics.analysis.statements.aging import aging as unpaid
 from metronome_analytics.analysis.statements.movements import MOVEMENTS
-from metronome_analytics.charts import base
+from metronome_analytics.charts import base, fitting
 from metronome_analytics.tables.money import amount_text
 from metronome_analytics.wording import count
 
@@ -36,6 +36,8 @@ _DEFERRED = {
 }
 _LEAVES = ("recognised_use", "recognised_breakage")
 _STATUS_UNKNOWN = "status unknown"
+_ROW = 28
+"""Pixels of height for each age."""
 _AGES = {
     **dict(zip(BUCKETS, ("#56B4E9", "#0072B2", "#E69F00", "#D55E00", "#8F3A00", base.QUIET), strict=True)),
     _STATUS_UNKNOWN: base.QUIET,
@@ -92,7 +94,7 @@ def _moved(frame: pl.DataFrame, unit: str, colors: Mapping[str, str], months: in
     y = alt.Y("value:Q", stack="zero", axis=base.amount_axis(f"Moved, and left ({unit})"))
     line = (
         alt.Chart(left)
-        .mark_line(point=True, style=base.INK)
+        .mark_line(point=alt.OverlayMarkDef(style=base.INK), style=base.INK)
         .encode(x=x, y=alt.Y("value:Q"), tooltip=base.tips({"month": "month", "text": "at its end"}))
     )
     notes.append("The line is what is left at the end of the month.")
@@ -127,21 +129,25 @@ def _ages(frame: pl.DataFrame, unit: str) -> base.Chart:
     age = pl.when(pl.col("status") == UNKNOWN).then(pl.lit(_STATUS_UNKNOWN)).otherwise("bucket")
     grouped = frame.group_by(age.alias("age")).agg(pl.col("amount").sum(), name.first(), pl.len().alias("count"))
     drawn = grouped.select(
-        "age", "count", base.as_float("amount", "value"), amount_text(pl.col("amount"), name).alias("text")
+        *("age", "count", base.as_float("amount", "value")),
+        amount_text(pl.col("amount"), name).alias("text"),
+        base.figure("amount").alias("figure"),
     )
     ages: Sequence[str] = [each for each in _AGES if each != NO_DATE or each in drawn["age"].to_list()]
+    beside = fitting.bars_beside(drawn["figure"].to_list())
+    amount = base.amount_axis(f"Unpaid ({unit})", extent=0)
     rows = alt.Chart(drawn).encode(
-        x=alt.X(
+        x=alt.X("value:Q", scale=alt.Scale(nice=False, **beside), axis=amount),
+        y=alt.Y(
             "age:O",
             sort=list(ages),
             scale=alt.Scale(domain=list(ages)),
             title="Past due",
-            axis=alt.Axis(labelAngle=0),
+            axis=fitting.names_axis(ages),
         ),
-        y=alt.Y("value:Q", axis=base.amount_axis(f"Unpaid ({unit})")),
         tooltip=base.tips({"age": "past due", "text": "unpaid", "count": "invoices"}),
     )
     scale = alt.Scale(domain=list(ages), range=[_AGES[each] for each in ages])
     bars = rows.mark_bar().encode(color=alt.Color("age:O", scale=scale, legend=None))
-    words = rows.mark_text(dy=-6, fontSize=11, color=base.QUIET).encode(text=alt.Text("value:Q", format=",.2f"))
-    return base.layered([bars, words], base.heading(f"In {unit}", []), height=220)
+    words = rows.mark_text(align="left", dx=5, fontSize=11, style=base.INK).encode(text="figure:N")
+    return base.layered([bars, words], base.heading(f"In {unit}", []), height=_ROW * len(ages))

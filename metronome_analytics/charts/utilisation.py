@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import altair as alt
 import polars as pl
 
-from metronome_analytics.charts import base
-from metronome_analytics.charts.labels import balance_labels, customer_names, only_customer
+from metronome_analytics.charts import base, fitting
+from metronome_analytics.charts.labels import SEPARATOR, balance_labels, customer_names, only_customer
 from metronome_analytics.tables.money import amount_text, rounded_text
 from metronome_analytics.wording import count, time_text
 
@@ -43,10 +43,8 @@ _TIPS = {
 }
 _STEP = 0.1
 """Share used and share of time this close are in step."""
-_ROW = 22
+_ROW = 24
 """Pixels of height for each balance."""
-_ROOM = 1.42
-"""How much wider than its bars the panel is: the money of each stands beside it."""
 
 
 def utilisation(
@@ -106,8 +104,9 @@ def _shares(frame: pl.DataFrame, unit: str, *, top: int) -> base.Chart:
         pl.format(
             "{} of {}",
             rounded_text(pl.col("used"), name),
-            rounded_text(pl.col("granted"), name).str.split(" ").list.last(),
+            base.figure("granted"),
         ).alias("money"),
+        *(base.as_float(each, each) for each in ("used", "granted")),
         *(
             amount_text(pl.col(each), name).alias(f"{each}_text")
             for each in ("granted", "used", "remaining", "at_risk")
@@ -121,22 +120,25 @@ def _shares(frame: pl.DataFrame, unit: str, *, top: int) -> base.Chart:
     order = shown["balance"].to_list()
     present = {colour: color for colour, color in _VERDICTS.items() if colour in shown["colour"].to_list()}
     widest: float = shown["beside"].max() or 1.0  # type: ignore[assignment]  # a column of floats
-    scale = alt.Scale(domain=[0, max(widest, 0.2) * _ROOM], nice=False)
+    beside = fitting.bars_beside(shown["money"].to_list(), "1.23M of 1.23M")
+    scale = alt.Scale(domain=[0, max(widest, 0.2)], nice=False, **beside)
     rows = alt.Chart(shown).encode(
-        y=alt.Y("balance:N", sort=order, title=None, axis=alt.Axis(labelLimit=330, ticks=False, domain=False)),
+        y=alt.Y("balance:N", sort=order, title=None, axis=fitting.names_axis(order, parts=SEPARATOR)),
         tooltip=[*base.tips(_TIPS), *percent],
     )
     bars = rows.mark_bar(height={"band": 0.62}).encode(
         x=alt.X(
             "drawn:Q",
             scale=scale,
-            axis=alt.Axis(format="%", title=f"Share used of what was granted ({unit})", tickCount=6),
+            axis=alt.Axis(format="%", title=f"Share used of what was granted ({unit})", tickCount=5),
         ),
-        color=base.legend("colour", present),
+        color=base.legend("colour", present, order),
     )
     gone = rows.transform_filter("datum.elapsed != null").mark_tick(style=base.INK, thickness=2, size=0.9 * _ROW)
     notes.append("The tick is the share of time gone by.")
-    words = rows.mark_text(align="left", dx=6, fontSize=11, style=base.INK).encode(x="beside:Q", text="money:N")
+    short = f"{base.about('used')} + ' of ' + {base.about('granted')}"
+    said = rows.transform_calculate("said", f"{fitting.IS_NARROW} ? {short} : datum.money")
+    words = said.mark_text(align="left", dx=6, fontSize=11, style=base.INK).encode(x="beside:Q", text="said:N")
     heading = base.heading(base.told(unit, only_customer(kept)), notes)
     return base.layered([bars, gone.encode(x="elapsed:Q"), words], heading, height=max(60, _ROW * len(order)))
 

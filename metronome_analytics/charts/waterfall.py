@@ -8,7 +8,7 @@ import altair as alt
 import polars as pl
 
 from metronome_analytics.analysis.statements.flux import FLUX_PARTS
-from metronome_analytics.charts import base
+from metronome_analytics.charts import base, fitting
 from metronome_analytics.charts.labels import LONGEST, shortened
 from metronome_analytics.tables.money import amount_text, as_float, major, major_of
 from metronome_analytics.tables.vocabulary import BalanceType
@@ -24,8 +24,6 @@ _UP, _DOWN, _TOTAL = "adds", "takes off", "amount"
 _COLORS = {_TOTAL: base.PALETTE[0], _UP: base.PALETTE[1], _DOWN: base.PALETTE[2]}
 _ROW = 26
 """Pixels of height for each bar."""
-_ROOM = 0.24
-"""Share of the width kept for the figures beside the bars."""
 _MOST = 24
 """Steps of an invoice that are drawn one by one; with more, those of a kind are one."""
 
@@ -91,15 +89,16 @@ def _drawn(bars: Sequence[_Bar], frame: pl.DataFrame, title: alt.TitleParams, un
     """Bars from top to bottom, each with its figure beside it."""
     rows = _placed(bars, frame["credit_type_name"][0])
     low, high = min(0.0, *rows["from"], *rows["to"]), max(0.0, *rows["from"], *rows["to"])
-    room = (high - low or 1.0) * _ROOM
     order = alt.EncodingSortField("place", order="ascending")
+    labels = rows["label"].to_list()
     placed = alt.Chart(rows).encode(
-        y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
+        y=alt.Y("label:N", sort=order, title=None, axis=fitting.names_axis(labels, 260, parts=": ")),
         tooltip=base.tips({"label": "step", "exact": "amount", "sum": "so far"}),
     )
-    scale = alt.Scale(domain=[low, high + room], nice=False)
+    beside = fitting.bars_beside(rows["text"].to_list())
+    scale = alt.Scale(domain=[low, high if high > low else 1.0], nice=False, **beside)
     spans = placed.mark_bar(height=_ROW * 0.6).encode(
-        x=alt.X("from:Q", scale=scale, axis=base.amount_axis(unit)),
+        x=alt.X("from:Q", scale=scale, axis=base.amount_axis(unit, extent=0)),
         x2="to:Q",
         color=base.legend("kind", {kind: color for kind, color in _COLORS.items() if (rows["kind"] == kind).any()}),
     )

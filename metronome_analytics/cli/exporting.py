@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path  # noqa: TC003  # cyclopts reads the annotations
 from typing import Any
 
@@ -12,6 +13,8 @@ from metronome_analytics.folder import writable
 from metronome_analytics.wording import one_line
 
 # What a page would ask other machines for, by the exporter's own names.
+_NARROW_PAGE = 720
+"""Pixels of a window below which the lines of a wide chart are too small to read."""
 _SCRIPTS = ("require_js_url", "mathjax_url", "mermaid_js_url", "jquery_url")
 
 
@@ -64,4 +67,20 @@ def _exported(cells: Any, folder: Path) -> str:
     NotebookClient(cells, store_widget_state=False, resources={"metadata": {"path": str(folder)}}).execute()
     exporter: Any = HTMLExporter
     html, _ = exporter(**dict.fromkeys(_SCRIPTS, "")).from_notebook_node(cells)
-    return str(html)
+    return _with_narrow_pictures(str(html), cells)
+
+
+def _with_narrow_pictures(html: str, cells: Any) -> str:
+    """The page with a second picture of each chart of ours, for a narrow window."""
+    from metronome_analytics.charts.fitting import NARROW, follows  # noqa: PLC0415  # slow to import
+    from metronome_analytics.charts.showing import LIVE, PICTURE, picture  # noqa: PLC0415  # as above
+
+    for output in (each for cell in cells.cells for each in cell.get("outputs", ())):
+        data = output.get("data", {})
+        if PICTURE in data and follows(data.get(LIVE, {})):
+            narrow = base64.b64encode(picture(data[LIVE], NARROW)).decode("ascii")
+            source = f'<source media="(max-width: {_NARROW_PAGE}px)" srcset="data:{PICTURE};base64,{narrow}">'
+            at = html.index(f"data:{PICTURE};base64,{data[PICTURE].strip()}")
+            begin, end = html.rindex("<img", 0, at), html.index(">", at) + 1
+            html = f"{html[:begin]}<picture>{source}{html[begin:end]}</picture>{html[end:]}"
+    return html

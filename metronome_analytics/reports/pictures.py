@@ -16,6 +16,7 @@ from metronome_analytics.analysis.invoiced import invoiced
 from metronome_analytics.analysis.statements.periods import last_months
 from metronome_analytics.analysis.statements.revenue import revenue
 from metronome_analytics.analysis.utilisation import utilisation
+from metronome_analytics.charts.fitting import NARROW, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +37,7 @@ def pictures(
     then: dict[str, Any] = {"invoices": bills, "loaded_at": report.loaded_at}
     if bills.height:
         # Purchases have their own axis: one prepayment must not flatten twelve months.
-        yield _figure("revenue", charts.revenue(_billed(report, bills, year)))
+        yield _figure("revenue", charts.revenue(_billed(report, bills, year), as_of=report.as_of))
     if "flux" in report.statements and report.statements["flux"].height:
         yield _figure("flux", charts.flux(report.statements["flux"], title="From the month before to this one"))
     if "deferred_revenue" in year and year["deferred_revenue"].height:
@@ -80,10 +81,17 @@ def _largest(balances: pl.DataFrame) -> pl.DataFrame:
 
 
 def _figure(name: str, chart: charts.Chart) -> str:
-    """A chart as SVG in the page itself."""
+    """A chart as SVG in the page itself, for a wide page and for a narrow one and paper: the style shows one."""
+    wide = _svg(chart, name, "wide")
+    narrow = _svg(within(chart, NARROW), f"narrow {name}", "narrow")
+    return f'<figure aria-label="{escape(name)}">{wide}{narrow}</figure>'
+
+
+def _svg(chart: charts.Chart, name: str, place: str) -> str:
     with TemporaryDirectory() as folder:
         drawn = charts.save(chart, Path(folder) / "chart.svg").read_text("utf-8")
-    return f'<figure aria-label="{escape(name)}">{with_own_ids(drawn[drawn.index("<svg") :], name)}</figure>'
+    svg = with_own_ids(drawn[drawn.index("<svg") :], name)
+    return svg.replace("<svg", f'<svg data-page="{place}"', 1)
 
 
 def with_own_ids(svg: str, name: str) -> str:

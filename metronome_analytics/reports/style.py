@@ -30,6 +30,10 @@ figure svg [fill="#FFFFFF"] { fill: var(--page); } figure svg [fill="#1F2328"] {
 figure svg [stroke="#1F2328"] { stroke: var(--ink); }
 dl { display: grid; grid-template-columns: minmax(7rem, 14rem) 1fr; gap: .2rem 1rem; font-size: .9rem; }
 dt { font-weight: 600; overflow-wrap: anywhere; } dd { margin: 0; overflow-wrap: anywhere; }
+figure svg[data-page="narrow"] { display: none; }
+@media print, (max-width: 720px) {
+  figure svg[data-page="wide"] { display: none; } figure svg[data-page="narrow"] { display: inline; }
+}
 @media (max-width: 600px) { body { margin: 1rem auto; padding: 0 .8rem; } h1 { font-size: 1.35rem; } }
 @media print {
   @page { size: A4; margin: 12mm; }
