@@ -16,16 +16,17 @@ import metronome_analytics as ma
 from metronome_analytics.changes import terms
 from metronome_analytics.changes.archiving import total_worth, worth
 from metronome_analytics.changes.balance_plan import BALANCE_PLAN_SCHEMA
+from metronome_analytics.changes.evidence import Observer
 from metronome_analytics.changes.fields import AnyTime, on_the_hour, wrong_amount
 from metronome_analytics.changes.historical_invoices import _overlaps
 from metronome_analytics.changes.holdings import Balance, Customer, LedgerEntry, Segment
 from metronome_analytics.changes.invoice_changes import title_of
 from metronome_analytics.changes.journal import Journal
-from metronome_analytics.changes.operation import PlannedChange, Review
+from metronome_analytics.changes.operation import PlannedChange, Review, Seen
 from metronome_analytics.changes.operations import OPERATIONS
 from metronome_analytics.changes.outlook import new_balance
 from metronome_analytics.changes.papers import Paper
-from metronome_analytics.changes.plan import _let_through
+from metronome_analytics.changes.plan import Plan, _let_through
 from metronome_analytics.changes.records import Facts, Kind, Past, Record, Result, Status
 from metronome_analytics.changes.schedules_and_filters import _within
 from metronome_analytics.changes.seats import SeatPeriod, not_in_use
@@ -33,6 +34,7 @@ from metronome_analytics.changes.service_invoices import ServiceLine
 from metronome_analytics.changes.surroundings import CustomerPlan, Invoice, ScheduleSegment
 from metronome_analytics.changes.view import View
 from metronome_analytics.leeway import Leeway
+from metronome_analytics.session import Clock
 from metronome_analytics.tables import Balances
 from metronome_analytics.tables.money import MONEY, USD_ID, USD_NAME
 from metronome_analytics.tables.vocabulary import BalanceType
@@ -478,3 +480,65 @@ def test_only_an_answer_of_200_is_a_yes() -> None:
     assert [past.answered_yes for past in pasts] == [False, False, False, False, True]
     assert [past.open for past in pasts] == [False, True, True, True, True]
     assert [announced.status, told[0].status] == [None, Status.UNKNOWN]
+    assert (announced.seq, announced.at, announced.hash) == (0, None, "")
+
+
+def test_a_journal_that_is_gone_says_so_and_writes_nothing(tmp_path: Path) -> None:
+    """What was begun is taken back: the words are those of what happened."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    with journal.claimed():
+        journal.path.rename(tmp_path / "elsewhere.sqlite")
+        with pytest.raises(ma.JournalError, match="was deleted or replaced"):
+            journal.write(Record(Kind.INTENT, "plan", 0, FACTS))
+    assert Journal(tmp_path / "elsewhere.sqlite").records() == []
+
+
+def renaming(number: int) -> PlannedChange:
+    """A planned change without an amount."""
+    change = ma.changes.SetCustomerName(customer_id=f"c{number}", name="Renamed Ltd")
+    what = f"rename customer {number} to 'Renamed Ltd'"
+    return PlannedChange(
+        change=change, customer_name="C", subject_id=f"c{number}", subject_name="C", what=what, same=what
+    )
+
+
+def test_a_single_change_is_named_and_several_are_counted() -> None:
+    """The phrase of one says what it does; of several, how many of each and of how many customers."""
+    one, two = (Plan((*map(renaming, range(count)),), "https://api", "test", day(1)) for count in (1, 2))
+    assert one.confirmation == "rename customer 0 to 'Renamed Ltd', for C in test"
+    assert two.confirmation == "rename 2 customers, for 2 customers in test"
+
+
+class Waiting:
+    """A clock that passes by sleeping."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self.clock = Clock(monotonic=lambda: sum(self.slept), sleep=self.slept.append)
+
+    def watch(self, name: str) -> Observer:
+        """Somebody who looks at an account on which the customer has a name."""
+        view = View(customers={"c": Customer("c", name, (), None)})
+        return Observer(lambda _operation, _facts: view, self.clock)
+
+
+def test_what_was_sent_is_looked_for_five_times() -> None:
+    """At once and after growing waits, seven and a half seconds in all; and no longer once it is seen."""
+    absent, there = Waiting(), Waiting()
+    assert absent.watch("Old").sees(FACTS).seen is Seen.ABSENT
+    assert absent.slept == [0.5, 1.0, 2.0, 4.0]
+    assert there.watch("Ünal").sees(FACTS).seen is Seen.THERE
+    assert there.slept == []
+
+
+def test_silence_is_proof_once_nothing_can_still_be_on_its_way() -> None:
+    """61 seconds after the last sign, in waits that double; a yes of the API is no silence, and needs no wait."""
+    whole, rest, answered = Waiting(), Waiting(), Waiting()
+    whole.watch("Old").settled(("plan", 0), FACTS, Past(), began=0)
+    assert whole.slept == [2.0, 4.0, 8.0, 16.0, 31.0]
+    rest.slept.append(60.0)
+    rest.watch("Old").settled(("plan", 0), FACTS, Past(), began=0)
+    assert rest.slept == [60.0, 1.0]
+    yes = Record(Kind.OUTCOME, "plan", 0, FACTS, result=Result(0, Status.UNKNOWN, "", 200))
+    answered.watch("Old").settled(("plan", 0), FACTS, Past((yes,)), began=0)
+    assert answered.slept == []
