@@ -46,6 +46,17 @@ def test_a_function_begins_where_python_says(tmp_path: Path) -> None:
     assert [mutant.function for mutant in mutants(path)] == [range(first, 5)] * 2
 
 
+def test_every_exception_that_is_caught_is_another(tmp_path: Path) -> None:
+    """One by one, a dotted name too."""
+    path = tmp_path / "rule.py"
+    path.write_text("try:\n    pass\nexcept (OSError, a.Error) as error:\n    pass\nexcept ValueError:\n    pass\n")
+    assert [mutant.described().split("+ ", 1)[1] for mutant in mutants(path)] == [
+        "except (StopAsyncIteration, a.Error) as error:",
+        "except (OSError, StopAsyncIteration) as error:",
+        "except StopAsyncIteration:",
+    ]
+
+
 @pytest.mark.parametrize("pattern", settings()["tests"])
 def test_every_pattern_is_of_modules_and_tests_that_are_there(pattern: str) -> None:
     """What pyproject.toml names exists, and no pattern stands behind another that takes all it fits."""
