@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +14,13 @@ from pydantic import TypeAdapter
 import metronome_analytics as ma
 from metronome_analytics.changes import terms
 from metronome_analytics.changes.archiving import total_worth, worth
-from metronome_analytics.changes.balance_plan import BALANCE_PLAN_SCHEMA
 from metronome_analytics.changes.fields import AnyTime, on_the_hour, wrong_amount
 from metronome_analytics.changes.historical_invoices import _overlaps
 from metronome_analytics.changes.holdings import Balance, Customer, LedgerEntry, Segment
 from metronome_analytics.changes.invoice_changes import title_of
-from metronome_analytics.changes.journal import Journal
-from metronome_analytics.changes.operation import PlannedChange, Review
+from metronome_analytics.changes.operation import Review
 from metronome_analytics.changes.operations import OPERATIONS
 from metronome_analytics.changes.outlook import new_balance
-from metronome_analytics.changes.papers import Paper
-from metronome_analytics.changes.plan import _let_through
-from metronome_analytics.changes.records import Facts, Kind, Past, Record, Result, Status
 from metronome_analytics.changes.schedules_and_filters import _within
 from metronome_analytics.changes.seats import SeatPeriod, not_in_use
 from metronome_analytics.changes.service_invoices import ServiceLine
@@ -34,28 +28,12 @@ from metronome_analytics.changes.surroundings import CustomerPlan, Invoice, Sche
 from metronome_analytics.changes.view import View
 from metronome_analytics.leeway import Leeway
 from metronome_analytics.tables import Balances
-from metronome_analytics.tables.money import MONEY, USD_ID, USD_NAME
+from metronome_analytics.tables.money import USD_ID, USD_NAME
 from metronome_analytics.tables.vocabulary import BalanceType
+from tests.changes.made_up import GRANT, MAIN, SPAN, day
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from metronome_analytics.changes.fields import Change
-
-
-def day(number: int) -> datetime:
-    """A day of January 2027."""
-    return datetime(2027, 1, number, tzinfo=UTC)
-
-
-GRANT: dict[str, Any] = {
-    "customer_id": "c",
-    "product_id": "p",
-    "priority": 1,
-    "name": "SLA credit",
-    "reason": "Outage of 12 November",
-}
-SPAN: dict[str, Any] = {"amount": 100, "starting_at": day(1), "ending_before": day(2)}
 
 
 # --- fields ----------------------------------------------------------------------------------------------------------
@@ -340,10 +318,7 @@ def test_what_goes_with_a_balance_is_what_is_left_and_what_is_to_come() -> None:
 
 def test_a_contract_is_in_force_until_its_end() -> None:
     """From its start to before its end, and not if it is archived."""
-    known: dict[str, Any] = dict.fromkeys(("name", "uniqueness_key", "net_payment_terms_days", "rate_card_id"))
-    whole = Paper(
-        id="k", customer_id="c", starting_at=day(5), ending_before=day(10), archived=False, filtered=False, **known
-    )
+    whole = replace(MAIN, starting_at=day(5), ending_before=day(10))
     found = [
         whole.runs(day(a), None if b is None else day(b)) for a, b in ((1, 5), (1, 6), (9, 12), (10, 12), (1, None))
     ]
@@ -400,81 +375,3 @@ def test_a_balance_that_is_to_be_made_is_as_it_will_be(kind: BalanceType) -> Non
     steps = ma.burn_down(books, as_of=day(2)).filter(source="ledger")
     assert set(steps["event"]) == {"segment_start"}
     assert steps["change"].sum() == given
-
-
-# --- plans -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("leeway", "said"),
-    [
-        (Leeway(), ""),
-        (Leeway(max_entry=10_000, max_total={"USD": 50_000, "EUR": 1}), ""),
-        (Leeway(max_entry=10_001), ", with max_entry 10,001"),
-        (Leeway(max_total=50_001), ", with max_total 50,001"),
-        (Leeway(max_entry={"USD": 10_001, "EUR": 10_000}), ", with max_entry 10,001 USD"),
-        (Leeway(allow_overdraw=True, allow_duplicate=True), ", with overdraw allowed, duplicates allowed"),
-    ],
-)
-def test_only_what_is_beyond_the_usual_is_let_through(leeway: Leeway, said: str) -> None:
-    """A limit that is as usual, or stricter, needs nobody's word."""
-    assert _let_through(leeway) == said
-
-
-def test_amounts_of_a_plan_are_money() -> None:
-    """Of the width of every other amount: no digit is cut."""
-    widths = {name: dtype for name, dtype in BALANCE_PLAN_SCHEMA.items() if isinstance(dtype, pl.Decimal)}
-    assert widths == dict.fromkeys(("amount", "balance_before", "balance_after"), MONEY)
-
-
-# --- what is sent and kept -------------------------------------------------------------------------------------------
-
-
-def test_the_key_of_a_change_is_the_same_in_every_version() -> None:
-    """Else a plan of an older version could be sent once more: 48 digits of what makes it the same."""
-    planned = PlannedChange(
-        change=ma.changes.CreateCredit(**GRANT, **SPAN),
-        customer_name="C",
-        subject_id="c",
-        subject_name=None,
-        what="create",
-        same="same",
-    )
-    assert planned.uniqueness_key == "metronome-analytics-3a8c1a93aaadda9bf280ed52d6522bbf433d753e48f29756"
-
-
-FACTS = Facts("https://api", None, "customers.set_name", "c", "c", "rename", "same", "", "", {"name": "Ünal"})
-
-
-def test_a_journal_begins_at_one_and_keeps_every_character(tmp_path: Path) -> None:
-    """Records are numbered from 1; a text stands in the file as it is."""
-    journal = Journal(tmp_path / "journal.sqlite", now=lambda: day(1))
-    for entry in (0, 1):
-        journal.write(Record(Kind.INTENT, "plan", entry, FACTS, attempt=1))
-    assert [record.seq for record in journal.records()] == [1, 2]
-    journal.export(tmp_path / "journal.jsonl")
-    first, _ = (tmp_path / "journal.jsonl").read_text(encoding="utf-8").splitlines()
-    assert "Ünal" in json.loads(first)["data"]
-
-
-def test_a_witness_sees_each_head_it_kept(tmp_path: Path) -> None:
-    """The head of each length is looked for at its own place, an empty journal's too."""
-    journal, witness = Journal(tmp_path / "journal.sqlite", now=lambda: day(1)), tmp_path / "heads"
-    heads = [journal.witness(witness)]
-    for entry in range(3):
-        journal.write(Record(Kind.INTENT, "plan", entry, FACTS))
-        heads.append(journal.witness(witness))
-    assert [count for count, _ in heads] == [0, 1, 2, 3]
-    assert witness.read_text(encoding="utf-8").splitlines() == [f"{count} {stamp}" for count, stamp in heads]
-
-
-def test_only_an_answer_of_200_is_a_yes() -> None:
-    """Nothing that was not sent, not answered or answered otherwise is one."""
-    announced = Record(Kind.INTENT, "plan", 0, FACTS)
-    told = [
-        replace(announced, kind=Kind.OUTCOME, result=Result(0, Status.UNKNOWN, "", code)) for code in (None, 500, 200)
-    ]
-    pasts = [Past(), Past((announced,)), *(Past((announced, each)) for each in told)]
-    assert [past.answered_yes for past in pasts] == [False, False, False, False, True]
-    assert [past.open for past in pasts] == [False, True, True, True, True]
-    assert [announced.status, told[0].status] == [None, Status.UNKNOWN]

@@ -36,19 +36,9 @@ def modules(names: list[str]) -> list[Path]:
 
 def its_tests(path: Path) -> list[str]:
     """The tests that pyproject.toml names for a module: those of the first pattern that fits."""
-    tests: list[str] = _first("tests", path, [])
-    return tests
-
-
-def its_cases(path: Path) -> str:
-    """Which of its tests, as pytest's `-k` has it; all where nothing is said."""
-    cases: str = _first("cases", path, "")
-    return cases
-
-
-def _first(table: str, path: Path, otherwise: Any) -> Any:
     name = path.relative_to(PACKAGE).as_posix()
-    return next((found for like, found in settings()[table].items() if fnmatch(name, like)), otherwise)
+    tests: list[str] = next((tests for like, tests in settings()["tests"].items() if fnmatch(name, like)), [])
+    return tests
 
 
 def sample(path: Path, number: int | None, seed: int) -> list[Mutant]:
@@ -65,7 +55,7 @@ def mutate(path: Path, number: int | None, seed: int) -> Counter[Fate]:
     chosen = sample(path, number, seed)
     if not chosen:
         return Counter()
-    known = baseline(tuple(its_tests(path)), its_cases(path), tuple(settings()["leave-out"]))
+    known = baseline(tuple(its_tests(path)), tuple(settings()["leave-out"]))
     fates: Counter[Fate] = Counter()
     for mutant in chosen:
         fate = trial(mutant, known)

@@ -21,7 +21,6 @@ CORE = (
     "ReplaceOrWithAnd",
     "ReplaceBreakWithContinue",
     "ReplaceContinueWithBreak",
-    "ExceptionReplacer",
     "ZeroIterationForLoop",
     "ReplaceUnaryOperator_USub_UAdd",
     "ReplaceUnaryOperator_Delete_Invert",
@@ -112,7 +111,34 @@ class DropCall(OtherMethod):
                 yield place
 
 
+class OtherException(OtherMethod):
+    """An exception that nobody raises, where Cosmic Ray's own knows no dotted name."""
+
+    def mutation_positions(self, node: Any) -> Iterator[Any]:
+        """Every exception that is caught."""
+        for each in self._caught(node):
+            yield each.start_pos, each.end_pos
+
+    def mutate(self, node: Any, index: int) -> Any:
+        """Catch another."""
+        caught = self._caught(node)[index]
+        caught.get_first_leaf().value = "StopAsyncIteration"
+        if caught.type != "name":
+            del caught.children[1:]
+        return node
+
+    @staticmethod
+    def _caught(node: Any) -> list[Any]:
+        if node.type != "except_clause":
+            return []
+        caught = node.children[1]
+        if caught.type != "atom":
+            return [caught]
+        inner = caught.children[1]
+        return inner.children[::2] if inner.type == "testlist_comp" else [inner]
+
+
 def operators() -> dict[str, Any]:
     """Every operator, by its name."""
     core = {name: get_operator(f"core/{name}")() for name in CORE}
-    return core | {each.__name__: each() for each in (OtherMethod, OtherWord, DropCall)}
+    return core | {each.__name__: each() for each in (OtherMethod, OtherWord, DropCall, OtherException)}

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.mutation.__main__ import PACKAGE, its_cases, its_tests, modules, settings
-from tests.mutation.mutants import mutants
-from tests.mutation.trials import ROOT
+from tests.mutation.__main__ import PACKAGE, its_tests, modules, settings
+from tests.mutation.mutants import Mutant, mutants
+from tests.mutation.trials import IMPORT, ROOT, Baseline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,17 @@ def test_a_function_begins_where_python_says(tmp_path: Path) -> None:
     assert [mutant.function for mutant in mutants(path)] == [range(first, 5)] * 2
 
 
+def test_every_exception_that_is_caught_is_another(tmp_path: Path) -> None:
+    """One by one, a dotted name too."""
+    path = tmp_path / "rule.py"
+    path.write_text("try:\n    pass\nexcept (OSError, a.Error) as error:\n    pass\nexcept ValueError:\n    pass\n")
+    assert [mutant.described().split("+ ", 1)[1] for mutant in mutants(path)] == [
+        "except (StopAsyncIteration, a.Error) as error:",
+        "except (OSError, StopAsyncIteration) as error:",
+        "except StopAsyncIteration:",
+    ]
+
+
 @pytest.mark.parametrize("pattern", settings()["tests"])
 def test_every_pattern_is_of_modules_and_tests_that_are_there(pattern: str) -> None:
     """What pyproject.toml names exists, and no pattern stands behind another that takes all it fits."""
@@ -54,10 +65,14 @@ def test_every_pattern_is_of_modules_and_tests_that_are_there(pattern: str) -> N
     assert any(its_tests(path) == tests for path in modules([]))
 
 
-@pytest.mark.parametrize("pattern", settings()["cases"])
-def test_every_pattern_of_cases_is_of_modules_with_tests(pattern: str) -> None:
-    """No pattern stands behind another that takes all it fits."""
-    assert any(its_cases(path) == settings()["cases"][pattern] for path in modules([]))
+def test_of_one_tests_cases_the_fastest_run_until_its_time_is_up(tmp_path: Path) -> None:
+    """The first whatever it takes; other tests have their own time."""
+    path = tmp_path / "rule.py"
+    seconds = {"t::a[1]": 4.0, "t::a[2]": 2.0, "t::a[3]": 5.0, "t::b[1]": 60.0, "t::c": 1.0}
+    known = Baseline({test: frozenset({(str(path), 3)}) for test in seconds}, seconds)
+    known.calls[IMPORT] = frozenset()
+    mutant = Mutant(path, "AddNot", 0, (4, 0), (4, 1), range(3, 6))
+    assert known.of(mutant) == ["t::c", "t::a[2]", "t::a[1]", "t::b[1]"]
 
 
 def test_a_folder_is_its_modules() -> None:
