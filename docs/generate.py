@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 _FIGURE = """## {title}
 
-```{{image}} {file}.svg
+```{{image}} {file}.{kind}
 :alt: {title}
 :class: only-light
 ```
-```{{image}} {file}_dark.svg
+```{{image}} {file}_dark.{kind}
 :alt: {title}
 :class: only-dark
 ```
@@ -233,13 +233,31 @@ def _help(words: tuple[str, ...]) -> str:
 # --- the gallery -----------------------------------------------------------------------------------------------------
 
 
+# Each widget: its title, its picture, which `python -m tests.browser.pictures` takes in JupyterLab, and the call.
+WIDGETS = (
+    ("Search and choose customers", "customer_picker", "ma.widgets.CustomerPicker(customers)"),
+    (
+        "Choose a balance, and a segment of it",
+        "balance_picker",
+        "ma.widgets.BalancePicker(balances, customers=customers)",
+    ),
+    ("Choose a month, a quarter or days", "period_picker", "ma.widgets.PeriodPicker(value='2026-10')"),
+    ("Look around an account", "explorer", "ma.widgets.Explorer(account)"),
+    ("Look through a frame", "table", "ma.widgets.Table(invoices, customers=customers)"),
+    ("Read a plan, confirm and apply it", "plan_review", "ma.widgets.PlanReview(plan, apply=account.apply)"),
+)
+
+
 def _gallery(folder: Path) -> str:
     with ma.demo() as account:
-        page = "# Gallery\n\nEvery chart, drawn from `ma.demo()` when this site is built, light and dark.\n\n"
+        page = "# Gallery\n\n## Widgets\n\nAs JupyterLab shows them on `ma.demo()`, light and dark.\n\n"
+        for title, file, call in WIDGETS:
+            page += "#" + _FIGURE.format(title=title, file=f"images/{file}", kind="png", call=call)
+        page += "## Charts\n\nEvery chart, drawn from `ma.demo()` when this site is built, light and dark.\n\n"
         for title, file, call, chart in _charts(account):
             for theme, suffix in (("light", ""), ("dark", "_dark")):
                 ma.charts.save(chart(theme), folder / f"{file}{suffix}.svg")
-            page += _FIGURE.format(title=title, file=f"gallery/{file}", call=call)
+            page += "#" + _FIGURE.format(title=title, file=f"gallery/{file}", kind="svg", call=call)
     return page
 
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import re
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import metronome_analytics as ma
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -22,3 +26,14 @@ def test_every_page_is_in_a_table_of_contents() -> None:
     written = {page.relative_to(DOCS).with_suffix("").as_posix() for page in DOCS.rglob("*.md")} - {"index"}
     listed = re.findall(r"^([a-z_]+(?:/[a-z_]+)?)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert written <= set(listed)
+
+
+def test_every_widget_is_in_the_gallery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the call that makes it, and a picture in light and in dark."""
+    monkeypatch.setattr(sys, "path", [str(DOCS), *sys.path])
+    shown = import_module("generate").WIDGETS
+    named = {call.partition("(")[0].removeprefix("ma.widgets.") for _, _, call in shown}
+    drawn = {name for name in ma.widgets.__all__ if hasattr(getattr(ma.widgets, name), "_repr_mimebundle_")}
+    assert drawn == named
+    pictures = [f"{file}{suffix}.png" for _, file, _ in shown for suffix in ("", "_dark")]
+    assert [name for name in pictures if not (DOCS / "images" / name).exists()] == []
