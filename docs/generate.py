@@ -31,7 +31,7 @@ _FIGURE = """## {title}
 """
 _PICTURE = """```{{image}} {file}
 :alt: {title}
-:class: only-{theme} {place}-page
+:class: {classes}
 ```
 """
 # The theme of the site shows what is of its colours; of that, one is hidden.
@@ -241,16 +241,40 @@ def _help(words: tuple[str, ...]) -> str:
 # --- the gallery -----------------------------------------------------------------------------------------------------
 
 
+# Each widget: its title, its picture, which `python -m tests.browser.pictures` takes in JupyterLab, and the call.
+WIDGETS = (
+    ("Search and choose customers", "customer_picker", "ma.widgets.CustomerPicker(customers)"),
+    (
+        "Choose a balance, and a segment of it",
+        "balance_picker",
+        "ma.widgets.BalancePicker(balances, customers=customers)",
+    ),
+    ("Choose a month, a quarter or days", "period_picker", "ma.widgets.PeriodPicker(value='2026-10')"),
+    ("Look around an account", "explorer", "ma.widgets.Explorer(account)"),
+    ("Look through a frame", "table", "ma.widgets.Table(invoices, customers=customers)"),
+    ("Read a plan, confirm and apply it", "plan_review", "ma.widgets.PlanReview(plan, apply=account.apply)"),
+)
+
+
+def _picture(file: str, title: str, classes: str) -> str:
+    return _PICTURE.format(file=file, title=title, classes=classes)
+
+
 def _gallery(folder: Path) -> str:
     with ma.demo() as account:
-        page = "# Gallery\n\nEvery chart, drawn from `ma.demo()` when this site is built, light and dark.\n\n"
-        page += _PLACES
+        page = "# Gallery\n\n" + _PLACES
+        page += "## Widgets\n\nAs JupyterLab shows them on `ma.demo()`, light and dark.\n\n"
+        for title, file, call in WIDGETS:
+            themes = (("light", f"{file}.png"), ("dark", f"{file}_dark.png"))
+            pictures = "".join(_picture(f"images/{name}", title, f"only-{theme}") for theme, name in themes)
+            page += "#" + _FIGURE.format(title=title, pictures=pictures, call=call)
+        page += "## Charts\n\nEvery chart, drawn from `ma.demo()` when this site is built, light and dark.\n\n"
         for title, file, call, chart in _charts(account):
             pictures = ""
             for theme, (place, pixels) in product(("light", "dark"), (("wide", USUAL), ("narrow", NARROW))):
                 drawn = ma.charts.save(within(chart(theme), pixels), folder / f"{file}_{theme}_{place}.svg")
-                pictures += _PICTURE.format(file=f"gallery/{drawn.name}", title=title, theme=theme, place=place)
-            page += _FIGURE.format(title=title, pictures=pictures, call=call)
+                pictures += _picture(f"gallery/{drawn.name}", title, f"only-{theme} {place}-page")
+            page += "#" + _FIGURE.format(title=title, pictures=pictures, call=call)
     return page
 
 
