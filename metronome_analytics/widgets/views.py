@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _DATES = ("runs_out_at", "runs_out_at_earliest", "runs_out_at_latest")
 _COST_DAYS = 90
 """Days of costs without a period: costs need one."""
+_STILL = 20
+"""Rows of a table that are left in a page without a kernel: each takes its time to be drawn."""
 
 
 class View(NamedTuple):
@@ -175,7 +177,7 @@ OF_ALL = frozenset({"Portfolio"})
 
 
 def _table(frame: pl.DataFrame, names: list[str], **options: Any) -> Table:
-    return Table(frame, columns=names, rows=100, **options)
+    return Table(frame, columns=names, rows=_STILL, **options)
 
 
 def _choice(frame: pl.DataFrame, names: list[str], title: str | None = None, **options: Any) -> Table:
