@@ -28,7 +28,7 @@ from metronome_analytics.changes.view import View
 from metronome_analytics.leeway import Leeway
 from metronome_analytics.session import Clock
 from metronome_analytics.tables.money import MONEY, USD_ID
-from tests.changes.made_up import GRANT, MAIN, SPAN, day
+from tests.changes.made_up import GRANT, MAIN, SPAN, checked, day, review_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,20 +37,6 @@ if TYPE_CHECKING:
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------
-
-
-def review_of(*, known: bool = False, **read: Any) -> Review:
-    """The check of a plan on 10 January; of the account that much was read, and the journal knows all or nothing."""
-    customers = {"c": Customer("c", "Acme", (), None)}
-    view = View(**{"customers": customers, "papers": Papers({"k": MAIN}, rate_cards={"r": USD_ID}), **read})
-    return Review(view, day(10), Leeway(allow_duplicate=known), known=lambda _: known)
-
-
-def checked(change: Change, review: Review) -> PlannedChange:
-    """The change, planned."""
-    planned = review.check(0, change, OPERATIONS[change.operation])
-    assert planned is not None, review.problems
-    return planned
 
 
 NEW = ma.changes.CreateContract(
