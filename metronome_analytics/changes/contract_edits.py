@@ -37,6 +37,7 @@ from metronome_analytics.changes.terms import (
     wrong_terms,
 )
 from metronome_analytics.changes.view import Look, View
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -247,7 +248,7 @@ def _warnings(change: EditContract, paper: Paper, review: Review) -> Iterator[st
         cut = [b.title for b in own if any(s.ending_before > end for s in b.segments)]
         yield from [f"truncates {', '.join(cut)}, which a later end does not bring back"] if cut else []
     if drafts := review.view.drafts_of(paper.customer_id, paper.id):
-        yield f"{drafts} draft invoice{'' if drafts == 1 else 's'} of it follow at once"
+        yield f"{count(drafts, 'draft invoice')} of it follow at once"
     if any(each.timestamp <= review.now for grant in change.add_commits for each in grant.invoices):
         yield "a commit of it is invoiced in the past: that invoice is final at once"
     if change.further:

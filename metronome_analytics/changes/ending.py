@@ -22,6 +22,7 @@ from metronome_analytics.changes.access import (
 from metronome_analytics.changes.fields import rfc3339
 from metronome_analytics.changes.operation import ABSENT, THERE, UNREADABLE, Call, PlannedChange, Review, Sighting
 from metronome_analytics.tables.money import display
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +109,7 @@ def _warnings(balance: Balance, cut: list[Segment], end: datetime | None, review
         kind = "drops" if segment.starting_at >= end else "truncates"
         yield f"{kind} the segment of {worth} from {span}"
     if drafts := review.view.drafts_of(balance.customer_id):
-        yield f"the customer's {drafts} draft invoice{'' if drafts == 1 else 's'} follow at once"
+        yield f"the customer's {count(drafts, 'draft invoice')} follow at once"
     if end <= review.now:
         yield "that is past: what drafts have drawn after it comes back to be paid"
 

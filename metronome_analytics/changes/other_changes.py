@@ -22,6 +22,7 @@ from metronome_analytics.changes.operation import (
     Weight,
 )
 from metronome_analytics.changes.view import Look, View
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from metronome_analytics.changes.records import Facts, Json
@@ -181,7 +182,7 @@ def _truncated(change: EndContract, review: Review) -> tuple[str, ...]:
     drafts = review.view.drafts_of(change.customer_id, change.contract_id)
     return (
         *([f"truncates {', '.join(cut)}, which a later end does not bring back"] if cut else []),
-        *([f"{drafts} draft invoices of it follow at once"] if drafts else []),
+        *([f"{count(drafts, 'draft invoice')} of it follow at once"] if drafts else []),
     )
 
 
