@@ -36,6 +36,7 @@ from metronome_analytics.changes.terms import (
     wrong_terms,
 )
 from metronome_analytics.changes.view import Look, View
+from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +97,7 @@ def prepare(change: AmendContract, review: Review) -> PlannedChange | None:
         return None
     unit, amount = granted(grants, review)
     there = sum(each.contract_id == paper.id for each in review.view.papers.amendments)
-    brings = said(grants, change.scheduled_charges, review) or f"{services} service{'' if services == 1 else 's'}"
+    brings = said(grants, change.scheduled_charges, review) or count(services, "service")
     drafts = review.view.drafts_of(paper.customer_id, paper.id)
     return PlannedChange(
         change=change,
@@ -107,8 +108,8 @@ def prepare(change: AmendContract, review: Review) -> PlannedChange | None:
         same=sameness(change.operation, *(f"{name}={value}" for name, value in sorted(change.fields().items()))),
         credit_type_name=unit,
         amount=amount,
-        before=f"{there} amendments",
-        after=f"{there + 1} amendments",
+        before=count(there, "amendment"),
+        after=count(there + 1, "amendment"),
         no_undo="an amendment stays; contracts.edit archives what it brought",
         warnings=(
             _GONE,

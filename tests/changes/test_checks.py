@@ -21,14 +21,14 @@ from metronome_analytics.changes.holdings import Customer
 from metronome_analytics.changes.journal import Journal
 from metronome_analytics.changes.operation import PlannedChange, Review, Seen
 from metronome_analytics.changes.operations import OPERATIONS
-from metronome_analytics.changes.papers import Papers
+from metronome_analytics.changes.papers import AmendmentSeen, Papers
 from metronome_analytics.changes.plan import Plan, _let_through
 from metronome_analytics.changes.records import Facts, Kind, Past, Record, Result, Status
 from metronome_analytics.changes.view import View
 from metronome_analytics.leeway import Leeway
 from metronome_analytics.session import Clock
-from metronome_analytics.tables.money import MONEY, USD_ID
-from tests.changes.made_up import GRANT, MAIN, SPAN, day
+from metronome_analytics.tables.money import MONEY, USD_ID, USD_NAME
+from tests.changes.made_up import GRANT, MAIN, SPAN, checked, day, review_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,20 +37,6 @@ if TYPE_CHECKING:
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------
-
-
-def review_of(*, known: bool = False, **read: Any) -> Review:
-    """The check of a plan on 10 January; of the account that much was read, and the journal knows all or nothing."""
-    customers = {"c": Customer("c", "Acme", (), None)}
-    view = View(**{"customers": customers, "papers": Papers({"k": MAIN}, rate_cards={"r": USD_ID}), **read})
-    return Review(view, day(10), Leeway(allow_duplicate=known), known=lambda _: known)
-
-
-def checked(change: Change, review: Review) -> PlannedChange:
-    """The change, planned."""
-    planned = review.check(0, change, OPERATIONS[change.operation])
-    assert planned is not None, review.problems
-    return planned
 
 
 NEW = ma.changes.CreateContract(
@@ -90,11 +76,24 @@ def test_what_is_wrong_elsewhere_stops_no_other_row() -> None:
     assert review_of(customers={}).check(0, NEW, OPERATIONS["contracts.create"]) is None
 
 
+def test_an_amendment_counts_those_of_its_contract() -> None:
+    """And what else follows at once."""
+    seen = tuple(AmendmentSeen(str(number), whose, "2027-01-01", ()) for number, whose in enumerate("kxx"))
+    charge = terms.ScheduledCharge(
+        product_id="p", name="n", invoices=(terms.InvoiceItem(timestamp=day(11), amount=Decimal(1)),)
+    )
+    change = ma.changes.AmendContract(customer_id="c", contract_id="k", starting_at=day(5), scheduled_charges=(charge,))
+    read = {"drafts": {("c", "k"): 1}, "credit_types": {USD_ID: USD_NAME}, "products": {"p": {"type": "FIXED"}}}
+    planned = checked(change, review_of(papers=Papers({"k": MAIN}, amendments=seen), **read))
+    assert (planned.before, planned.after) == ("1 amendment", "2 amendments")
+    assert planned.warnings[1] == "1 draft invoice of it follows at once"
+
+
 @pytest.mark.parametrize(
     ("drafts", "invoiced", "said"),
     [
         (0, day(10) + timedelta(hours=1), []),
-        (1, None, ["1 draft invoice of it follow at once"]),
+        (1, None, ["1 draft invoice of it follows at once"]),
         (2, None, ["2 draft invoices of it follow at once"]),
         (0, day(10), ["a commit of it is invoiced in the past: that invoice is final at once"]),
     ],

@@ -16,7 +16,7 @@ from metronome_analytics.changes import terms
 from metronome_analytics.changes.archiving import total_worth, worth
 from metronome_analytics.changes.fields import AnyTime, on_the_hour, wrong_amount
 from metronome_analytics.changes.historical_invoices import _overlaps
-from metronome_analytics.changes.holdings import Balance, Customer, LedgerEntry, Segment
+from metronome_analytics.changes.holdings import Customer, LedgerEntry, Segment
 from metronome_analytics.changes.invoice_changes import title_of
 from metronome_analytics.changes.operation import Review
 from metronome_analytics.changes.operations import OPERATIONS
@@ -24,13 +24,13 @@ from metronome_analytics.changes.outlook import new_balance
 from metronome_analytics.changes.schedules_and_filters import _within
 from metronome_analytics.changes.seats import SeatPeriod, not_in_use
 from metronome_analytics.changes.service_invoices import ServiceLine
-from metronome_analytics.changes.surroundings import CustomerPlan, Invoice, ScheduleSegment
+from metronome_analytics.changes.surroundings import CustomerPlan, ScheduleSegment
 from metronome_analytics.changes.view import View
 from metronome_analytics.leeway import Leeway
 from metronome_analytics.tables import Balances
 from metronome_analytics.tables.money import USD_ID, USD_NAME
 from metronome_analytics.tables.vocabulary import BalanceType
-from tests.changes.made_up import GRANT, MAIN, SPAN, day
+from tests.changes.made_up import GRANT, MAIN, SPAN, day, held, invoice
 
 if TYPE_CHECKING:
     from metronome_analytics.changes.fields import Change
@@ -249,16 +249,6 @@ def test_an_entry_is_kept_in_the_unit_of_its_balance_alone() -> None:
 # --- what is there ---------------------------------------------------------------------------------------------------
 
 
-def held(*entries: LedgerEntry, **fields: Any) -> Balance:
-    """A balance of two segments, one after the other."""
-    given: dict[str, Any] = dict.fromkeys(
-        ("type", "name", "contract_id", "product_id", "priority", "uniqueness_key", "balance")
-    )
-    segments = (Segment("s1", day(1), day(10), Decimal(50)), Segment("s2", day(10), day(20), Decimal(70)))
-    known: dict[str, Any] = {"credit_type_name": USD_NAME, "archived": False, "readable": True, "segments": segments}
-    return Balance(id="b", customer_id="c", entries=entries, **{**given, **known, **fields})
-
-
 def test_a_segment_covers_from_its_start_to_before_its_end() -> None:
     """So does the period of a seat; one without an end covers whatever comes."""
     for span in (Segment("s", day(2), day(4)), SeatPeriod(day(2), day(4), frozenset("a"))):
@@ -325,12 +315,6 @@ def test_a_contract_is_in_force_until_its_end() -> None:
     assert found == [False, True, True, False, True]
     assert replace(whole, ending_before=None).runs(day(11), None)
     assert not replace(whole, archived=True).runs(day(6), day(7))
-
-
-def invoice(**fields: Any) -> Invoice:
-    """An invoice, of which nothing is known but these fields."""
-    given = {name: None for name, each in Invoice.__dataclass_fields__.items() if name not in fields}
-    return Invoice(**{**given, "id": "i", "customer_id": "c", "type": "USAGE", "lines": (), **fields})
 
 
 def test_periods_that_touch_do_not_overlap() -> None:
