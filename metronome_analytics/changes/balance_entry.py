@@ -46,7 +46,8 @@ class BalanceEntry(Change):
     operation: ClassVar[str] = NAME
 
     balance_id: str
-    amount: Amount
+    # Required, unless there is amount_major; to type checkers it has a default, as they cannot say so.
+    amount: Amount = Field(default=...)
     reason: str
     segment_id: str | None = None
     contract_id: str | None = None

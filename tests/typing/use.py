@@ -93,6 +93,13 @@ def planned(account: ma.Account, folder: Path) -> pl.DataFrame:
         amount=Decimal(-1),
         reason="A typed correction",
     )
+    in_dollars = ma.BalanceEntry(
+        customer_id=row["customer_id"],
+        balance_id=row["balance_id"],
+        amount_major=Decimal("0.01"),
+        reason="A typed correction in major units",
+    )
+    assert_type(in_dollars, ma.BalanceEntry)
     plan = assert_type(account.plan_balance_entries([entry]), ma.BalancePlan)
     assert_type(plan.table, pl.DataFrame)
     plan.save(folder / "plan.json")
