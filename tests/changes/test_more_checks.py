@@ -13,8 +13,9 @@ import pytest
 import metronome_analytics as ma
 from metronome_analytics.changes.holdings import Contract, Customer, Segment
 from metronome_analytics.changes.operations import OPERATIONS
+from metronome_analytics.changes.papers import Papers
 from metronome_analytics.changes.surroundings import CustomerPlan, Surroundings
-from tests.changes.made_up import checked, day, held, invoice, review_of
+from tests.changes.made_up import MAIN, checked, day, held, invoice, review_of
 
 if TYPE_CHECKING:
     from metronome_analytics.changes.fields import Change
@@ -228,3 +229,50 @@ def test_a_segment_that_begins_now_is_worth_what_is_left_of_it() -> None:
     balance = held(type="CREDIT", balance=Decimal(60), segments=segments)
     loss = checked(ma.changes.ArchiveCredit(customer_id="c", credit_id="b"), review_of(balances={"b": balance})).loss
     assert loss == "which takes 1 balance worth 65 USD (cents) = $0.65"
+
+
+# --- what moved since ------------------------------------------------------------------------------------------------
+
+PLAN = CustomerPlan("own", "c", "p", "Gold", day(1), None)
+DRAFT = invoice(status="DRAFT", start_timestamp=day(1))
+CHARGE: dict[str, Any] = {"charge_id": "x", "description": "By hand, once", "price": Decimal(1), "quantity": Decimal(1)}
+MOVED: list[tuple[Change, dict[str, Any], dict[str, Any]]] = [
+    (
+        ma.changes.VoidInvoice(customer_id="c", invoice_id="i"),
+        {"around": Surroundings(invoices={"i": invoice(status="FINALIZED")})},
+        {"around": Surroundings(invoices={"i": invoice(status="VOID")})},
+    ),
+    (
+        ma.changes.UpdateCustomerConfig(customer_id="c", salesforce_account_id="new"),
+        {"customers": {"c": Customer("c", "Acme", (), None)}},
+        {"customers": {"c": Customer("c", "Acme", (), "other")}},
+    ),
+    (
+        ma.changes.SetCustomerName(customer_id="c", name="New"),
+        {"customers": {"c": Customer("c", "Acme", (), None)}},
+        {"customers": {"c": Customer("c", "Other", (), None)}},
+    ),
+    (
+        ma.changes.AddCharge(customer_id="c", customer_plan_id="own", invoice_start_timestamp=day(1), **CHARGE),
+        {"around": Surroundings(plans={"own": PLAN}, invoices={"i": DRAFT})},
+        {"around": Surroundings(plans={"own": replace(PLAN, ending_before=day(9))}, invoices={"i": DRAFT})},
+    ),
+    (end(day(15)), {"balances": CREDIT}, {"balances": {"b": replace(CREDIT["b"], archived=True)}}),
+    (
+        ma.changes.ArchiveContract(customer_id="c", contract_id="k", void_invoices=False),
+        {},
+        {"papers": Papers({"k": replace(MAIN, archived=True)})},
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "planned", "moved"), MOVED, ids=[each[0].operation for each in MOVED])
+def test_what_a_change_was_checked_against_has_a_print(
+    change: Change, planned: dict[str, Any], moved: dict[str, Any]
+) -> None:
+    """The same for the same, another once it moved, and none where it is gone: the plan is stale then."""
+    of = OPERATIONS[change.operation].fingerprint
+    empty = {name: type(value)() for name, value in {"papers": Papers(), **planned}.items()}
+    first, same, other, gone = (of(change, review_of(**read).view) for read in (planned, planned, moved, empty))
+    assert first == same != other
+    assert first != gone
