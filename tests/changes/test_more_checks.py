@@ -12,9 +12,12 @@ import pytest
 
 import metronome_analytics as ma
 from metronome_analytics.changes.holdings import Contract, Customer, Segment
+from metronome_analytics.changes.operation import Seen
 from metronome_analytics.changes.operations import OPERATIONS
+from metronome_analytics.changes.papers import Papers
+from metronome_analytics.changes.records import Facts
 from metronome_analytics.changes.surroundings import CustomerPlan, Surroundings
-from tests.changes.made_up import checked, day, held, invoice, review_of
+from tests.changes.made_up import MAIN, checked, day, held, invoice, review_of
 
 if TYPE_CHECKING:
     from metronome_analytics.changes.fields import Change
@@ -228,3 +231,109 @@ def test_a_segment_that_begins_now_is_worth_what_is_left_of_it() -> None:
     balance = held(type="CREDIT", balance=Decimal(60), segments=segments)
     loss = checked(ma.changes.ArchiveCredit(customer_id="c", credit_id="b"), review_of(balances={"b": balance})).loss
     assert loss == "which takes 1 balance worth 65 USD (cents) = $0.65"
+
+
+# --- what moved since ------------------------------------------------------------------------------------------------
+
+PLAN = CustomerPlan("own", "c", "p", "Gold", day(1), None)
+DRAFT = invoice(status="DRAFT", start_timestamp=day(1))
+CHARGE: dict[str, Any] = {"charge_id": "x", "description": "By hand, once", "price": Decimal(1), "quantity": Decimal(1)}
+MOVED: list[tuple[Change, dict[str, Any], dict[str, Any]]] = [
+    (
+        ma.changes.VoidInvoice(customer_id="c", invoice_id="i"),
+        {"around": Surroundings(invoices={"i": invoice(status="FINALIZED")})},
+        {"around": Surroundings(invoices={"i": invoice(status="VOID")})},
+    ),
+    (
+        ma.changes.UpdateCustomerConfig(customer_id="c", salesforce_account_id="new"),
+        {"customers": {"c": Customer("c", "Acme", (), None)}},
+        {"customers": {"c": Customer("c", "Acme", (), "other")}},
+    ),
+    (
+        ma.changes.SetCustomerName(customer_id="c", name="New"),
+        {"customers": {"c": Customer("c", "Acme", (), None)}},
+        {"customers": {"c": Customer("c", "Other", (), None)}},
+    ),
+    (
+        ma.changes.AddCharge(customer_id="c", customer_plan_id="own", invoice_start_timestamp=day(1), **CHARGE),
+        {"around": Surroundings(plans={"own": PLAN}, invoices={"i": DRAFT})},
+        {"around": Surroundings(plans={"own": replace(PLAN, ending_before=day(9))}, invoices={"i": DRAFT})},
+    ),
+    (end(day(15)), {"balances": CREDIT}, {"balances": {"b": replace(CREDIT["b"], archived=True)}}),
+    (
+        ma.changes.ArchiveContract(customer_id="c", contract_id="k", void_invoices=False),
+        {},
+        {"papers": Papers({"k": replace(MAIN, archived=True)})},
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "planned", "moved"), MOVED, ids=[each[0].operation for each in MOVED])
+def test_what_a_change_was_checked_against_has_a_print(
+    change: Change, planned: dict[str, Any], moved: dict[str, Any]
+) -> None:
+    """The same for the same, another once it moved, and none where it is gone: the plan is stale then."""
+    of = OPERATIONS[change.operation].fingerprint
+    empty = {name: type(value)() for name, value in {"papers": Papers(), **planned}.items()}
+    first, same, other, gone = (of(change, review_of(**read).view) for read in (planned, planned, moved, empty))
+    assert first == same != other
+    assert first != gone
+
+
+# --- periods ---------------------------------------------------------------------------------------------------------
+
+STANDING = invoice(id="there", contract_id="k", status="FINALIZED", start_timestamp=day(5), end_timestamp=day(6))
+READ: dict[str, Any] = {
+    "papers": Papers({"k": replace(MAIN, starting_at=day(2), ending_before=day(9))}),
+    "around": Surroundings(invoices={"there": STANDING, "void": replace(STANDING, id="void", status="VOID")}),
+}
+
+
+def history(begin: Any, over: Any, **line: Any) -> Change:
+    """An invoice of a period, and of one line of usage."""
+    return ma.changes.CreateHistoricalInvoices(
+        customer_id="c",
+        contract_id="k",
+        inclusive_start_date=begin,
+        exclusive_end_date=over,
+        issue_date=day(11),
+        usage_line_items=[{"product_id": "p", "quantity": 1, **line}],  # type: ignore[arg-type]  # as a CSV has it
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (history(day(2), day(5)), "it was not tried"),
+        (history(day(6), day(10)), "it was not tried"),
+        (history(day(3), day(3)), "it ends before it starts"),
+        (history(day(6), day(10) + HOUR), "the period is not over"),
+        (history(day(9), day(10)), "Main is not in force then"),
+        (history(day(1), day(2)), "Main is not in force then"),
+        (history(day(5), day(6)), "invoice there of the contract is of this period"),
+        (history(day(2), day(4), inclusive_start_date=day(2) - HOUR), "p is used outside the invoice's period"),
+        (history(day(2), day(4), exclusive_end_date=day(4) + HOUR), "p is used outside the invoice's period"),
+        (history(day(2), day(4), inclusive_start_date=day(2), exclusive_end_date=day(4)), "it was not tried"),
+    ],
+)
+def test_a_time_before_metering_is_over_free_and_of_the_contract(change: Change, words: str) -> None:
+    """Only then it matters what the API says of the invoice; a void one is none of the period."""
+    assert wrong(change, **READ) == [words]
+
+
+@pytest.mark.parametrize(
+    ("void", "status", "seen"),
+    [
+        (True, "VOID", Seen.THERE),
+        (True, "FINALIZED", Seen.ABSENT),
+        (False, "FINALIZED", Seen.THERE),
+    ],
+)
+def test_a_plan_has_ended_once_what_was_to_be_void_is(void: bool, status: str, seen: Seen) -> None:  # noqa: FBT001  # a parameter of the test
+    """The end alone is no proof where final invoices were to go with it."""
+    after = invoice(status=status, start_timestamp=day(5), end_timestamp=day(12))
+    ended = ma.changes.EndPlan(customer_id="c", customer_plan_id="own", ending_before=day(9), void_invoices=void)
+    call = OPERATIONS["plans.end"].call(ended, "", "")
+    facts = Facts("https://api", None, "plans.end", "c", "own", "end", "same", "", "", call.body)
+    around = Surroundings(plans={"own": replace(PLAN, ending_before=day(9))}, invoices={"i": after})
+    assert OPERATIONS["plans.end"].sighting(facts, review_of(around=around).view).seen is seen
