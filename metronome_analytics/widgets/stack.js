@@ -5,10 +5,10 @@ function render({ model, el, host }) {
   let alive = new AbortController();
   async function fill(box, part, signal) {
     const kind = part.kind, what = part.what;
-    if (kind === "widget") await (await host.getWidget(what)).render({ el: box, signal });
-    if (kind === "view") {
-      // A widget of Jupyter's own: its manager draws it.
-      const view = await model.widget_manager.create_view(await model.widget_manager.get_model(what));
+    if (kind === "widget" && host) await (await host.getWidget(what)).render({ el: box, signal });
+    else if (kind !== "mime") {
+      // A widget of Jupyter's own, or the page of an older anywidget: the manager draws it.
+      const view = await model.widget_manager.create_view(await model.widget_manager.get_model(what.replace("anywidget:", "")));
       box.append(view.el);
       signal.addEventListener("abort", () => view.remove());
     }

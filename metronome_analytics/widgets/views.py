@@ -107,7 +107,8 @@ def balances(books: Books, wanted: Wanted) -> View:
     """The burn-down of a customer's balances, and the balances. The period does not matter here."""
     shown = books.balances(wanted).sort("balance", descending=True, nulls_last=True)
     names = ["name", "type", "balance", "priority", "created_at", "archived_at", "id"]
-    return View([charts.burn_down(books.burn(wanted), as_of=wanted.as_of), _table(shown, names)])
+    chart = charts.burn_down(books.burn(wanted), as_of=wanted.as_of, customers=books.named(wanted))
+    return View([chart, _table(shown, names)])
 
 
 def invoices(books: Books, wanted: Wanted) -> View:
@@ -151,10 +152,11 @@ def costs(books: Books, wanted: Wanted) -> View:
         "ending_before": wanted.as_of,
     }
     frame = books.read("invoice_breakdowns", wanted, **window)
+    title = "Usage before commits and credits"
     lines = ["breakdown_start_timestamp", "name", "type", "quantity", "unit_price", "total"]
     return View(
         [
-            charts.costs(frame, title="Usage before commits and credits", as_of=wanted.as_of),
+            charts.costs(frame, title=title, customers=books.named(wanted), as_of=wanted.as_of),
             _table(
                 line_items(frame).sort("breakdown_start_timestamp", maintain_order=True),
                 lines,

@@ -136,8 +136,33 @@ def test_a_balance_is_chosen_on_the_page(opened: Open, folder: Path) -> None:
         "picker = ma.widgets.BalancePicker(balances, value=balances['id'][0])\npicker",
     ]
     lab = opened("balance.ipynb", *cells)
+    lab.page.set_viewport_size({"width": 500, "height": 900})
+    picker = lab.page.locator(".ma-stack")
+    for name in ("Balance", "Segment"):
+        box, whole = lab.page.get_by_label(name, exact=True).last.bounding_box(), picker.bounding_box()
+        assert box is not None
+        assert whole is not None
+        assert box["x"] + box["width"] <= whole["x"] + whole["width"]
     segment = lab.page.get_by_label("Segment")
     expect(segment).to_contain_text("granted")
     segment.select_option(index=1)
     expect(lab.page.get_by_role("group", name="Balance").get_by_role("status")).to_contain_text("segment:")
     assert lab.value("picker.segment_id == ma.segments(picker.selected)['segment_id'][0]") == "True"
+
+
+def test_the_catalogue_fits_a_screen(opened: Open) -> None:
+    """At 1,200 by 900 whole, at 500 without scrolling sideways; the account above it says what to do next."""
+    lab = opened(
+        "catalogue.ipynb",
+        "import metronome_analytics as ma\naccount = ma.demo(customers=1)\naccount",
+        "account.catalogue()",
+    )
+    expect(lab.output(0)).to_contain_text("Next: account.catalogue()")
+    shown = lab.output(1)
+    expect(shown).to_contain_text("commits and credits at once")
+    for width in (500, 1_200):
+        lab.page.set_viewport_size({"width": width, "height": 900})
+        assert shown.evaluate("(node) => node.scrollWidth <= node.clientWidth")
+    box = shown.bounding_box()
+    assert box is not None
+    assert box["height"] < 800
