@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import altair as alt
@@ -93,7 +94,7 @@ def test_in_jupyter_no_page_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("inside")
 def test_an_explorer_s_panels_are_stacks() -> None:
     """A chart as marimo draws it and tables as anywidgets, where Jupyter has an Output."""
-    with ma.demo(customers=3, as_of="2026-11-18") as account:
+    with ma.demo(customers=3, as_of=datetime(2026, 11, 18, tzinfo=UTC)) as account:
         explorer: Any = ma.widgets.Explorer(account, as_of="2026-11-18")
         explorer.wait(60)
         panel = explorer._panels[id(explorer.output)]
