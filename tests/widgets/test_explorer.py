@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ def test_a_row_of_the_portfolio_opens_its_customer(account: ma.Account) -> None:
     wanted = grown._frame["customer_id"][1]
     words = shown(explorer)
     assert (first, explorer.customer.value, explorer.tab, grown.value) == (0, (wanted,), "Customer", ())
-    assert "Burn-down" in words
+    assert "What is left" in words
     assert account.receipts["endpoint"].to_list()[before:] == ["contracts", "net_balances"]
     explorer.tab = "Portfolio"
     shown(explorer)
@@ -90,8 +91,31 @@ def test_a_row_of_the_portfolio_opens_its_customer(account: ma.Account) -> None:
     assert (explorer.tab, explorer.customer.value) == ("Customer", (wanted,))
 
 
+def test_who_grew_compares_amounts_of_one_currency() -> None:
+    """Those of the currency that most customers have first, in each the largest change first."""
+    months = {"2026-09": datetime(2026, 9, 2, tzinfo=UTC), "2026-10": datetime(2026, 10, 2, tzinfo=UTC)}
+    drawn = [("c-1", "AI Credits", 1, 900_000), ("c-2", "USD (cents)", 5, 7), ("c-3", "USD (cents)", 5, 50)]
+    rows = [
+        {
+            "customer_id": id_,
+            "credit_type_name": unit,
+            "event": "deduction",
+            "change": Decimal(-amount),
+            "timestamp": at,
+        }
+        for id_, unit, *amounts in drawn
+        for at, amount in zip(months.values(), amounts, strict=True)
+    ]
+    burn = pl.DataFrame(rows, schema_overrides={"change": pl.Decimal(38, 10)}).with_columns(
+        pl.col("timestamp").alias("usage_starting_at")
+    )
+    grown = views._grown(burn, AS_OF)
+    assert grown["customer_id"].to_list() == ["c-3", "c-2", "c-1"]
+    assert grown["change"].to_list() == [45, 2, 899_999]
+
+
 def test_a_customer_opens_with_its_card(account: ma.Account) -> None:
-    """What the card has is what the account's own says."""
+    """What the card has is what the account's own says; forecast dates are days."""
     explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
     explorer.customer.value = account.customers()["id"][0]
     words = shown(explorer)
@@ -100,7 +124,8 @@ def test_a_customer_opens_with_its_card(account: ma.Account) -> None:
         assert name in words
     (table, _) = explorer._seen["Customer", explorer._wanted()][0].parts
     said = account.customer_card(explorer.customer)
-    assert table._frame.drop("currency").equals(said)
+    days = ["ending_before", "runs_out_at", "runs_out_at_earliest", "runs_out_at_latest"]
+    assert table._frame.drop("currency").equals(said.with_columns(pl.col(days).dt.date()))
 
 
 def test_an_invoice_opens_to_its_lines_and_its_explanation(account: ma.Account) -> None:

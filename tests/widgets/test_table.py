@@ -224,3 +224,31 @@ def test_one_row_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert table.value == ()
     with pytest.raises(ma.ArgumentError, match="2 rows, and in this table one is chosen"):
         table.value = (0, 1)
+
+
+def test_prices_shares_and_quantities_read_as_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two decimals would make nothing of a price; a share is a percentage, and its figure is under the pointer."""
+    frame = pl.DataFrame(
+        {
+            "unit_price": pl.Series([Decimal("0.125")], dtype=MONEY),
+            "utilisation": [0.8243140974],
+            "quantity": [878_589.0],
+            "credit_type_name": ["USD (cents)"],
+        }
+    )
+    table, sent = table_of(monkeypatch, frame, columns=["unit_price", "utilisation", "quantity"])
+    say(table, "window", start=0)
+    (row,) = last(sent, "rows")["rows"]
+    assert [brief for brief, _ in row["cells"]] == ["USD 0.00125", "82.4 %", "878589"]
+    assert [whole for _, whole in row["cells"]] == ["USD 0.00125", "0.8243140974", "878589.0"]
+
+
+def test_the_first_rows_come_with_what_the_view_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it appears and after a search; a choice sends none, which the view asks for where it stands."""
+    table, sent = table_of(monkeypatch)
+    say(table, "hello")
+    assert [row["row"] for row in last(sent, "state")["first"]["rows"]] == [0, 1, 2, 3]
+    say(table, "query", text="draft")
+    assert [row["row"] for row in last(sent, "state")["first"]["rows"]] == [1]
+    table.value = (1,)
+    assert last(sent, "state")["first"] is None
