@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -72,7 +72,7 @@ class Baseline:
 
         every = mutant.function is None or runs(IMPORT)
         ids = [test for test in self.calls if test != IMPORT and (every or runs(test))]
-        spent: Counter[str] = Counter()
+        spent: defaultdict[str, float] = defaultdict(float)
         chosen = []
         for test in sorted(ids, key=lambda test: self.seconds[test]):
             name = test.partition("[")[0]
