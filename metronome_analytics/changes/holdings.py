@@ -31,7 +31,7 @@ class Segment:
     id: str
     starting_at: datetime
     ending_before: datetime
-    amount: Decimal = Decimal(0)
+    amount: Decimal
 
     def covers(self, at: datetime) -> bool:
         """Whether access at `at` is access to this segment."""

@@ -491,6 +491,17 @@ def test_rows_behind() -> None:
     assert found.rows() == {}
 
 
+def test_the_rows_behind_a_check_are_of_one_invoice_and_one_balance() -> None:
+    """Of several; what is asked for alone comes alone, and whole."""
+    books = pl.concat([balance([start("2026-01-01", "100")], [YEAR], key=key) for key in ("b1", "b2")])
+    bills = pl.concat([invoice([line("5"), applied("-1")], "4", id=key) for key in ("i1", "i2")])
+    found = reconcile(bills, books)
+    lines, entries = found.rows(invoice_id="i2"), found.rows(balance_id="b2")
+    assert (list(lines), list(entries)) == (["line_items"], ["ledger"])
+    assert lines["line_items"].select("invoice_id", "total").rows() == [("i2", Decimal(5)), ("i2", Decimal(-1))]
+    assert entries["ledger"]["balance_id"].to_list() == ["b2"]
+
+
 def test_wrong_arguments() -> None:
     """Frames without the needed columns and a tolerance that is none are refused by name."""
     with pytest.raises(ArgumentError, match="invoices has no column 'line_items'"):

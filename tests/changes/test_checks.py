@@ -83,8 +83,11 @@ def test_an_amendment_counts_those_of_its_contract() -> None:
         product_id="p", name="n", invoices=(terms.InvoiceItem(timestamp=day(11), amount=Decimal(1)),)
     )
     change = ma.changes.AmendContract(customer_id="c", contract_id="k", starting_at=day(5), scheduled_charges=(charge,))
-    read: dict[str, Any] = {"drafts": {("c", "k"): 1}, "products": {"p": {"type": "FIXED"}}}
-    read["credit_types"] = {USD_ID: USD_NAME}
+    read: dict[str, Any] = {
+        "drafts": {("c", "k"): 1},
+        "credit_types": {USD_ID: USD_NAME},
+        "products": {"p": {"type": "FIXED"}},
+    }
     planned = checked(change, review_of(papers=Papers({"k": MAIN}, amendments=seen), **read))
     assert (planned.before, planned.after) == ("1 amendment", "2 amendments")
     assert planned.warnings[1] == "1 draft invoice of it follows at once"

@@ -319,7 +319,10 @@ def test_an_operation_that_is_not_named_is_refused_by_name(desk: Desk) -> None:
     """Before a byte leaves; an operation that there is not is an error of the argument."""
     plan = desk.plan(-1000)
     desk.account.session.allow_writes = frozenset({"credits.create"})
-    with pytest.raises(ma.WritesDisabled, match=r"balances\.enter was not allowed"):
+    with pytest.raises(ma.WritesDisabled, match=r"This account was not opened for it: balances\.enter was not allowed"):
+        desk.account.apply(plan, plan.confirmation)
+    desk.account.session.allow_writes = frozenset()
+    with pytest.raises(ma.WritesDisabled, match="This account only reads"):
         desk.account.apply(plan, plan.confirmation)
     assert desk.posts() == 0
     for wrong in ({"credits.invent"}, "everything", 5):

@@ -242,7 +242,8 @@ def test_a_postpaid_commit_of_a_contract_is_held_to_its_one_invoice() -> None:
 
 def test_an_entry_is_kept_in_the_unit_of_its_balance_alone() -> None:
     """The amount in major units is the user's way of saying it, and no field of what is planned and hashed."""
-    entry = ma.BalanceEntry(customer_id="c", balance_id="b", amount_major=1, reason="because of it")  # type: ignore[arg-type]  # a number will do
+    given: dict[str, Any] = {"customer_id": "c", "balance_id": "b", "amount_major": 1, "reason": "because of it"}
+    entry = ma.BalanceEntry(**given)
     assert "amount_major" not in entry.fields()
 
 
@@ -251,7 +252,7 @@ def test_an_entry_is_kept_in_the_unit_of_its_balance_alone() -> None:
 
 def test_a_segment_covers_from_its_start_to_before_its_end() -> None:
     """So does the period of a seat; one without an end covers whatever comes."""
-    for span in (Segment("s", day(2), day(4)), SeatPeriod(day(2), day(4), frozenset("a"))):
+    for span in (Segment("s", day(2), day(4), Decimal(1)), SeatPeriod(day(2), day(4), frozenset("a"))):
         assert [number for number in range(1, 6) if span.covers(day(number))] == [2, 3]
     assert SeatPeriod(day(2), None, frozenset()).covers(day(31))
     assert not SeatPeriod(day(2), None, frozenset()).covers(day(1))
