@@ -44,8 +44,8 @@ class Books(ABC):
     """Where in their history they are."""
 
     @abstractmethod
-    def body(self, path: str, query: Mapping[str, list[str]], sent: bytes) -> bytes:
-        """The answer to a request for `path` with this query and this body."""
+    def body(self, path: str, query: Mapping[str, list[str]]) -> bytes:
+        """The answer to a request for `path` with this query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,12 @@ class _Site:
         control.send(self.arrivals)
         self.arrivals = []
 
-    def answer(self, head: bytes, sent: bytes) -> bytes:
+    def answer(self, head: bytes) -> bytes:
         """The whole response to a request."""
         target = urlsplit(head.split(b" ", 2)[1].decode())
         query = parse_qs(target.query)
         if self._books is not None:
-            return _whole(self._books.body(target.path, query, sent))
+            return _whole(self._books.body(target.path, query))
         rows = self._lists.get(target.path)
         if isinstance(rows, Repeated):
             own = target.path.split("/")[3].encode()
@@ -193,7 +193,7 @@ class _Protocol(asyncio.Protocol):
                 return
             self._received = rest[size:]
             self._site.arrivals.append(time.monotonic())
-            answer = self._site.answer(head, rest[:size])
+            answer = self._site.answer(head)
             if self._site.latency:
                 asyncio.get_running_loop().call_later(self._site.latency, self._transport.write, answer)
             else:
