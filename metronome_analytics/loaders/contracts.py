@@ -67,7 +67,8 @@ class ContractLoaders(Loaders):
 
         `as_of_date` (v2 only, and not with ledgers) shows it as it was.
 
-        >>> first = account.contracts().row(0, named=True)
+        >>> osprey = account.customers()["id"][0]
+        >>> first = account.contracts(osprey).row(0, named=True)
         >>> account.contract(first["customer_id"], first["id"], as_of_date="2026-06-01")["name"].item()
         'Order form 00000-main'
         """
@@ -144,7 +145,8 @@ class ContractLoaders(Loaders):
         `properties` tell the schedules of one name on a contract apart.
         Client-gated: an account may not have them.
 
-        >>> contract = account.contracts().row(0, named=True)
+        >>> osprey = account.customers()["id"][0]
+        >>> contract = account.contracts(osprey).row(0, named=True)
         >>> tier = account.named_schedule("support-tier", customer=contract["customer_id"], contract=contract["id"])
         >>> tier["value"].to_list()
         ['"premium"']

@@ -66,7 +66,8 @@ class PreviewLoaders(Loaders):
         `inclusive_start_date`, `exclusive_end_date`, `issue_date`, `usage_line_items`, `custom_fields` as wanted.
         `ma.changes.CreateHistoricalInvoices` makes them.
 
-        >>> contract = account.contracts().row(0, named=True)
+        >>> osprey = account.customers()["id"][0]
+        >>> contract = account.contracts(osprey).row(0, named=True)
         >>> invoice = {
         ...     "customer_id": contract["customer_id"],
         ...     "contract_id": contract["id"],
