@@ -54,7 +54,8 @@ class Changing(AllLoaders):
         `max_entry` and `max_total` limit the amount of one change and of all, in major units, for every currency or by
         currency. Raises PlanRejected with everything that is wrong, by row, in its message and its `problems`.
 
-        >>> contract = account.contracts().filter(pl.col("ending_before").is_null()).row(0, named=True)
+        >>> osprey = account.customers()["id"][0]
+        >>> contract = account.contracts(osprey).row(0, named=True)
         >>> end = ma.changes.EndContract(
         ...     customer_id=contract["customer_id"], contract_id=contract["id"], ending_before="2027-03-01"
         ... )

@@ -61,7 +61,8 @@ class AmendContract(Change):
     Nothing undoes it. An amendment is known by its start and its terms, so it brings at least one of its own;
     `further` is what else the API takes, in its own words: it is sent as it is.
 
-    >>> contract = account.contracts().row(0, named=True)
+    >>> osprey = account.customers()["id"][0]
+    >>> contract = account.contracts(osprey).row(0, named=True)
     >>> ids = {"customer_id": contract["customer_id"], "contract_id": contract["id"]}
     >>> item = {"timestamp": "2026-12-01", "amount": 2_500}
     >>> fixed = account.products().filter(type="FIXED")["id"][0]

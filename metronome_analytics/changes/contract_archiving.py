@@ -39,7 +39,8 @@ class ArchiveContract(Change):
 
     Its balances go with it, its drafts and scheduled invoices become void; with `void_invoices` its final ones too.
 
-    >>> contract = account.contracts().row(0, named=True)
+    >>> osprey = account.customers()["id"][0]
+    >>> contract = account.contracts(osprey).row(0, named=True)
     >>> ids = {"customer_id": contract["customer_id"], "contract_id": contract["id"]}
     >>> account.plan(ma.changes.ArchiveContract(**ids, void_invoices=False)).table["after"].item()
     'archived: it ends now, and nothing of it bills again'

@@ -72,7 +72,8 @@ class EditContract(Change):
     words: it is sent as it is. Unless `allow_contract_ending_before_finalized_invoice`, the API refuses an end before
     an invoice that is final.
 
-    >>> contract = account.contracts().row(0, named=True)
+    >>> osprey = account.customers()["id"][0]
+    >>> contract = account.contracts(osprey).row(0, named=True)
     >>> ids = {"customer_id": contract["customer_id"], "contract_id": contract["id"]}
     >>> account.plan(ma.changes.EditContract(**ids, update_net_payment_terms_days=45)).confirmation
     "edit contract 'Order form 00000-main': payment within days 45, for Osprey Biotech Inc. in demo"

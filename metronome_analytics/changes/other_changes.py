@@ -52,7 +52,8 @@ class EndContract(Change):
 
     Unless `allow_ending_before_finalized_invoice`, the API refuses an end before an invoice that is final.
 
-    >>> contract = account.contracts().filter(pl.col("ending_before").is_null()).row(0, named=True)
+    >>> osprey = account.customers()["id"][0]
+    >>> contract = account.contracts(osprey).row(0, named=True)
     >>> ids = {"customer_id": contract["customer_id"], "contract_id": contract["id"]}
     >>> account.plan(ma.changes.EndContract(**ids, ending_before="2027-03-01")).confirmation
     "end contract 'Order form 00000-main': 2027-03-01 00:00 UTC, for Osprey Biotech Inc. in demo"

@@ -66,7 +66,8 @@ class UpdateNamedSchedule(Change):
 class SetUsageFilter(Change):
     """From `starting_at` on a contract bills only usage whose `group_key` has one of `group_values`.
 
-    >>> contract = account.contracts().filter(pl.col("ending_before").is_null()).row(0, named=True)
+    >>> osprey = account.customers()["id"][0]
+    >>> contract = account.contracts(osprey).row(0, named=True)
     >>> regions = ma.changes.SetUsageFilter(
     ...     customer_id=contract["customer_id"],
     ...     contract_id=contract["id"],

@@ -8,7 +8,6 @@ from metronome_analytics.loaders.costs import CostLoaders
 from metronome_analytics.loaders.customers import CustomerLoaders
 from metronome_analytics.loaders.invoices import InvoiceLoaders
 from metronome_analytics.loaders.plans import PlanLoaders
-from metronome_analytics.loaders.previews import PreviewLoaders
 from metronome_analytics.loaders.products import ProductLoaders
 from metronome_analytics.loaders.rates import RateLoaders
 from metronome_analytics.loaders.subscriptions import SubscriptionLoaders
@@ -19,7 +18,6 @@ class AllLoaders(
     CustomerLoaders,
     CostLoaders,
     InvoiceLoaders,
-    PreviewLoaders,
     BalanceLoaders,
     ContractLoaders,
     SubscriptionLoaders,

@@ -1,4 +1,4 @@
-"""Contracts, their edits, and named schedules."""
+"""Contracts, their edits, named schedules, and what usage of the past would be billed by them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from metronome_analytics.errors import ArgumentError
 from metronome_analytics.loaders.base import Loaders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import polars as pl
 
     from metronome_analytics.arguments import Customers, Instant, OnError
+
+
+_HISTORICAL = (
+    *("customer_id", "contract_id", "credit_type_id", "inclusive_start_date", "exclusive_end_date", "issue_date"),
+    *("breakdown_granularity", "usage_line_items", "billable_status", "custom_fields"),
+)
 
 
 class ContractLoaders(Loaders):
@@ -67,7 +73,8 @@ class ContractLoaders(Loaders):
 
         `as_of_date` (v2 only, and not with ledgers) shows it as it was.
 
-        >>> first = account.contracts().row(0, named=True)
+        >>> osprey = account.customers()["id"][0]
+        >>> first = account.contracts(osprey).row(0, named=True)
         >>> account.contract(first["customer_id"], first["id"], as_of_date="2026-06-01")["name"].item()
         'Order form 00000-main'
         """
@@ -144,7 +151,8 @@ class ContractLoaders(Loaders):
         `properties` tell the schedules of one name on a contract apart.
         Client-gated: an account may not have them.
 
-        >>> contract = account.contracts().row(0, named=True)
+        >>> osprey = account.customers()["id"][0]
+        >>> contract = account.contracts(osprey).row(0, named=True)
         >>> tier = account.named_schedule("support-tier", customer=contract["customer_id"], contract=contract["id"])
         >>> tier["value"].to_list()
         ['"premium"']
@@ -167,6 +175,38 @@ class ContractLoaders(Loaders):
             "properties": args.an_object("properties", properties),
         }
         return self._one(name, labels, body=body, on_error=on_error)
+
+    def preview_historical_invoices(
+        self, invoices: Iterable[Mapping[str, object]], *, on_error: OnError = "raise"
+    ) -> pl.DataFrame:
+        """What historical `invoices` would be: the columns of `tables.Invoices`. Computes, and changes nothing.
+
+        An invoice is an object in the API's words: `customer_id`, `contract_id`, `credit_type_id`,
+        `inclusive_start_date`, `exclusive_end_date`, `issue_date`, `usage_line_items`, `custom_fields` as wanted.
+        `ma.changes.CreateHistoricalInvoices` makes them.
+
+        >>> osprey = account.customers()["id"][0]
+        >>> contract = account.contracts(osprey).row(0, named=True)
+        >>> invoice = {
+        ...     "customer_id": contract["customer_id"],
+        ...     "contract_id": contract["id"],
+        ...     "credit_type_id": account.credit_types()["id"][0],
+        ...     "inclusive_start_date": "2026-09-01T00:00:00Z",
+        ...     "exclusive_end_date": "2026-10-01T00:00:00Z",
+        ...     "issue_date": "2026-10-01T00:00:00Z",
+        ...     "usage_line_items": [],
+        ... }
+        >>> try:
+        ...     account.preview_historical_invoices([invoice])
+        ... except ma.RequestRejected as refused:
+        ...     print(refused.__cause__.args[0][:80])
+        Metronome rejected the request (400 Bad Request: the period is invoiced already)
+        """
+        sent = args.objects("invoices", invoices, *_HISTORICAL) or []
+        # Without `preview` the same call would bill them: it is written here, and no argument reaches it.
+        body = {"invoices": sent, "preview": True}
+        filters = {"invoices": f"{len(sent)} invoices"}
+        return self._one("preview_historical_invoices", body=body, on_error=on_error, filters=filters)
 
 
 def _versioned(name: str, version: int) -> str:

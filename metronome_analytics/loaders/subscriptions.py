@@ -62,7 +62,8 @@ class SubscriptionLoaders(Loaders):
 
         `covering_date` excludes the other two.
 
-        >>> seats = ma.subscriptions(account.contracts()).filter(seat_group_key="seat_id").row(0, named=True)
+        >>> osprey = account.customers()["id"][0]
+        >>> seats = ma.subscriptions(account.contracts(osprey)).filter(seat_group_key="seat_id").row(0, named=True)
         >>> history = account.subscription_seats(seats["customer_id"], seats["contract_id"], seats["id"])
         >>> history.select(pl.col("starting_at").dt.date(), "total_quantity").row(0)
         (datetime.date(2025, 10, 1), 40.0)
@@ -98,7 +99,8 @@ class SubscriptionLoaders(Loaders):
         `include_ledgers` needs `include_credits_and_commits`; `covering_date` excludes `starting_at` and
         `effective_before`. An unknown id among `seat_ids` fails the request unless `skip_missing_seat_ids=True`.
 
-        >>> seats = ma.subscriptions(account.contracts()).filter(seat_group_key="seat_id").row(0, named=True)
+        >>> osprey = account.customers()["id"][0]
+        >>> seats = ma.subscriptions(account.contracts(osprey)).filter(seat_group_key="seat_id").row(0, named=True)
         >>> account.seat_balances(seats["customer_id"], seats["contract_id"])["seat_id"][0]
         'seat-0001'
         """

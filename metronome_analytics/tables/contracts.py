@@ -268,7 +268,8 @@ def contract_commits(contracts: Frame) -> Frame:
     A contract truncates them (`has_more_commits`); `account.commits()` has all. Raises ArgumentError when there are
     no `commits`.
 
-    >>> commits = ma.contract_commits(account.contracts())
+    >>> osprey = account.customers()["id"][0]
+    >>> commits = ma.contract_commits(account.contracts(osprey))
     >>> commits.select("name", "type").row(0)
     ('Prepaid commitment', 'PREPAID')
     """
@@ -304,7 +305,8 @@ def scheduled_charges(contracts: Frame) -> Frame:
 
     Raises ArgumentError when there are no `scheduled_charges`.
 
-    >>> ma.scheduled_charges(account.contracts()).select("name", "credit_type_name").rows()
+    >>> osprey = account.customers()["id"][0]
+    >>> ma.scheduled_charges(account.contracts(osprey)).select("name", "credit_type_name").rows()
     [('Onboarding package', 'USD (cents)')]
     """
     return embedded(contracts, ScheduledCharges, "scheduled_charges")

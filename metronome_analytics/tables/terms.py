@@ -118,7 +118,8 @@ def thresholds(contracts: Frame) -> Frame:
 
     Raises ArgumentError for another frame.
 
-    >>> ma.thresholds(account.contracts()).height
+    >>> osprey = account.customers()["id"][0]
+    >>> ma.thresholds(account.contracts(osprey)).height
     0
     """
     kinds = {"SPEND": "spend_threshold_configuration", "PREPAID_BALANCE": "prepaid_balance_threshold_configuration"}
@@ -131,7 +132,8 @@ def hierarchies(contracts: Frame) -> Frame:
 
     Raises ArgumentError when there is no `hierarchy_configuration`.
 
-    >>> ma.hierarchies(account.contracts()).select("contract_id", "child_contract_id").height
+    >>> osprey = account.customers()["id"][0]
+    >>> ma.hierarchies(account.contracts(osprey)).select("contract_id", "child_contract_id").height
     0
     """
     found = _read(contracts, "hierarchy_configuration", wire.HIERARCHY)
@@ -164,7 +166,8 @@ def usage_filters(contracts: Frame) -> Frame:
     Of a v1 contract those are what it began with and each that followed.
     Raises ArgumentError for another frame.
 
-    >>> ma.usage_filters(account.contracts()).height
+    >>> osprey = account.customers()["id"][0]
+    >>> ma.usage_filters(account.contracts(osprey)).height
     0
     """
     found = _read(contracts, "usage_filter", wire.USAGE_FILTER, listed="filters")
@@ -183,7 +186,8 @@ def discounts(contracts: Frame) -> Frame:
     `contracts` is the frame of `account.contracts()`; key `contract_id`, `id`, `schedule_item_id`.
     Raises ArgumentError when there are no `discounts`.
 
-    >>> ma.discounts(account.contracts()).height
+    >>> osprey = account.customers()["id"][0]
+    >>> ma.discounts(account.contracts(osprey)).height
     0
     """
     found = _read(contracts, "discounts", wire.DISCOUNT, listed="discounts")
