@@ -20,7 +20,7 @@ from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables import money
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from metronome_analytics.arguments import Instant
 
@@ -192,12 +192,21 @@ def month_axis(field: str, labels: list[str], title: str | None = None, *, so_fa
     """A month per column, those without data too; the one that is still running says so."""
     each = f"width / {max(1, len(labels))}"
     # Vega takes a slanted label to be as wide as its bounds, and leaves out every other one too early.
+    level = f"{each} > 80"
     axis = alt.Axis(
-        labelAngle=alt.ExprRef(f"{each} > 80 ? 0 : -40"), labelOverlap=alt.ExprRef(f"{each} > 18 ? false : 'parity'")
+        labelAngle=alt.ExprRef(f"{level} ? 0 : -40"),
+        labelAlign=alt.ExprRef(f"{level} ? 'center' : 'right'"),
+        labelBaseline=alt.ExprRef(f"{level} ? 'top' : 'middle'"),
+        labelOverlap=alt.ExprRef(f"{each} > 18 ? false : 'parity'"),
     )
     if so_far is not None:
         axis.labelExpr = f"datum.value == '{so_far}' ? datum.value + ' so far' : datum.value"
     return alt.X(f"{field}:O", title=title, scale=alt.Scale(domain=labels), axis=axis)
+
+
+def still_running(so_far: str | None, months: Iterable[str]) -> list[str]:
+    """What to say of the running month, where it is drawn."""
+    return [f"{so_far} is still running, and fainter."] if so_far is not None and so_far in months else []
 
 
 def fainter(so_far: str | None, field: str = "month") -> Any:

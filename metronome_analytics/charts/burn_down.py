@@ -62,6 +62,9 @@ def burn_down(
     its low and high burn from there on, and says when balances run out and between which dates. `customers`, the frame
     of `account.customers()`, gives names.
     Raises ArgumentError for a frame of another kind.
+
+    >>> burn = ma.burn_down(account.balances(), as_of=account.now)
+    >>> chart = ma.charts.burn_down(burn, as_of=account.now, customers=account.customers())
     """
     frame = base.collected(burn, "burn", *_NEEDED, source="burn_down()").select(_NEEDED)
     at = instant("as_of", as_of)
@@ -151,7 +154,7 @@ def _marks(marked: pl.DataFrame, color: alt.Color) -> list[alt.Chart]:
 def _cone(edges: pl.DataFrame, color: alt.Color) -> list[alt.Chart]:
     """The area between the low and the high burn of each balance from today on."""
     # A narrow cone is a line: the edge keeps it visible.
-    area = alt.Chart(edges).mark_area(opacity=0.25, line={"strokeWidth": 1, "opacity": 0.6})
+    area = alt.Chart(edges).mark_area(opacity=0.25, line={"strokeWidth": 1.5, "opacity": 0.9})
     return [area.encode(x=_x(), y="low:Q", y2="high:Q", color=color, detail="balance:N")] if edges.height else []
 
 

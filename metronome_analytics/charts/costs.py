@@ -44,6 +44,9 @@ def costs(
     which is of all customers, it is `gross`. The `top` products are drawn on their own, the rest as one. `customers`
     names the customer if there is one, and with `as_of` the running month is marked. Raises ArgumentError for another
     frame or `by`.
+
+    >>> days = account.invoice_breakdowns(starting_on="2026-11-01", ending_before="2026-11-04")
+    >>> chart = ma.charts.costs(days)
     """
     if by not in get_args(By):
         raise ArgumentError(f"by must be 'day' or 'month', not {by!r}.")
@@ -92,8 +95,7 @@ def _stacked(frame: pl.DataFrame, unit: str, by: By, top: int, so_far: str | Non
         opacity=base.fainter(so_far, "when"),
         tooltip=base.tips({"when": by, "product": "product", "text": "cost"}),
     )
-    if so_far is not None and so_far in drawn["when"]:
-        notes.append(f"{so_far} is still running, and fainter.")
+    notes += base.still_running(so_far, drawn["when"])
     return base.layered([areas], base.heading(base.told(unit, only_customer(frame)), notes))
 
 

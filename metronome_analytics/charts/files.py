@@ -33,6 +33,11 @@ def save(chart: Chart, path: str | Path, *, scale: float = 2.0, size: str | None
     ground is as large as it takes. The HTML holds everything it needs and loads nothing from the network. What takes
     the colours of the page around it is dark on white in a file. Raises ArgumentError for any other suffix or size, a
     size of a page, or no chart, and ConfigurationError when vl-convert, which draws all three, is missing.
+
+    >>> from tempfile import mkdtemp
+    >>> chart = ma.charts.invoices(account.invoices())
+    >>> ma.charts.save(chart, f"{mkdtemp()}/invoices.svg", size="16:9").name
+    'invoices.svg'
     """
     file = file_to_write("path", path, *FORMATS)
     shape = _shape(size)

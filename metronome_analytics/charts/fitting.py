@@ -32,12 +32,20 @@ _TITLED = 22
 _LEAST = 200
 IS_NARROW = f"{ROOM} < 600"
 """For Vega: whether there is no room for all that a wide chart says beside its marks."""
-_PAGE = f"containerSize()[0] > {_LEAST} ? min(containerSize()[0], {WIDEST}) : {USUAL}"
+_MARGIN = 104
+"""Pixels of a narrow window that JupyterLab keeps beside a chart."""
+_PAGE = f"min(containerSize()[0] > {_LEAST} ? containerSize()[0] : {USUAL}, windowSize()[0] - {_MARGIN}, {WIDEST})"
+# A notebook lays itself out some time after its window has changed, and without that when a sidebar opens: so the page
+# is asked once a second. Where another chart's style makes places as wide as charts, this one must not shrink by what
+# its panels leave over each time.
+_SLACK = 30
+_AGAIN = f"inrange({_PAGE} - {ROOM}, [-{_SLACK}, 0]) ? {ROOM} : {_PAGE}"
+_WHEN = ({"type": "timer", "throttle": 1_000}, {"source": "window", "type": "resize", "debounce": 200})
 FOLLOWS = (
     {
         "op": "add",
         "path": "/signals/-",
-        "value": {"name": ROOM, "init": _PAGE, "on": [{"events": "window:resize", "update": _PAGE}]},
+        "value": {"name": ROOM, "init": _PAGE, "on": [{"events": [*_WHEN], "update": _AGAIN}]},
     },
 )
 """What vega-embed has to add to a compiled chart so that it follows its page."""

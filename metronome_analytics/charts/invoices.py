@@ -46,6 +46,8 @@ def invoices(
     said so, and draft true-ups, which show what is outstanding and not what was spent, have a colour of their own. At
     most the last `months` months are drawn. `customers` names the customer if there is one, and with `as_of` the
     running month is marked. Raises ArgumentError for another frame.
+
+    >>> chart = ma.charts.invoices(account.invoices(), customers=account.customers(), as_of=account.now)
     """
     needed = ("customer_id", "total", "credit_type_name", "issued_at", "end_timestamp", "status", "type")
     checked(invoices, "invoices", *needed)
@@ -110,7 +112,7 @@ def _billed(
     bars = alt.Chart(drawn).mark_bar()
     stacks = bars.encode(
         x=base.month_axis("month", labels, "Issued in (UTC)", so_far=so_far),
-        y=alt.Y("value:Q", stack="zero", axis=base.amount_axis(f"Invoiced ({unit})", ticks=height // 45)),
+        y=alt.Y("value:Q", stack="zero", axis=base.amount_axis(f"Invoiced ({unit})", ticks=max(3, height // 45))),
         color=base.legend("status", present),
         opacity=base.fainter(so_far),
         tooltip=base.tips({"month": "month", "status": "status", "text": "total", "count": "invoices"}),

@@ -36,6 +36,9 @@ def portfolio(
     date, the end of its period. The `top` customers who drew most on commits and credits and the last `months`
     months are drawn, and the panel says what is left out; with `as_of` the running month is marked. Raises
     ArgumentError for another frame.
+
+    >>> burn = ma.burn_down(account.balances(), as_of=account.now)
+    >>> chart = ma.charts.portfolio(burn, customers=account.customers(), as_of=account.now)
     """
     named = customer_names(drawn_by_month(burn), customers)
     so_far = base.running(as_of)
@@ -83,6 +86,7 @@ def _heat(frame: pl.DataFrame, unit: str, top: int, months: int, so_far: str | N
     order = keys["label"].to_list()
     if cells.height < len(order) * last.len():
         notes.append("Empty where nothing was drawn.")
+    notes += base.still_running(so_far, cells["month"])
     squares = (
         alt.Chart(cells)
         .mark_rect()
@@ -92,8 +96,9 @@ def _heat(frame: pl.DataFrame, unit: str, top: int, months: int, so_far: str | N
             color=alt.Color(
                 "value:Q",
                 title=f"Drawn ({unit})",
-                # Amounts differ by orders of magnitude; a square root leaves the small ones visible.
-                scale=alt.Scale(scheme="viridis", type="sqrt"),
+                # Amounts differ by orders of magnitude; a square root leaves the small ones visible, and without the
+                # darkest colours they are not taken for empty on a dark page.
+                scale=alt.Scale(scheme=alt.SchemeParams(name="viridis", extent=[0.2, 1]), type="sqrt"),
                 legend=alt.Legend(orient="bottom", labelExpr=base.ABOUT_LABEL, gradientLength=160),
             ),
             opacity=base.fainter(so_far),

@@ -34,6 +34,9 @@ def revenue(
     currency. One prepayment is worth many months of use, so purchases have a panel and an axis of their own: the
     figure of a month is `net` less `purchases`. With `as_of` the running month is marked. Raises ArgumentError for
     another frame.
+
+    >>> billed = ma.revenue(account.invoices(), months=["2026-09", "2026-10"], as_of=account.now)
+    >>> chart = ma.charts.revenue(billed, as_of=account.now)
     """
     needed = ("month", "credit_type_name", *_PARTS, "purchases", "net")
     frame = base.collected(revenue, "revenue", *needed, source="ma.revenue()")
@@ -109,8 +112,7 @@ def _bought(sums: pl.DataFrame, labels: list[str], unit: str, so_far: str | None
 
 def _figures(rows: alt.Chart, labels: list[str]) -> alt.Chart:
     """The figure of each month, where there is room for two decimals beside one another."""
-    words = rows.transform_filter(f"{fitting.ROOM} > {_FIGURE} * {len(labels) + 1}")
-    drawn: alt.Chart = words.mark_text(dy=-9, fontSize=11, style=base.INK).encode(
-        text=alt.Text("value:Q", format=",.2f")
-    )
+    roomy = f"{fitting.ROOM} > {_FIGURE} * {len(labels) + 1}"
+    words = rows.transform_calculate("figure", f"{roomy} ? format(datum.value, ',.2f') : ''")
+    drawn: alt.Chart = words.mark_text(dy=-9, fontSize=11, style=base.INK).encode(text="figure:N")
     return drawn

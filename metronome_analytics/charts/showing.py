@@ -91,6 +91,9 @@ def offline(chart: AnyChart) -> AnyChart:
 
     Every chart of this package comes this way; for a chart of your own call it once, last. Altair's settings stay as
     they are. The picture needs vl-convert, which the extra `report` brings. Raises ArgumentError for no chart.
+
+    >>> import altair as alt
+    >>> chart = ma.charts.offline(alt.Chart(account.balances().select("type")).mark_bar().encode(x="type", y="count()"))
     """
     if isinstance(chart, _Offline):
         return chart
@@ -106,10 +109,11 @@ def bundle(chart: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """What Jupyter shows of `chart` by media type, and the metadata: the live chart, its picture, and words."""
     spec = chart.to_dict()
     # SVG, because only there a colour may be that of the text around it, whatever the theme.
-    embed: dict[str, Any] = {"renderer": "svg", "actions": False}
+    # Vega-embed's style, which is the page's once a chart has asked for it, makes the place of every chart as wide as
+    # the chart: then there is nothing to follow.
+    embed: dict[str, Any] = {"renderer": "svg", "actions": False, "defaultStyle": False}
     if fitting.follows(spec):
-        # Vega-embed's style makes a chart's place as wide as the chart: then there is nothing to follow.
-        embed |= {"defaultStyle": False, "patch": [*fitting.FOLLOWS]}
+        embed["patch"] = [*fitting.FOLLOWS]
     metadata: dict[str, Any] = {LIVE: {"embed_options": embed}}
     data: dict[str, Any] = {LIVE: {**spec, "$schema": _SCHEMA}, "text/plain": f"<chart: {_title(spec)}>"}
     if has("vl_convert"):

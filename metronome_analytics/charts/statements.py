@@ -51,6 +51,9 @@ def roll_forward(
 
     `rolled` is the frame of `roll_forward()` by any keys, whose rows are added up by month. In major units; at most
     the last `months` months are drawn and the panel says so. Raises ArgumentError for another frame.
+
+    >>> rolled = ma.roll_forward(account.balances(), account.invoices(), months=["2026-09", "2026-10"])
+    >>> chart = ma.charts.roll_forward(rolled)
     """
     frame = base.collected(
         rolled, "rolled", "month", "credit_type_name", *MOVEMENTS, "closing", source="roll_forward()"
@@ -65,6 +68,9 @@ def deferred_revenue(
 
     `deferred` is the frame of `deferred_revenue()` by any keys, whose rows are added up by month. In major units; at
     most the last `months` months are drawn and the panel says so. Raises ArgumentError for another frame.
+
+    >>> deferred = ma.deferred_revenue(account.balances(), account.invoices(), months=["2026-09", "2026-10"])
+    >>> chart = ma.charts.deferred_revenue(deferred)
     """
     needed = ("month", "credit_type_name", *_DEFERRED, "closing")
     frame = base.collected(deferred, "deferred", *needed, source="deferred_revenue()")
@@ -119,6 +125,8 @@ def aging(invoices: Given, *, as_of: Instant, title: str = "Unpaid invoices", th
     In major units. `invoices` is the frame of `account.invoices()`, and what is unpaid and due is as in
     `ma.aging()`. Invoices of which the billing provider tells nothing may be paid or not: they have a bar of their
     own, "status unknown", whenever they are due. Raises ArgumentError without `as_of`, or for another frame.
+
+    >>> chart = ma.charts.aging(account.invoices(), as_of=account.now)
     """
     frame = unpaid(checked(invoices, "invoices"), as_of=as_of).collect()
     return base.panels(frame, _ages, title=title, theme=theme)

@@ -62,6 +62,9 @@ def utilisation(
     something will expire; amber when it is ahead and may run out; green only when nothing is at risk. The `top`
     rows with most at risk (then with most remaining) are drawn and the panel says what is left out; each credit
     type has a panel. Raises ArgumentError for another frame.
+
+    >>> used = ma.utilisation(account.balances(), as_of=account.now)
+    >>> chart = ma.charts.utilisation(used, customers=account.customers())
     """
     frame = base.collected(utilised, "utilised", *_NAMES, *_SHARES, source="utilisation()")
     return base.panels(
@@ -172,6 +175,9 @@ def breakage(
     `utilised` is the frame of `utilisation()`, best by segment, as each segment has its own end. Bars are in major
     units, one panel per credit type; at most `months` months, the first ones, are drawn and the panel says what comes
     after. Raises ArgumentError for another frame.
+
+    >>> used = ma.utilisation(account.balances(), as_of=account.now, by="segment")
+    >>> chart = ma.charts.breakage(used)
     """
     frame = base.collected(utilised, "utilised", "credit_type_name", "ending_before", "at_risk", source="utilisation()")
     risky = frame.filter((pl.col("at_risk") > 0) & pl.col("ending_before").is_not_null())

@@ -41,6 +41,9 @@ def flux(flux: Given, *, title: str = "Flux", theme: base.Theme = "page") -> bas
 
     In major units. `flux` is the frame of `ma.flux()` by whatever keys, which are added up; parts that are nothing
     everywhere are left out. Raises ArgumentError for another frame.
+
+    >>> moved = ma.flux(account.invoices(), months=["2026-09", "2026-10"], as_of=account.now)
+    >>> chart = ma.charts.flux(moved)
     """
     needed = ("credit_type_name", "before_month", "after_month", "before", "after", *FLUX_PARTS)
     frame = base.collected(flux, "flux", *needed, source="ma.flux()")
@@ -53,6 +56,9 @@ def explain_invoice(steps: Given, *, title: str = "Invoice explained", theme: ba
     `steps` is the frame of `ma.explain_invoice()`. Steps of zero are left out; with more than 24, those of a kind are
     one bar. What a postpaid commit covered is payable: it has no bar, and the panel says how much it is. Raises
     ArgumentError for another frame.
+
+    >>> invoices = account.invoices()
+    >>> chart = ma.charts.explain_invoice(ma.explain_invoice(invoices, ma.invoiced(invoices)["id"][0]))
     """
     needed = ("credit_type_name", "step_index", "step", "name", "amount", "memo", "balance_type")
     frame = base.collected(steps, "steps", *needed, source="ma.explain_invoice()").sort("step_index")

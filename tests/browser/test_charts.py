@@ -39,11 +39,18 @@ CHARTS = (
     "ma.charts.costs(days)",
     "ma.charts.invoices(invoices)",
     "ma.charts.aging(invoices, as_of=as_of)",
-    "ma.charts.portfolio(burn)",
+    "ma.charts.portfolio(burn, as_of=as_of)",
     "ma.charts.costs(days.head(0))",
     "ma.charts.offline(alt.Chart(balances.head(9)['type'].value_counts()).mark_bar().encode(x='type', y='count'))",
 )
 TABLES = ("ma.show(invoices, rows=4)", "account", "account.receipts", "ma.reconcile(invoices, balances)")
+
+# A chart lies in what its cell shows, which does not scroll sideways, and fills it but for half a label.
+_FITS = """svg => {
+    const shown = svg.closest('.jp-OutputArea-output'), [all, own] = [shown, svg].map(n => n.getBoundingClientRect());
+    return own.left >= all.left && own.right <= all.right + 1 && own.width > 0.92 * all.width
+        && all.right <= innerWidth && shown.scrollWidth <= shown.clientWidth + 1;
+}"""
 
 
 def drawn(lab: Lab, cell: int) -> Locator:
@@ -78,6 +85,25 @@ def test_every_chart_draws_live_with_tooltips_in_light_and_dark(opened: Open) ->
         shown = tip(lab, charts[2].locator("g.mark-rect path").first)
         expect(shown).to_contain_text("at risk")
     assert lab.value("alt.renderers.active == before") == "True"
+    for width in (500, 1_200):
+        lab.page.set_viewport_size({"width": width, "height": 900})
+        for chart in charts[:-1]:
+            # Vega draws again when the window has its new size.
+            lab.page.wait_for_function(_FITS, arg=chart.element_handle())
+        assert_today_is_inside(charts[0])
+
+
+def assert_today_is_inside(chart: Locator) -> None:
+    """The line of `as_of` and its words lie in the picture, the line in the plot as well."""
+    box, plot = (chart.locator(which).first.bounding_box() for which in (":scope", "g.mark-group path.background"))
+    line = chart.locator("g.mark-rule line[stroke-dasharray='2,2']").bounding_box()
+    words = chart.get_by_text(re.compile("^as of ")).bounding_box()
+    assert box is not None
+    assert plot is not None
+    assert line is not None
+    assert words is not None
+    assert plot["x"] <= line["x"] <= plot["x"] + plot["width"]
+    assert box["x"] <= words["x"] <= words["x"] + words["width"] <= box["x"] + box["width"]
 
 
 def test_tables_are_read_in_light_and_dark(opened: Open) -> None:
