@@ -23,7 +23,7 @@ from metronome_analytics.analysis.statements.periods import (
     one_month,
 )
 from metronome_analytics.errors import ArgumentError
-from tests.analysis.support import USD, Segment, balance, drawn, invoice, line, on, start
+from tests.analysis.support import USD, Segment, balance, drawn, invoice, line, manual, on, start
 
 OCTOBER = {"start_timestamp": on("2026-10-01"), "end_timestamp": on("2026-11-01"), "issued_at": on("2026-11-02")}
 
@@ -97,6 +97,14 @@ def test_what_ends_soon_has_access_at_the_months_end(span: tuple[str, str], ther
     held = balance([start(span[0], "100")], [Segment("100", *span)])
     found = customer_month("2026-10", held, invoice([], "0", **OCTOBER), loaded_at="2026-12-10")
     assert found.ending.height == int(there)
+
+
+def test_what_has_no_segment_is_left_all_the_same() -> None:
+    """Given by hand on a balance without a schedule: nobody says when it begins or ends."""
+    found = customer_month(
+        "2026-10", balance([manual("2026-10-05", "50")], []), invoice([], "0", **OCTOBER), loaded_at="2026-12-10"
+    )
+    assert found.ending.select("remaining", "ending_before").rows() == [(Decimal(50), None)]
 
 
 def test_a_chain_leads_to_its_first() -> None:
