@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from importlib import import_module
+from itertools import pairwise
 from pkgutil import iter_modules
 
 import dataframely as dy
 import polars as pl
 import pytest
 
-from metronome_analytics.analysis import schemas, statements
+from metronome_analytics.analysis import deferred_revenue, schemas, statements
 from metronome_analytics.analysis.chains import Link, links
 from metronome_analytics.analysis.statements.month_end import month_end_statements
 from metronome_analytics.analysis.statements.of_customer import customer_month
@@ -105,6 +106,15 @@ def test_what_has_no_segment_is_left_all_the_same() -> None:
         "2026-10", balance([manual("2026-10-05", "50")], []), invoice([], "0", **OCTOBER), loaded_at="2026-12-10"
     )
     assert found.ending.select("remaining", "ending_before").rows() == [(Decimal(50), None)]
+
+
+def test_what_was_rolled_over_twice_is_deferred_too() -> None:
+    """Each commit of the chain has its row, the last like the first."""
+    held, bills = books()
+    chain = [held.with_columns(id=pl.lit(new), rolled_over_from_commit_id=pl.lit(old)) for old, new in pairwise("abc")]
+    every = pl.concat([held.with_columns(id=pl.lit("a")), *chain], how="diagonal_relaxed")
+    found = deferred_revenue(every, bills, months="2026-10", by=("balance_id",), as_of="2026-12-10")
+    assert {"a", "b", "c"} <= set(found["balance_id"])
 
 
 def test_a_chain_leads_to_its_first() -> None:
