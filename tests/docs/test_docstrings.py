@@ -21,7 +21,7 @@ import pytest
 import metronome_analytics as ma
 
 DOCS = Path(__file__).parents[2] / "docs"
-ROOMS = ("changes", "errors", "reports", "widgets")
+ROOMS = ("changes", "charts", "errors", "reports", "widgets")
 # Of these the docstring of their base speaks for all: what the exception says is its own example.
 SAID_BY_THE_BASE = {name for name in ma.errors.__all__ if name != "MetronomeError"}
 
