@@ -136,6 +136,16 @@ def test_a_year_that_nobody_means_is_an_error(text: str) -> None:
         decode(body(invoice(line_items=[{"starting_at": text}])), INVOICES)
 
 
+def test_a_quantity_named_like_a_time_is_no_reason_to_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a tier starts is a number of units: the page is read once, by polars."""
+    monkeypatch.delattr("metronome_analytics.api.decode.explain")
+    lines = [
+        {"tier": {"starting_at": start, "size": "20000"}, "starting_at": "2026-10-01T00:00:00Z"}
+        for start in ("0", "1000", "232", "20000.5")
+    ]
+    assert line_items(select(decode(body(invoice(line_items=lines)), INVOICES).rows, Invoices)).height == len(lines)
+
+
 @pytest.mark.parametrize("text", ["1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_a_far_year_is_kept(text: str) -> None:
     """The end of time is a way to say "never"."""
