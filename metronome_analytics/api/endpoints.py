@@ -73,7 +73,8 @@ class Status(Enum):
     CLIENT_GATED = "client-gated"
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity: to hash all that one answers takes as long as to read a small answer.
+@dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
     """One endpoint: how it is called, what it does, how it pages, what it answers, and who makes what of the answer.
 

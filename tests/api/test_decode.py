@@ -476,6 +476,7 @@ def test_what_was_met_before_changes_nothing(pages: list[list[dict[str, Any]]]) 
     """Whatever pages came earlier, a page gives what reading it with every declared field at once gives."""
     reading.schema_of.cache_clear()
     schema = reading.schema_of(INVOICES)
+    whole = reading.Reading(schema, schema.known_keys)
     for rows in pages:
         page = body(*rows)
-        assert decode(page, INVOICES).rows.equals(reading.read(page, schema, schema.full).rows)
+        assert decode(page, INVOICES).rows.equals(reading.read(page, schema, whole).rows)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
@@ -21,13 +23,16 @@ from metronome_analytics.api.wire.kinds import JsonText
 from metronome_analytics.errors import MalformedResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from metronome_analytics.api.decode.reading import Page
     from metronome_analytics.api.endpoints import Endpoint
 
 
 _FIRST_YEAR = 1900
+
+Check = Callable[[Any, str], object]
+"""A value and its path."""
 
 
 class Undecodable(MalformedResponse):
@@ -72,7 +77,7 @@ def explain(body: bytes, endpoint: Endpoint) -> Page:
     except UnicodeEncodeError:
         raise MalformedResponse("The answer cannot be held: a text in it has half a character.") from None
     try:
-        page = read(checked, schema, schema.exact)
+        page = read(checked, schema, schema.exact_of(checked))
     except (pl.exceptions.PolarsError, Unusual) as error:
         raise MalformedResponse(f"The answer cannot be held in the declared columns: {error}.") from error
     return replace(page, body=body)
@@ -109,7 +114,8 @@ def _checked_envelope(answer: Any, schema: Schema) -> dict[str, object]:
     _check_not_repeated(answer, {"data", schema.cursor[0]})
     for name in schema.cursor[1:]:
         _check_not_repeated(answer.get(schema.cursor[0]), {name})
-    cursor = _checked(answer.get(schema.cursor[0]), schema.full.envelope[schema.cursor[0]], schema.cursor[0])
+    of_row, of_cursor = _checks_of(schema)
+    cursor = of_cursor(answer.get(schema.cursor[0]), schema.cursor[0])
     data: Any = answer.get("data", _MISSING)
     if not isinstance(data, list if schema.is_list else dict):
         raise _Mismatch("data", "a list" if schema.is_list else "an object", data)
@@ -119,7 +125,7 @@ def _checked_envelope(answer: Any, schema: Schema) -> dict[str, object]:
         path = f"data[{index}]" if schema.is_list else "data"
         if row is None:
             raise _Mismatch(path, "an object", row)
-        checked.append(_checked(row, schema.wire, path))
+        checked.append(of_row(row, path))
     return {"data": checked if schema.is_list else checked[0], schema.cursor[0]: cursor}
 
 
@@ -139,49 +145,86 @@ _PYTHON_KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
 }
 
 
-def _checked(value: Any, dtype: pl.DataType, path: str) -> object:
-    """`value` as the fast reading can read it; _Mismatch where it is not of the declared kind."""
-    if value is None:
-        return None
+@cache
+def _checks_of(schema: Schema) -> tuple[Check, Check]:
+    """What turns a row, and what turns a cursor, into what the fast reading can read."""
+    return _check_of(schema.wire), _check_of(instance(dict(schema.cursor_field)[schema.cursor[0]]))
+
+
+def _check_of(dtype: pl.DataType) -> Check:
+    """What turns a value at a path into what the fast reading can read; _Mismatch where it is of another kind."""
     expected, fits = _PYTHON_KINDS[kind(dtype)]
-    if not fits(value):
-        raise _Mismatch(path, expected, value)
+    turned = _turned(dtype)
+
+    def check(value: Any, path: str) -> object:
+        if value is None:
+            return None
+        if not fits(value):
+            raise _Mismatch(path, expected, value)
+        return turned(value, path)
+
+    return check
+
+
+def _turned(dtype: pl.DataType) -> Check:
     match dtype:
         case pl.Struct():
-            # The fast reading takes the first of several fields, and the last of several keys of a free-form object.
-            here = [
-                (name, inner, value.first.get(name, value[name])) for name, inner in fields_of(dtype) if name in value
-            ]
-            return {name: _checked(item, inner, f"{path}.{name}") for name, inner, item in here}
+            return _object({name: _check_of(inner) for name, inner in fields_of(dtype)})
         case pl.List():
-            inner = instance(dtype.inner)
-            return [_checked(item, inner, f"{path}[{index}]") for index, item in enumerate(value)]
+            of_item = _check_of(instance(dtype.inner))
+            return lambda value, path: [of_item(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        case pl.Map() if isinstance(instance(dtype.value), pl.String):
+            return lambda value, _: {key: _free_text(item) for key, item in value.items()}
         case pl.Map():
-            inner = instance(dtype.value)
-            if isinstance(inner, pl.String):
-                return {key: _free_text(item) for key, item in value.items()}
-            return {key: _checked(item, inner, f"{path}.{key}") for key, item in value.items()}
+            of_value = _check_of(instance(dtype.value))
+            return lambda value, path: {key: of_value(item, f"{path}.{key}") for key, item in value.items()}
         case _:
-            return _checked_scalar(value, dtype, path)
+            return _turned_scalar(dtype)
 
 
-def _checked_scalar(value: Any, dtype: pl.DataType, path: str) -> object:
+def _turned_scalar(dtype: pl.DataType) -> Check:
     match dtype:
         case JsonText():
-            return json.dumps(value, ensure_ascii=False)
+            return lambda value, _: json.dumps(value, ensure_ascii=False)
         case pl.Decimal():
-            text = held_text(value)
-            if text is None:
-                raise _Overflow(path, "an amount of at most 28 digits before the point and 10 after", value)
-            return text
+            return _amount
         case pl.Datetime():
-            if not _is_instant(value):
-                raise _Mismatch(path, "an RFC 3339 timestamp", value)
+            return _instant
         case pl.String():
-            if not _is_whole(value):
-                raise _Mismatch(path, "text of whole characters", value)
+            return _text
         case _:
-            pass
+            return lambda value, _: value
+
+
+def _object(fields: Mapping[str, Check]) -> Check:
+    def turned(value: _Object, path: str) -> object:
+        # The fast reading takes the first of several fields, and the last of several keys of a free-form object.
+        first = value.first
+        return {
+            name: check(first[name] if name in first else value[name], f"{path}.{name}")
+            for name, check in fields.items()
+            if name in value
+        }
+
+    return turned
+
+
+def _amount(value: Any, path: str) -> object:
+    text = held_text(value)
+    if text is None:
+        raise _Overflow(path, "an amount of at most 28 digits before the point and 10 after", value)
+    return text
+
+
+def _instant(value: str, path: str) -> object:
+    if not _is_instant(value):
+        raise _Mismatch(path, "an RFC 3339 timestamp", value)
+    return value
+
+
+def _text(value: str, path: str) -> object:
+    if not _is_whole(value):
+        raise _Mismatch(path, "text of whole characters", value)
     return value
 
 

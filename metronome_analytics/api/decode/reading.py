@@ -54,9 +54,8 @@ class Schema:
         self.cursor_field = _cursor_field(self.cursor)
         self.fields = list(walk(self.wire))
         self.known_keys = frozenset({"data", *self.cursor, *(name for name, _ in self.fields)})
-        self.full = Reading(self, self.known_keys)
-        self.exact = Reading(self, self.known_keys, amount=pl.String())
         self._met = Reading(self, frozenset())
+        self._exact = Reading(self, frozenset(), amount=pl.String())
         self._free_form = free_form(self.wire)
 
     def reading_of(self, body: bytes) -> Reading:
@@ -67,10 +66,20 @@ class Schema:
         if is_unclear(body, ("data", *self.cursor)):
             raise Unusual
         if reading.is_surprised_by(answer):
-            self._met = reading = Reading(self, reading.keys | (keys_in(answer) & self.known_keys))
+            met = keys_in(answer) & self.known_keys
+            if met <= reading.keys:
+                raise Unusual
+            self._met = reading = Reading(self, reading.keys | met)
             if reading.is_surprised_by(answer):
                 raise Unusual
         return reading
+
+    def exact_of(self, body: bytes) -> Reading:
+        """The reading that knows every key in `body`, in which amounts are texts."""
+        met = keys_in(pl.Series([body]).cast(pl.String)) & self.known_keys
+        if not met <= self._exact.keys:
+            self._exact = Reading(self, self._exact.keys | met, amount=pl.String())
+        return self._exact
 
     def undeclared_keys(self, body: bytes) -> set[str]:
         """The keys in `body` that no field has, without those of free-form objects that nest nothing."""
