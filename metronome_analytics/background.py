@@ -10,14 +10,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import anyio
-from anyio import get_cancelled_exc_class
-from anyio.from_thread import BlockingPortal
-
 from metronome_analytics.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+
+    from anyio.from_thread import BlockingPortal
 
 T = TypeVar("T")
 
@@ -73,6 +71,8 @@ class Background:
         done = threading.Event()
 
         async def job() -> T | _Broken:
+            from anyio import get_cancelled_exc_class  # noqa: PLC0415  # here it is imported already
+
             try:
                 return await work()
             except (Exception, get_cancelled_exc_class()):
@@ -167,6 +167,10 @@ class Background:
 
 def _started() -> tuple[threading.Thread, BlockingPortal]:
     """A new loop in its thread. anyio's own context manager ends it when it is collected: in a fork, for ever."""
+    # Opening an account starts no loop, and need not wait for what one takes.
+    import anyio  # noqa: PLC0415  # as said
+    from anyio.from_thread import BlockingPortal  # noqa: PLC0415  # as said
+
     opened: Future[BlockingPortal] = Future()
 
     async def serve() -> None:

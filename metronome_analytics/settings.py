@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -10,8 +11,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from platformdirs import user_data_path
-from pydantic import SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
 from metronome_analytics.errors import ConfigurationError
 
@@ -21,16 +21,13 @@ if TYPE_CHECKING:
 DEFAULT_BASE_URL = "https://api.metronome.com"
 
 
-class Settings(BaseSettings):
-    """Token and address: an argument wins over METRONOME_BEARER_TOKEN and METRONOME_BASE_URL."""
+class Settings(BaseModel):
+    """Token and address, checked."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="METRONOME_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
-    )
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     bearer_token: SecretStr | None = None
     base_url: str = DEFAULT_BASE_URL
-    analytics_journal: Path | None = None
 
     @field_validator("bearer_token")
     @classmethod
@@ -65,8 +62,13 @@ class Settings(BaseSettings):
 
 def journal_path() -> Path:
     """The journal of balance entries: METRONOME_ANALYTICS_JOURNAL, else a file in the user's data directory."""
-    named = Settings().analytics_journal
-    return named if named is not None else user_data_path("metronome_analytics") / "journal.sqlite"
+    named = _named("analytics_journal")
+    return Path(named) if named else user_data_path("metronome_analytics") / "journal.sqlite"
+
+
+def _named(setting: str) -> str | None:
+    """What the environment says; nothing where it is empty."""
+    return os.environ.get(f"METRONOME_{setting.upper()}") or None
 
 
 def proxy_of(base_url: str) -> str | None:
@@ -136,10 +138,11 @@ class _Token(SecretStr):
 
 
 def read_settings(token: str | SecretStr | None, base_url: str | None) -> tuple[SecretStr, str]:
-    """The token and base URL to use; ConfigurationError says what to set."""
-    given = {name: value for name, value in (("bearer_token", token), ("base_url", base_url)) if value is not None}
+    """The token and base URL to use, of the environment where they are None; ConfigurationError says what to set."""
+    given = {"bearer_token": token, "base_url": base_url}
+    found = {name: _named(name) if value is None else value for name, value in given.items()}
     try:
-        settings = Settings(**given)  # type: ignore[arg-type]  # pydantic validates the types itself
+        settings = Settings.model_validate({name: value for name, value in found.items() if value is not None})
     except ValidationError as error:
         reasons = "; ".join(
             str(problem["msg"]).removeprefix("Value error, ") for problem in error.errors(include_input=False)

@@ -14,7 +14,7 @@ import asyncio, copyreg, decimal, gc, json, locale, logging, os, random, signal,
 import altair as alt, httpcore, polars as pl, stamina
 # What these change when they are imported is theirs.
 import aiolimiter, anyio, anywidget, dataframely, great_tables, httpx, ipywidgets, platformdirs, pydantic
-import pydantic_settings, tqdm.auto, vl_convert, xlsxwriter
+import tqdm.auto, vl_convert, xlsxwriter
 
 def attributes(*modules):
     kinds = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
