@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="less of everything: the ratios are rougher")
     parser.add_argument("--full", action="store_true", help="mirror-streaming over 100 million lines: an hour or two")
     parser.add_argument("--simulator", action="store_true", help="serve the simulator's invoices, in smaller pages")
-    parser.add_argument("--customers", type=int, default=50_000, help="of mirror-year: a quarter of an hour")
+    parser.add_argument("--customers", type=int, default=50_000, help="of mirror-year")
     given = parser.parse_args()
     unknown = set(given.names) - set(_MODULES)
     if unknown:
