@@ -72,7 +72,8 @@ def drained(steps: pl.LazyFrame, balances: pl.LazyFrame, *, at: datetime, window
         pace(steps, _KEYS, at=at, window=window),
     ):
         joined = joined.join(part, on=list(_KEYS), how="left", nulls_equal=True, maintain_order="left")
-    end = pl.max_horizontal("access_end", "last_end")
+    # An empty balance that runs on for years is no reason to look so far ahead.
+    end = pl.coalesce("last_end", "access_end")
     left = ratio(seconds(end - now), pl.lit(DAY)).cast(pl.Float64)
     known = joined.with_columns(
         pl.col("balances").fill_null(0),

@@ -139,11 +139,12 @@ class CustomerForecast(dy.Schema):
     `balances` are those open now, `remaining` is what they hold and `coming` what segments to come will. The pace is
     that of all balances of the credit type together, as in `Forecast`. `first_runs_out_at` is when the first segment is
     empty, `runs_out_at` when usage first finds none open with anything left, before `ending_before`, the last end of
-    access; with the high pace that is `_earliest`, with the low `_latest`. `overage_at_end` is what falls to on-demand
-    rates or overage from now to `ending_before`, `unused_at_end` what segments hold when they end; of a postpaid commit
-    that is trued up. `drain` has one item per segment in order of drainage: `amount` is what it holds now or at its
-    start, `runs_out_at` and `unused_at_end` what becomes of it, `restricted` says that it covers only some usage, so
-    that it may drain later and what follows it sooner. `verdict` is as in `Forecast`; used up: nothing is open.
+    segments that hold something now or will, or of running access where none does; with the high pace that is
+    `_earliest`, with the low `_latest`. `overage_at_end` is what falls to on-demand rates or overage from now to
+    `ending_before`, `unused_at_end` what segments hold when they end; of a postpaid commit that is trued up. `drain`
+    has one item per segment in order of drainage: `amount` is what it holds now or at its start, `runs_out_at` and
+    `unused_at_end` what becomes of it, `restricted` says that it covers only some usage, so that it may drain later and
+    what follows it sooner. `verdict` is as in `Forecast`; used up: nothing is open.
     """
 
     customer_id = c.key()

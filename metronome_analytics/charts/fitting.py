@@ -58,20 +58,34 @@ def room(pixels: int = USUAL) -> list[alt.TopLevelParameter]:
 
 def fitted(spec: dict[str, Any]) -> dict[str, Any]:
     """A chart's JSON, its panels as wide as what is around them leaves of the room; others as they are."""
-    if not follows(spec):
+    if not follows(spec) or _has_its_own_width(spec):
         return spec
+    params = spec.get("params", ())
     if "vconcat" in spec:
         # Vega fits only single panels: beside the panels of several is what their axes take.
         taken = f"max(0, {', '.join(dict.fromkeys(_extents(spec)))})"
-        params = [{"name": "width", "expr": f"{ROOM} - {taken} - {_AROUND}"}]
-        return {**spec, "params": params, "vconcat": _titles_in_line(spec["vconcat"], f"-{taken} - {_TITLED}")}
+        inner = {"name": "width", "expr": f"{ROOM} - {taken} - {_AROUND}"}
+        return {
+            **spec,
+            "params": [*params, inner],
+            "vconcat": _titles_in_line(spec["vconcat"], f"-{taken} - {_TITLED}"),
+        }
     autosize = {"type": "fit-x", "contains": "padding"}
-    return {**spec, "autosize": autosize, "params": [{"name": "width", "expr": ROOM}]}
+    return {**spec, "autosize": autosize, "params": [*params, {"name": "width", "expr": ROOM}]}
+
+
+def _has_its_own_width(spec: Mapping[str, Any]) -> bool:
+    """Whether somebody gave a chart of one panel a width: then it has that one."""
+    return spec.get("width", USUAL) not in {USUAL, *(each["value"] for each in _rooms(spec))}
 
 
 def follows(spec: Mapping[str, Any]) -> bool:
     """Whether a chart's JSON is of a chart that has a room to fill."""
-    return any(each["name"] == ROOM for each in spec.get("config", {}).get("params", ()))
+    return bool(_rooms(spec))
+
+
+def _rooms(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in spec.get("config", {}).get("params", ()) if each["name"] == ROOM]
 
 
 def within(chart: Any, pixels: int) -> Any:
@@ -106,7 +120,8 @@ def _beside(names: Sequence[str], longest: int) -> str:
 def bars_beside(figures: Sequence[str], narrow: str | None = None) -> dict[str, Any]:
     """For a scale of bars with figures at their ends, on a narrow page as long as `narrow`: where it ends for them."""
     short = figures if narrow is None else [narrow]
-    return {"rangeMax": alt.ExprRef(f"width - ({IS_NARROW} ? {pixels(short)} : {pixels(figures)})")}
+    # However long a figure is, as a credit type of somebody's own makes it, bars are drawn forwards.
+    return {"rangeMax": alt.ExprRef(f"max(0.3 * width, width - ({IS_NARROW} ? {pixels(short)} : {pixels(figures)}))")}
 
 
 def pixels(texts: Sequence[str]) -> int:

@@ -65,9 +65,10 @@ def _kinds(frame: pl.DataFrame, unit: str, months: int, so_far: str | None) -> b
     """What is scheduled, which is prepayments above all, apart from what is used, where there are both."""
     whose = only_customer(frame)
     scheduled = pl.col("type").eq_missing(pl.lit(InvoiceType.SCHEDULED))
-    used, paid = (_by_month(frame.filter(part), months) for part in (~scheduled, scheduled))
+    first = _first_month(frame, months)
+    used, paid = (_by_month(frame.filter(part), months, first) for part in (~scheduled, scheduled))
     if used[0].is_empty() or paid[0].is_empty():
-        whole = _by_month(frame, months)
+        whole = _by_month(frame, months, first)
         return _billed(*whole, unit, so_far, whose=base.told(unit, whose), labels=base.months(whole[0], "month"))
     # The same months in both, so that one can be read below the other.
     labels = base.months(pl.concat([used[0], paid[0]]), "month")
@@ -120,12 +121,20 @@ def _billed(
     return base.layered([stacks], base.heading(whose, notes), height=height)
 
 
-def _by_month(frame: pl.DataFrame, months: int) -> tuple[pl.DataFrame, list[str]]:
+_AT = pl.coalesce("issued_at", "end_timestamp")
+
+
+def _first_month(frame: pl.DataFrame, months: int) -> pl.Expr:
+    """The first of the last `months` months of all that is drawn; null where nothing has a date."""
+    last = frame.filter(~pl.col("standing").is_in(_LEFT_OUT)).select(_AT.dt.truncate("1mo").max()).to_series()
+    return pl.lit(last.dt.offset_by(f"-{months - 1}mo").first(), last.dtype)
+
+
+def _by_month(frame: pl.DataFrame, months: int, first: pl.Expr) -> tuple[pl.DataFrame, list[str]]:
     """Totals by month of issue and status of the last months, and what is left out of them."""
     counts = dict(frame["standing"].value_counts().iter_rows())
     notes = [f"{count(counts[out], word)} left out." for out, word in _LEFT_OUT.items() if out in counts]
-    at = pl.coalesce("issued_at", "end_timestamp").alias("at")
-    live = frame.filter(~pl.col("standing").is_in(_LEFT_OUT)).with_columns(at)
+    live = frame.filter(~pl.col("standing").is_in(_LEFT_OUT)).with_columns(_AT.alias("at"))
     undated = live["at"].null_count()
     notes += [f"{count(undated, 'invoice')} without a date left out."] if undated else []
     unknown = pl.col("standing") == Standing.OTHER
@@ -136,8 +145,7 @@ def _by_month(frame: pl.DataFrame, months: int) -> tuple[pl.DataFrame, list[str]
     grouped = dated.group_by(pl.col("at").dt.truncate("1mo").alias("month"), status.alias("status")).agg(
         pl.col("total").sum(), pl.col("credit_type_name").first(), pl.len().alias("count")
     )
-    last = grouped["month"].unique().sort(descending=True).head(months)
-    recent = pl.col("month").is_in(last.implode())
+    recent = pl.col("month") >= first
     earlier = grouped.filter(~recent)
     if earlier.height:
         amount = base.total_text(earlier, "total")

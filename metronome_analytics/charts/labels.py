@@ -45,8 +45,12 @@ def only_customer(frame: pl.DataFrame) -> str | None:
 def balance_labels(frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` with `balance`: its name, with the customer where there are several and the id where names meet."""
     several = frame["customer_id"].n_unique() > 1
-    name = pl.coalesce(pl.col("balance_name"), pl.col("balance_id").str.head(8))
-    both = pl.concat_str(shortened(name, 26), pl.lit(SEPARATOR), shortened(pl.col("customer"), 20))
+    # What a narrow page breaks a label at is in no name.
+    name, customer = (
+        text.str.replace_all(SEPARATOR, " ", literal=True)
+        for text in (pl.coalesce(pl.col("balance_name"), pl.col("balance_id").str.head(8)), pl.col("customer"))
+    )
+    both = pl.concat_str(shortened(name, 26), shortened(customer, 20), separator=SEPARATOR)
     label = both if several else shortened(name)
     keys = frame.select("customer_id", "balance_id", label.alias("balance")).unique(maintain_order=True)
     alike = pl.len().over("balance") > 1

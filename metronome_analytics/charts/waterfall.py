@@ -25,6 +25,8 @@ _COLORS = {_TOTAL: base.PALETTE[0], _UP: base.PALETTE[1], _DOWN: base.PALETTE[2]
 _ROW = 26
 """Pixels of height for each bar."""
 _MOST = 24
+_BREAK = ": "
+"""Between the parts of a label, of which each has a line on a narrow page."""
 """Steps of an invoice that are drawn one by one; with more, those of a kind are one."""
 
 
@@ -83,8 +85,11 @@ def _explained(frame: pl.DataFrame, unit: str) -> base.Chart:
     steps = frame.filter(pl.col("amount") != 0)
     if steps.height > _MOST:
         notes.append(f"{count(steps.height, 'step')}, added up by kind.")
-        steps = steps.group_by("step", maintain_order=True).agg(pl.col("amount").sum(), pl.lit(None).alias("name"))
-    label = pl.concat_str("step", "name", separator=": ", ignore_nulls=True)
+        nameless = pl.lit(None, pl.String).alias("name")
+        steps = steps.group_by("step", maintain_order=True).agg(pl.col("amount").sum(), nameless)
+    # What a narrow page breaks a label at is in no name.
+    name = pl.col("name").str.replace_all(_BREAK, " ", literal=True)
+    label = pl.concat_str("step", name, separator=_BREAK, ignore_nulls=True)
     told = steps.select(shortened(label, LONGEST), "amount").rows()
     bars = [_Bar(words, amount, total=False) for words, amount in told]
     total: Decimal = frame.select(pl.col("amount").sum()).item()
@@ -98,7 +103,7 @@ def _drawn(bars: Sequence[_Bar], frame: pl.DataFrame, title: alt.TitleParams, un
     order = alt.EncodingSortField("place", order="ascending")
     labels = rows["label"].to_list()
     placed = alt.Chart(rows).encode(
-        y=alt.Y("label:N", sort=order, title=None, axis=fitting.names_axis(labels, 260, parts=": ")),
+        y=alt.Y("label:N", sort=order, title=None, axis=fitting.names_axis(labels, 260, parts=_BREAK)),
         tooltip=base.tips({"label": "step", "exact": "amount", "sum": "so far"}),
     )
     beside = fitting.bars_beside(rows["text"].to_list())

@@ -12,9 +12,9 @@ from metronome_analytics.extras import need
 from metronome_analytics.folder import writable
 from metronome_analytics.wording import one_line
 
-# What a page would ask other machines for, by the exporter's own names.
 _NARROW_PAGE = 720
 """Pixels of a window below which the lines of a wide chart are too small to read."""
+# What a page would ask other machines for, by the exporter's own names.
 _SCRIPTS = ("require_js_url", "mathjax_url", "mermaid_js_url", "jquery_url")
 
 
@@ -75,12 +75,16 @@ def _with_narrow_pictures(html: str, cells: Any) -> str:
     from metronome_analytics.charts.fitting import NARROW, follows  # noqa: PLC0415  # slow to import
     from metronome_analytics.charts.showing import LIVE, PICTURE, picture  # noqa: PLC0415  # as above
 
+    done = 0
     for output in (each for cell in cells.cells for each in cell.get("outputs", ())):
         data = output.get("data", {})
         if PICTURE in data and follows(data.get(LIVE, {})):
             narrow = base64.b64encode(picture(data[LIVE], NARROW)).decode("ascii")
             source = f'<source media="(max-width: {_NARROW_PAGE}px)" srcset="data:{PICTURE};base64,{narrow}">'
-            at = html.index(f"data:{PICTURE};base64,{data[PICTURE].strip()}")
+            at = html.find(f"data:{PICTURE};base64,{data[PICTURE].strip()}", done)
+            if at < 0:  # an exporter may leave a picture out
+                continue
             begin, end = html.rindex("<img", 0, at), html.index(">", at) + 1
-            html = f"{html[:begin]}<picture>{source}{html[begin:end]}</picture>{html[end:]}"
+            both = f"<picture>{source}{html[begin:end]}</picture>"
+            html, done = f"{html[:begin]}{both}{html[end:]}", begin + len(both)
     return html

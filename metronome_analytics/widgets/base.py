@@ -54,11 +54,17 @@ class OneLine(traitlets.Unicode[str, str | bytes]):
         return one_line(str(super().validate(obj, value)))
 
 
+_BLANKS_OF_CSS = r"\s*([{};,]|:(?=\s))\s*"
+_BLANKS_OF_JS = r" (=>|===|!==|&&|\|\||=|\?|:) |(?<=\{) | (?=[{}])|\b(?<=if|or) (?=\()"
+
+
 def asset(name: str) -> str:
     """The text of a file beside this one without lines of comment and needless blanks: it travels with every widget."""
     lines = (line.strip() for line in (_HERE / name).read_text(encoding="utf-8").splitlines())
     text = "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
-    return re.sub(r"\s*([{};,]|:(?=\s))\s*", r"\1", text) if name.endswith(".css") else text
+    # In no text of ours an operator stands between blanks, nor a blank inside a brace.
+    needless = _BLANKS_OF_CSS if name.endswith(".css") else _BLANKS_OF_JS
+    return re.sub(needless, lambda found: found[1] or "", text)
 
 
 def known(widget: str, options: Mapping[str, Any]) -> dict[str, Any]:

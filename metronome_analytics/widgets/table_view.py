@@ -104,7 +104,8 @@ class TableView:
         dtype, column = self.frame.schema[name], pl.col(name)
         if isinstance(dtype, pl.Decimal) and self._unit is not None and not name.endswith("price"):
             return rounded_text(column, pl.col(self._unit))
-        if name in SHARES and dtype.is_float():
+        # Anybody's frame may have a column of that name: of ours, shares stand beside what was granted.
+        if name in SHARES and dtype.is_float() and "granted" in self.frame.schema:
             return pl.format("{} %", (column * 100).round(1))
         if dtype.is_float():
             return column.cast(pl.String).str.strip_suffix(".0")

@@ -264,6 +264,20 @@ def test_customer_drains_in_order() -> None:
     assert row["verdict"].to_list() == ["runs out"]
 
 
+def test_an_empty_balance_that_runs_on_extends_no_forecast() -> None:
+    """The shortage is until the end of what holds something: a credit that was taken back may run for years."""
+    held = balance(
+        [start("2026-01-01", "400"), drawn("2026-02-01", "-310")], [Segment("400", "2026-01-01", "2026-03-01")]
+    )
+    taken = balance(
+        [start("2026-01-01", "50"), manual("2026-01-10", "-50")],
+        [Segment("50", "2026-01-01", "2029-01-01")],
+        key="b2",
+    )
+    assert customers(held, taken)["ending_before"].to_list() == [on("2026-03-01")]
+    assert customers(taken)["ending_before"].to_list() == [on("2029-01-01")]
+
+
 def test_customer_draws_on_segments_to_come() -> None:
     """A segment to come pays from its start on; in between what is used is overage, and what ends is unused."""
     now = balance(

@@ -137,7 +137,7 @@ def test_forecast_of_customers(story: Story, shown: dict[str, bool]) -> None:
         made = [piece for each in group for piece in oracle_forecast.pieces(each, kept[each], story.at)]
         pace = oracle_forecast.pace(segments, made, story.at, timedelta(days=30))
         running = [each.end for each in segments if each.start <= story.at < each.end]
-        end = max([*running, *(segment.end for segment, _ in queue)], default=None)
+        end = max((segment.end for segment, _ in queue), default=max(running, default=None))
         assert row["ending_before"] == end
         held = sum((amount for segment, amount in queue if segment.start <= story.at), Fraction(0))
         assert row["remaining"] == held

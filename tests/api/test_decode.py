@@ -136,6 +136,15 @@ def test_a_year_that_nobody_means_is_an_error(text: str) -> None:
         decode(body(invoice(line_items=[{"starting_at": text}])), INVOICES)
 
 
+@pytest.mark.parametrize(
+    "text", [r"232\u002d12\u002d15T05:46:23Z", r"232-12\u002d15T05:46:23Z", r"\u0030232-12-15T05:46:23Z"]
+)
+def test_a_year_that_nobody_means_is_an_error_however_it_is_written(text: str) -> None:
+    """JSON may write any character as an escape."""
+    with pytest.raises(MalformedResponse, match=r"data\[0\].start_timestamp: expected an RFC 3339 timestamp"):
+        decode(f'{{"data": [{{"id": "i", "start_timestamp": "{text}"}}]}}'.encode(), INVOICES)
+
+
 def test_a_quantity_named_like_a_time_is_no_reason_to_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a tier starts is a number of units: the page is read once, by polars."""
     monkeypatch.delattr("metronome_analytics.api.decode.explain")

@@ -77,7 +77,8 @@ def test_a_hundred_thousand_rows_are_there_at_once(opened: Open, capsys: pytest.
             f"\nshow of 100,000 rows: first paint {median(paint):.0f} ms after it is rendered (the longest of "
             f"{len(paint)}: {paint[-1]:.0f} ms), which is {median(made):.0f} ms after the cell was run"
         )
-    assert median(paint) < 1_000
+    # The quickest of them, as others may use the machine meanwhile.
+    assert paint[0] < 300
 
 
 def test_scrolling_shows_no_blank(opened: Open) -> None:

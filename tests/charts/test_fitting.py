@@ -105,3 +105,23 @@ def test_words_are_broken_between_words() -> None:
     endless = charts.burn_down(burn_down(of("900"), as_of="2026-06-05"), title="long " * 2_000).to_dict()
     assert len(endless["title"]["text"]) == 4
     assert endless["title"]["text"][-1].endswith("…")
+
+
+def test_what_somebody_adds_to_a_chart_stays() -> None:
+    """A selection, and a width of one's own."""
+    burn = burn_down(of("900"), as_of="2026-06-05")
+    drawn_ = charts.burn_down(burn, as_of="2026-06-05")
+    names = {each["name"] for each in drawn_.interactive(name="zoomed").to_dict()["params"]}
+    assert names >= {"zoomed", "width"}
+    own = utilisation(of("900"), as_of="2026-06-05")
+    assert charts.utilisation(own).properties(width=300).to_dict()["width"] == 300
+
+
+def test_bars_are_drawn_forwards_however_long_a_credit_type_is() -> None:
+    """The figure beside them may be cut, the bars not."""
+    long = of("900").with_columns(credit_type_name=pl.lit("C" * 80))
+    drawn_ = charts.utilisation(utilisation(long, as_of="2026-06-05"))
+    shown = picture(within(drawn_, NARROW).to_dict(), NARROW)
+    assert shown.startswith(b"\x89PNG")
+    scale = next(each["encoding"]["x"]["scale"] for each in drawn_.to_dict()["layer"] if "bar" in str(each["mark"]))
+    assert scale["rangeMax"]["expr"].startswith("max(0.3 * width, ")

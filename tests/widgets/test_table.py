@@ -231,6 +231,7 @@ def test_prices_shares_and_quantities_read_as_what_they_are(monkeypatch: pytest.
     frame = pl.DataFrame(
         {
             "unit_price": pl.Series([Decimal("0.125")], dtype=MONEY),
+            "granted": pl.Series([Decimal(1)], dtype=MONEY),
             "utilisation": [0.8243140974],
             "quantity": [878_589.0],
             "credit_type_name": ["USD (cents)"],

@@ -77,9 +77,11 @@ class Schema:
     def exact_of(self, body: bytes) -> Reading:
         """The reading that knows every key in `body`, in which amounts are texts."""
         met = keys_in(pl.Series([body]).cast(pl.String)) & self.known_keys
-        if not met <= self._exact.keys:
-            self._exact = Reading(self, self._exact.keys | met, amount=pl.String())
-        return self._exact
+        # Pages are decoded side by side: what another one stores meanwhile must not be what this one gets.
+        reading = self._exact
+        if not met <= reading.keys:
+            self._exact = reading = Reading(self, reading.keys | met, amount=pl.String())
+        return reading
 
     def undeclared_keys(self, body: bytes) -> set[str]:
         """The keys in `body` that no field has, without those of free-form objects that nest nothing."""

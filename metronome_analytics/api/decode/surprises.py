@@ -141,11 +141,12 @@ def _long_amounts(fields: Fields) -> list[str]:
 def _odd_years(fields: Fields) -> list[str]:
     """Match a date that does not begin with a year of four digits from 1900 on: polars reads the year 232 too.
 
-    What has no dash is no date, and polars refuses it: a tier's `starting_at` is a quantity.
+    What has no dash, nor an escape that may be one, is no date, and polars refuses it: a tier's `starting_at` is a
+    quantity.
     """
     names = {name for name, dtype in fields if isinstance(dtype, pl.Datetime)}
     odd = "[^1-9]|1[^9]|[2-9][^0-9]|(?:19|[2-9][0-9])(?:[0-9]?[^0-9]|[0-9]{2}[^-])"
-    return [rf'(?:{_any_of(names)})"{_COLON}"(?:{odd})[^"]*-'] if names else []
+    return [rf'(?:{_any_of(names)})"{_COLON}"(?:{odd})[^"]*[-\\]'] if names else []
 
 
 def _json_values(fields: Fields) -> list[str]:
