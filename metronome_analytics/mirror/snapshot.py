@@ -42,7 +42,7 @@ class Snapshot:
 
         Raises MirrorError where one of its files is gone or damaged as far as can be seen without reading it: whoever
         collects it would be told by polars, and not what to do. Damage within a file is polars' own error there, or
-        other rows without one.
+        other rows without an error: `problems` tells either.
         """
         files = self.listed(table, buckets)
         self.check(table, files)
