@@ -29,7 +29,8 @@ def writable(path: Path, argument: str = "--out") -> None:
             path.unlink()
     except OSError as error:
         why = error.strerror or str(error)
-        raise ArgumentError(f"{argument} {str(path.parent)!r} cannot be written to: {why}.") from error
+        named = path if path.is_dir() else path.parent
+        raise ArgumentError(f"{argument} {str(named)!r} cannot be written to: {why}.") from error
     finally:
         for folder in made:
             with suppress(OSError):

@@ -128,6 +128,15 @@ def test_a_recording_of_nothing_is_a_recording(tmp_path: Path) -> None:
         account.customers()
 
 
+def test_a_recording_makes_the_folders_it_goes_to(tmp_path: Path) -> None:
+    """As every file that is written does."""
+    path = tmp_path / "new" / "sub" / "r.yaml"
+    with ma.demo(customers=1) as account, account.record(path):
+        assert account.customers().height == 1
+    with ma.replay(path) as account:
+        assert account.customers().height == 1
+
+
 def test_a_recording_is_a_cassette(recorded: tuple[Simulator, Path, list[pl.DataFrame]]) -> None:
     """Its format is that of the cassettes: any YAML reader finds the interactions."""
     _, path, _ = recorded
@@ -238,7 +247,11 @@ def test_the_token_is_not_recorded_even_where_the_server_echoes_it(tmp_path: Pat
 
 def test_a_recording_that_cannot_be_written_or_read_is_one_line(tmp_path: Path) -> None:
     """An error of ours names the argument and the reason."""
-    with ma.demo(customers=1) as account, pytest.raises(ma.ArgumentError, match=r"^path .* cannot be written to"):
+    with (
+        ma.demo(customers=1) as account,
+        pytest.raises(ma.ArgumentError, match=r"^path .* cannot be written to") as caught,
+    ):
         account.record(tmp_path)
+    assert repr(str(tmp_path)) in str(caught.value)
     with pytest.raises(ma.ArgumentError, match=r"^path .* cannot be read: No such file"):
         ma.replay(tmp_path / "nothing.yaml")

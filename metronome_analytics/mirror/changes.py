@@ -56,7 +56,11 @@ def changes(before: Snapshot, after: Snapshot, layouts: Sequence[Layout]) -> pl.
 
 def _of_table(before: Snapshot, after: Snapshot, layout: Layout) -> Iterator[pl.DataFrame]:
     later = set(layout.schema) - before.columns(layout.name)
-    for old, new in _differing(before.by_bucket(layout.name), after.by_bucket(layout.name)):
+    differing = list(_differing(before.by_bucket(layout.name), after.by_bucket(layout.name)))
+    # All at once: in object storage each look is a listing.
+    before.check(layout.name, [file for old, _ in differing for file in old])
+    after.check(layout.name, [file for _, new in differing for file in new])
+    for old, new in differing:
         parts = 1 + max(sum(file.rows for file in side) for side in (old, new)) // _ROWS
         for part in range(parts):
             yield _compared(
@@ -74,11 +78,13 @@ def _differing(
         both = set(then.get(bucket, ())) & set(now.get(bucket, ()))
         gone, came = ([file for file in side.get(bucket, ()) if file not in both] for side in (then, now))
         if _is_much([*old, *gone]) or _is_much([*new, *came]):
-            yield old, new
+            if old or new:
+                yield old, new
             old, new = [], []
         old += gone
         new += came
-    yield old, new
+    if old or new:
+        yield old, new
 
 
 def _is_much(files: Sequence[File]) -> bool:
@@ -87,10 +93,10 @@ def _is_much(files: Sequence[File]) -> bool:
 
 def _rows(snapshot: Snapshot, layout: Layout, files: Sequence[File], part: int, parts: int) -> pl.DataFrame:
     """One of `parts` parts of the rows of `files`, by their keys."""
-    rows = snapshot.read(layout.name, files)
-    if parts > 1:
-        rows = rows.filter(pl.struct(layout.key).hash() % parts == part)
     with reaching("Reading", f"{snapshot.uri}/{layout.name}"):
+        rows = snapshot.read(layout.name, files)
+        if parts > 1:
+            rows = rows.filter(pl.struct(layout.key).hash() % parts == part)
         # In one chunk: polars 2.1 panics over nested maps that are gathered from several chunks where all are null.
         return rows.collect(engine="streaming").rechunk()
 

@@ -52,8 +52,8 @@ class Mirror:
     """An account on disk or in object storage: the tables of the loaders, as polars LazyFrames of the same schemas.
 
     It shows what was whole when it was opened, whatever a sync does meanwhile: open it again for what came since. Of a
-    table a file of which is gone or cut short MirrorError tells; of damage within a file polars, when the LazyFrame is
-    collected: `verify` names the file.
+    table a file of which is gone or cut short MirrorError tells. Damage within a file is polars' own error when the
+    LazyFrame is collected, or other rows without an error: `verify` tells either.
     Archived customers are in it. `completeness` tells how much of the account it holds.
 
     >>> mirror = account.sync("mirror", tables=["customers", "invoices"])
@@ -236,8 +236,9 @@ class Mirror:
         """What is wrong with it; no rows where nothing is: table, bucket, customer_id, path, problem.
 
         Compares every file with the log (missing, of another size, unreadable), and every customer's rows with the
-        digest noted when they were read. Reads all of the mirror, bucket by bucket; sends nothing. A sync mends what is
-        missing or of another size, one with `full=True` all of it.
+        digest noted when they were read; the table of customers, which every sync lists anew, has none. Reads all of
+        the mirror, bucket by bucket; sends nothing. A sync mends what is missing, of another size or, on a disk, no
+        Parquet at either end, one with `full=True` all of it.
         """
         return problems(self._snapshot, contents=True)
 

@@ -41,18 +41,27 @@ class Snapshot:
         """The rows of `table`, of `buckets` only if given: columns of its loader, in no order.
 
         Raises MirrorError where one of its files is gone or damaged as far as can be seen without reading it: whoever
-        collects it would be told by polars, and not what to do. Damage within a file is polars' own error there.
+        collects it would be told by polars, and not what to do. Damage within a file is polars' own error there, or
+        other rows without an error: `problems` tells either.
         """
         files = self.listed(table, buckets)
-        damaged = self._place.damaged(table, files)
+        self.check(table, files)
+        return self.read(table, files)
+
+    def check(self, table: str, files: Collection[File]) -> None:
+        """Raise MirrorError where one of some `files` of `table` is `damaged`, with the way out."""
+        damaged = self.damaged(table, files)
         if damaged:
             raise MirrorError(
                 f"{len(damaged):,} of the files of {table} in the mirror at {self._place} are gone or damaged: "
-                f"{damaged[0].path}.",
+                f"{next(iter(damaged))}.",
                 advice="account.sync(uri, full=True) reads again what they held; mirror.verify() says what is lost. "
                 "What vacuum() removed is not shown any more.",
             )
-        return self.read(table, files)
+
+    def damaged(self, table: str, files: Collection[File]) -> dict[str, str]:
+        """What is wrong with some `files` of `table`, by path, as far as can be seen without reading them."""
+        return self._place.damaged(table, files)
 
     def read(self, table: str, files: Iterable[File]) -> pl.LazyFrame:
         """The rows of some `files` of `table`, to be collected under `reaching`: here nothing is looked at."""

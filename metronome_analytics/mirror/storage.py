@@ -52,10 +52,13 @@ class File:
 
 @contextmanager
 def reaching(what: str, uri: str) -> Iterator[None]:
-    """Turn whatever the storage, Delta Lake or polars raises into a MirrorError that says where."""
+    """Turn whatever the storage, Delta Lake or polars raises into a MirrorError that says where.
+
+    Over some damage within a file polars panics, which is no Exception.
+    """
     try:
         yield
-    except (OSError, DeltaError, pl.exceptions.PolarsError) as error:
+    except (OSError, DeltaError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise MirrorError(
             f"{what} {uri} failed: {_reason(error)}.",
             advice="Put that right and sync again. mirror.verify() says what is lost of a mirror; "
@@ -63,7 +66,7 @@ def reaching(what: str, uri: str) -> Iterator[None]:
         ) from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """One line of what went wrong, without colours and without the queries of addresses, which may hold a signature."""
     text = " ".join(re.sub(r"\x1b\[[0-9;]*m|↳", " ", str(error)).split())
     return re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", text).rstrip(".") or type(error).__name__
@@ -119,17 +122,21 @@ class Place:
             file = self._handler(table).open_input_file(path)
             return bytes(file.read(file.size()))
 
-    def damaged(self, table: str, files: Collection[File]) -> list[File]:
-        """Those of `files` that are gone, of another size than was written or, on a disk, no Parquet at either end.
+    def damaged(self, table: str, files: Collection[File]) -> dict[str, str]:
+        """What is wrong with those of `files` that are not as they were written, by path, as far as is seen from out.
 
-        In object storage it takes a listing, a request for each thousand files, and an object is there as it was sent
-        or not at all.
+        "missing", "size differs" or, on a disk, "unreadable": no Parquet at either end. In object storage it takes a
+        listing, a request for each thousand files, and only the sizes are compared: nothing is cut short there.
         """
+        if not files:
+            return {}
         if self.is_local:
-            return [file for file in files if not _is_sound(Path(self.uri, table, file.path), file.size)]
-        folders = {file.path.rpartition("/")[0] for file in files}
-        there = self.sizes(table, *folders) if len(folders) == 1 else self.sizes(table)
-        return [file for file in files if there.get(file.path) != file.size]
+            told = ((file.path, _damage(Path(self.uri, table, file.path), file.size)) for file in files)
+        else:
+            folders = {file.path.rpartition("/")[0] for file in files}
+            there = self.sizes(table, *folders) if len(folders) == 1 else self.sizes(table)
+            told = ((file.path, _difference(there.get(file.path), file.size)) for file in files)
+        return {path: damage for path, damage in told if damage is not None}
 
     def sizes(self, table: str, within: str = "") -> dict[str, int]:
         """The files in the folder of `table`, or `within` a part of it, but for its log: their sizes by path."""
@@ -175,15 +182,27 @@ class Place:
         return self._handlers[table]
 
 
-def _is_sound(path: Path, size: int) -> bool:
-    """Whether a file is there, of this size, and begins and ends as Parquet does."""
+def _damage(path: Path, size: int) -> str | None:
+    """What is wrong with a file on this disk that was written with `size` bytes, both its ends included."""
     try:
         with path.open("rb") as file:
+            differs = _difference(os.fstat(file.fileno()).st_size, size)
+            if differs:
+                return differs
             begins = file.read(len(_MAGIC))
-            is_whole = file.seek(-len(_MAGIC), os.SEEK_END) + len(_MAGIC) == size
-            return is_whole and begins == file.read() == _MAGIC
+            file.seek(-len(_MAGIC), os.SEEK_END)
+            return None if begins == file.read() == _MAGIC else "unreadable"
+    except FileNotFoundError:
+        return "missing"
     except OSError:
-        return False
+        return "unreadable"
+
+
+def _difference(there: int | None, size: int) -> str | None:
+    """What the size of a file that is there, None for one that is not, says of one that was written with `size`."""
+    if there is None:
+        return "missing"
+    return None if there == size else "size differs"
 
 
 def rows_of_a_group(rows: pl.DataFrame) -> int:

@@ -12,7 +12,7 @@ from metronome_analytics.mirror.mirrored import LOST, MIRRORED, facts_of
 from metronome_analytics.mirror.storage import reaching
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from metronome_analytics.mirror.snapshot import Snapshot
     from metronome_analytics.mirror.storage import File
@@ -39,26 +39,15 @@ def problems(snapshot: Snapshot, *, contents: bool) -> pl.DataFrame:
 def _of_table(snapshot: Snapshot, table: str, *, contents: bool) -> Iterator[tuple[object, ...]]:
     try:
         by_bucket = snapshot.by_bucket(table)
-        sizes = snapshot.sizes(table)
+        damaged = snapshot.damaged(table, snapshot.listed(table))
     except MirrorError:
         yield table, None, None, None, "table unreadable"
         return
     for bucket, files in sorted(by_bucket.items()):
-        sound = []
-        for file in files:
-            problem = _problem(file, sizes)
-            if problem is None:
-                sound.append(file)
-            else:
-                yield table, bucket, None, file.path, problem
-        if contents and len(sound) == len(files):
+        found = [(table, bucket, None, file.path, damaged[file.path]) for file in files if file.path in damaged]
+        yield from found
+        if contents and not found:
             yield from _of_rows(snapshot, table, bucket, files)
-
-
-def _problem(file: File, sizes: Mapping[str, int]) -> str | None:
-    if file.path not in sizes:
-        return "missing"
-    return "size differs" if sizes[file.path] != file.size else None
 
 
 def _of_rows(snapshot: Snapshot, table: str, bucket: int, files: list[File]) -> Iterator[tuple[object, ...]]:

@@ -64,6 +64,7 @@ class Recording:
         self._lock = threading.Lock()
         self._now = now
         writable(self.path, "path")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("w", encoding="ascii")
         self._file.write(f"{HEADER}version: 1\n")
         self._watchers.append(self._write)

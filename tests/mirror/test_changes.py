@@ -3,20 +3,20 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+import metronome_analytics as ma
 from metronome_analytics.mirror import changes as module
 from metronome_analytics.mirror.changes import CHANGES, changes
 from metronome_analytics.mirror.store import Replacement
 from tests.mirror.shelf import COSTS, LAYOUTS, START, bucket, invoice, invoices, make, put, told
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from metronome_analytics.mirror.store import Store
 
 
@@ -123,6 +123,28 @@ def test_only_files_that_differ_are_read(store: Store, tmp_path: Path) -> None:
     for file in old:
         file.unlink()
     assert changes(store.snapshot(1), store.snapshot(2), LAYOUTS)["key"].to_list() == ["new"]
+
+
+def test_between_a_version_and_itself_nothing_is_compared(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison has a price, with no row on either side too; nor is there one before the first large bucket."""
+    with store.writing() as writer:
+        for _ in range(2):
+            put(store, writer, invoices(invoice("i1", "a"), invoice("i2", "a")), "a")
+    then, now = (store.snapshot(version).by_bucket("invoices") for version in (1, 2))
+    assert list(module._differing(now, now)) == []
+    monkeypatch.setattr(module, "_ROWS", 1)
+    assert list(module._differing(then, now)) == [(*then.values(), *now.values())]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_that_is_gone_is_told_with_the_way_out(store: Store, version: int) -> None:
+    """On either side, as where its table is handed out: the message says what vacuum removed."""
+    with store.writing() as writer:
+        for total in ("1", "2"):
+            put(store, writer, invoices(invoice("i1", "a", total)), "a")
+    Path(*store.snapshot(version).files("invoices")).unlink()
+    with pytest.raises(ma.MirrorError, match=r"invoices .* are gone or damaged: .*vacuum"):
+        changes(store.snapshot(1), store.snapshot(2), LAYOUTS)
 
 
 def test_large_buckets_are_compared_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ import metronome_analytics as ma
 from metronome_analytics.mirror import store as stores
 from metronome_analytics.mirror import writer as writers
 from metronome_analytics.mirror.layout import PROGRESS, bucket_of
-from metronome_analytics.mirror.storage import reaching
+from metronome_analytics.mirror.storage import Place, reaching
 from metronome_analytics.mirror.store import Layout, Replacement, Store
 from tests.mirror.shelf import (
     IDENTITY,
@@ -461,6 +461,13 @@ def test_a_lost_table_is_named(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "invoices")
     with pytest.raises(ma.MirrorError, match=r"lost its table invoices.*Restore"):
         store.snapshot().scan("invoices")
+
+
+def test_no_files_need_no_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In object storage a bucket without files would else list the whole table."""
+    place = Place("s3://lake/mirror")
+    monkeypatch.setattr(Place, "_handler", lambda *_: pytest.fail("a request was sent"))
+    assert place.damaged("invoices", []) == {}
 
 
 def test_a_signature_in_an_address_is_not_shown(tmp_path: Path) -> None:

@@ -8,12 +8,15 @@ import pytest
 
 import metronome_analytics as ma
 from metronome_analytics.mirror.mirrored import LAYOUTS
+from metronome_analytics.mirror.snapshot import Snapshot
 from metronome_analytics.mirror.store import Replacement, Store
 from metronome_analytics.simulator import Simulator
 from tests.mirror.support import account_of, assert_mirrors, fresh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from metronome_analytics.mirror.storage import File
 
 TABLES = ("customers", "invoices", "balances", "products")
 
@@ -64,6 +67,38 @@ def test_a_damaged_file_is_read_again_by_a_full_sync(
     assert mirror.verify().select("table", "problem").rows() == [(table, expected)]
     with pytest.raises(ma.MirrorError, match=r"gone or damaged.*full=True"):
         getattr(mirror, table)()
+    healed = account.sync(tmp_path, full=True)
+    assert healed.verify().is_empty()
+    assert_mirrors(healed, fresh(account))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_file_of_zeros_is_read_again_by_any_sync(account: ma.Account, tmp_path: Path, table: str) -> None:
+    """As a disk leaves it that lost its power: what is refused when it is handed out is what a sync mends."""
+    path = file_of(account.sync(tmp_path), table)
+    path.write_bytes(bytes(path.stat().st_size))
+    healed = account.sync(tmp_path)
+    assert healed.verify().is_empty()
+    assert_mirrors(healed, fresh(account))
+
+
+def test_a_file_over_which_polars_panics_is_told_and_read_again(
+    account: ma.Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it raises is no Exception: the error is ours, and a full sync mends it as any other damage."""
+    mirror = account.sync(tmp_path)
+    damaged = file_of(mirror, "invoices")
+    read = Snapshot.read
+
+    def panicking(snapshot: Snapshot, table: str, files: list[File]) -> pl.LazyFrame:
+        if any(file.path.endswith(damaged.name) for file in files):
+            raise pl.exceptions.PanicException("index out of bounds")
+        return read(snapshot, table, files)
+
+    monkeypatch.setattr(Snapshot, "read", panicking)
+    assert mirror.verify().select("table", "problem").rows() == [("invoices", "unreadable")]
+    with pytest.raises(ma.MirrorError, match=r"invoices failed: index out of bounds\..*full=True"):
+        mirror.changes(0)
     healed = account.sync(tmp_path, full=True)
     assert healed.verify().is_empty()
     assert_mirrors(healed, fresh(account))
