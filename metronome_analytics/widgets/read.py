@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict
 
 import polars as pl
 
@@ -84,6 +84,14 @@ class Wanted(NamedTuple):
         return {name: at for name, at in ends.items() if at is not None}
 
 
+class Evidence(TypedDict):
+    """What burn-downs need to tell the books of a past moment; of today's, when they were read."""
+
+    loaded_at: datetime
+    invoices: pl.DataFrame | None
+    breakdowns: pl.DataFrame | None
+
+
 class Books:
     """The lists of an account, each of which is read once an hour at most."""
 
@@ -109,6 +117,10 @@ class Books:
 
     def burn(self, wanted: Wanted) -> pl.DataFrame:
         """The burn-down of balances, of a past moment by what the books said then."""
+        return burn_down(self.balances(wanted), as_of=wanted.as_of, **self.evidence(wanted))
+
+    def evidence(self, wanted: Wanted) -> Evidence:
+        """When the books were read, and of a past moment the invoices, and the days of those open then."""
         bills = days = None
         if wanted.past:
             bills = self.read("invoices", wanted)
@@ -116,9 +128,7 @@ class Books:
             if cut is not None:
                 window = {"starting_on": cut.starting, "ending_before": cut.ending}
                 days = self.account.invoice_breakdowns(cut.customer_ids, **window)
-        return burn_down(
-            self.balances(wanted), as_of=wanted.as_of, loaded_at=wanted.loaded_at, invoices=bills, breakdowns=days
-        )
+        return {"loaded_at": wanted.loaded_at, "invoices": bills, "breakdowns": days}
 
     def named(self, wanted: Wanted) -> pl.DataFrame:
         """The row of the customer wanted."""

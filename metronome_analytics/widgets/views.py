@@ -87,8 +87,8 @@ def _days(outlook: pl.DataFrame) -> pl.DataFrame:
 def card(books: Books, wanted: Wanted) -> View:
     """A customer's card, and how the balances that hold something burn down from here."""
     burn, named = books.burn(wanted), books.named(wanted)
-    contracts, net = books.read("contracts", wanted), books.read("net_balances", wanted)
-    shown = customer_card(named, contracts, books.balances(wanted), net, as_of=wanted.as_of)
+    contracts, net = books.read("contracts", wanted), None if wanted.past else books.read("net_balances", wanted)
+    shown = customer_card(named, contracts, books.balances(wanted), net, as_of=wanted.as_of, **books.evidence(wanted))
     shown = shown.with_columns(currency=currency(pl.col("credit_type_name")))
     names = ["contract", "currency", "net_balance", "granted", "used", "utilisation", "ending_before", "runs_out_at"]
     title = named["name"].drop_nulls().first()
@@ -99,7 +99,8 @@ def card(books: Books, wanted: Wanted) -> View:
         [
             _table(_days(shown), [*names, "overage_at_end"], title=None if title is None else str(title)),
             charts.burn_down(drawn, as_of=wanted.as_of, forecast=outlook, customers=named, title="What is left"),
-        ]
+        ],
+        "The net balance is only known of today." if wanted.past else "",
     )
 
 

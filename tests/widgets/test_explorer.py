@@ -280,6 +280,23 @@ def test_a_past_moment_shows_what_the_books_said_then(monkeypatch: pytest.Monkey
     assert both.filter(pl.col("balance") != pl.col("remaining")).is_empty()
 
 
+@pytest.mark.parametrize("day", [datetime(2026, 10, 9, tzinfo=UTC), datetime(2026, 11, 17, tzinfo=UTC)])
+def test_a_card_of_a_past_moment_agrees_with_its_chart(account: ma.Account, day: datetime) -> None:
+    """What remains is what the burn-down ends with; today's net balance is not shown for that day's."""
+    books = Books(account, account.customers())
+    for customer in books.customers["id"]:
+        wanted = Wanted(customer, None, None, day, account.now)
+        shown = views.card(books, wanted)
+        (table, _) = shown.parts
+        ends = books.burn(wanted).group_by("balance_id", "credit_type_id").agg(pl.col("remaining").last())
+        left = ends.group_by("credit_type_id").agg(pl.col("remaining").sum().alias("left"))
+        both = table._frame.join(left, on="credit_type_id", how="left")
+        assert both.height > 0
+        assert both["remaining"].to_list() == both["left"].to_list()
+        assert both["net_balance"].null_count() == both.height
+        assert "net balance" in shown.note
+
+
 def test_what_is_no_longer_wanted_is_cancelled() -> None:
     """Another choice lets go of the request on its way."""
     asked = threading.Event()
