@@ -72,7 +72,7 @@ class Explorer(Stack):
 
     A tab loads when it is opened, in the background, and tells how far it is; what is no longer wanted is cancelled,
     and an error shows in place. Nothing is read twice within an hour. The portfolio takes a request for each customer,
-    and a past `as_of` two: where that is more than `max_requests`, it says how many, and waits for a click.
+    and a past `as_of` three: where that is more than `max_requests`, it says how many, and waits for a click.
 
     What a tab shows is what cells would: `output` is an ordinary Output, and `below` has what a row opened. `customers`
     is the frame to choose from, else `account.customers()` is loaded; `as_of` is the moment taken for now. `customer`,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,7 @@ def test_nothing_is_loaded_before_a_customer_is_chosen(account: ma.Account) -> N
 
 
 def test_what_the_portfolio_takes_is_said_with_how_long() -> None:
-    """At the account's pace; of a past moment the invoices of everybody too. Nothing is sent."""
+    """At the account's pace; of a past moment the invoices and their days too. Nothing is sent."""
     sent: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -65,7 +65,7 @@ def test_what_the_portfolio_takes_is_said_with_how_long() -> None:
             "Choose a customer. The portfolio of 50,000 customers takes at least 50,000 requests, about 1.9 hours."
         )
         then: Any = ma.widgets.Explorer(paced, customers=customers.head(100), as_of="2026-01-01")
-        assert "takes at least 200 requests, about 26 seconds." in shown(then)
+        assert "takes at least 300 requests, about 39 seconds." in shown(then)
         few: Any = ma.widgets.Explorer(paced, customers=customers.head(600))
         assert "takes at least 600 requests, about 1 minute." in shown(few)
     assert sent == []
@@ -295,6 +295,29 @@ def test_a_card_of_a_past_moment_agrees_with_its_chart(account: ma.Account, day:
         assert both["remaining"].to_list() == both["left"].to_list()
         assert both["net_balance"].null_count() == both.height
         assert "net balance" in shown.note
+
+
+def test_nothing_is_read_twice_within_an_hour(account: ma.Account) -> None:
+    """The days of a past moment neither, nor a customer's after everybody's; the next hour reads anew."""
+    day = datetime(2026, 11, 10, tzinfo=UTC)
+    books = Books(account, account.customers())
+    wanted = Wanted("", None, None, day, account.now)
+    before = account.receipts.height
+    burn = books.burn(wanted)
+    read = account.receipts["endpoint"].to_list()[before:]
+    assert sorted(read) == ["balances", "invoice_breakdowns", "invoices"]
+    loaded = account.receipts.height
+    one = books.customers["id"][0]
+    assert books.burn(wanted).equals(burn)
+    alone = books.burn(wanted._replace(customer=one))
+    assert account.receipts.height == loaded > before
+    whole = burn.filter(pl.col("customer_id") == one).group_by("balance_id").agg(pl.col("remaining").last())
+    parts = alone.group_by("balance_id").agg(pl.col("remaining").last())
+    assert parts.sort("balance_id").equals(whole.sort("balance_id"))
+    kept = len(books._read)
+    books.burn(wanted._replace(loaded_at=account.now + timedelta(hours=1)))
+    assert account.receipts.height > loaded
+    assert len(books._read) == kept
 
 
 def test_what_is_no_longer_wanted_is_cancelled() -> None:
