@@ -163,7 +163,8 @@ def costs(books: Books, wanted: Wanted) -> View:
                 lines,
                 title="Its lines, by day",
             ),
-        ]
+        ],
+        "" if wanted.window else f"The last {_COST_DAYS} days: choose a period for others.",
     )
 
 
@@ -177,6 +178,8 @@ VIEWS = {
 }
 OF_ALL = frozenset({"Portfolio"})
 """The views that need no customer."""
+OF_PERIOD = frozenset({"Invoices", "Ledger", "Costs"})
+"""The views that a period bounds."""
 
 
 def _table(frame: pl.DataFrame, names: list[str], **options: Any) -> Table:

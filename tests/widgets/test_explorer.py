@@ -158,6 +158,7 @@ def test_an_invoice_opens_to_its_lines_and_its_explanation(account: ma.Account) 
         ("Balances", "Burn-down"),
         ("Invoices", "issued_at"),
         ("Ledger", "timestamp"),
+        ("Costs", "The last 90 days: choose a period for others."),
         ("Costs", "Usage before commits"),
     ],
 )
@@ -197,6 +198,22 @@ def test_the_period_bounds_the_invoices(account: ma.Account) -> None:
     assert "showing 0 of 0" not in shown(explorer)
     explorer.period.value = "2020-Q1"
     assert "showing 0 of 0" in shown(explorer)
+
+
+def test_a_period_leaves_what_it_does_not_bound(account: ma.Account) -> None:
+    """The portfolio, a card and balances stay on view, or go on loading; costs of a period need no note."""
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
+    loading = explorer._stop
+    explorer.period.value = "2026-Q3"
+    assert not loading.is_set()
+    shown(explorer)
+    explorer.customer.value = account.customers()["id"][0]
+    shown(explorer)
+    before, on = explorer.output.outputs, explorer._worker.last
+    explorer.period.value = "2026-10"
+    assert (explorer.output.outputs, explorer._worker.last) == (before, on)
+    explorer.tab = "Costs"
+    assert "The last 90 days" not in shown(explorer)
 
 
 def test_an_error_shows_in_place() -> None:
@@ -350,12 +367,57 @@ def test_what_is_no_longer_wanted_is_cancelled() -> None:
         shown(explorer)
 
 
+class Contended:
+    """A lock that says when somebody has to wait for it."""
+
+    def __init__(self, waits: threading.Event) -> None:
+        self.lock, self.waits = threading.RLock(), waits
+
+    def __enter__(self) -> None:
+        if not self.lock.acquire(blocking=False):
+            self.waits.set()
+            self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+def test_what_was_loaded_is_not_shown_for_another_choice(account: ma.Account) -> None:
+    """One made just when it is about to be shown: what is shown last is what was chosen last."""
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF, max_requests=0)
+    explorer.customer.value = account.customers()["id"][0]
+    shown(explorer)
+    on = threading.Event()
+    explorer._lock, show, another = Contended(on), explorer._show, []
+
+    def choose() -> None:
+        explorer.tab = "Portfolio"
+        on.set()
+
+    def late(view: Any, parts: Any) -> None:
+        if not another:
+            another.append(threading.Thread(target=choose))
+            another[0].start()
+            assert on.wait(30)
+        show(view, parts)
+
+    explorer._show = late
+    explorer.tab = "Ledger"
+    explorer.wait(60)
+    another[0].join(30)
+    assert explorer.output.outputs == ()
+    assert "Choose a customer. The portfolio" in explorer._tabs._state["note"]
+
+
 def test_what_cannot_be_used_raises(account: ma.Account) -> None:
     """Unknown arguments and tabs, and what is no account."""
     with pytest.raises(ma.ArgumentError, match="colour"):
         ma.widgets.Explorer(account, colour="red")
     with pytest.raises(ma.ArgumentError, match="account cannot be"):
         ma.widgets.Explorer(a_few())  # type: ignore[arg-type]  # what is tested
+    four: Any = SimpleNamespace(customers=account.customers, balances=None, invoices=None, now=account.now)
+    with pytest.raises(ma.ArgumentError, match="account cannot be"):
+        ma.widgets.Explorer(four)
     explorer = ma.widgets.Explorer(account, as_of=AS_OF)
     with pytest.raises(ma.ArgumentError, match="tab must be"):
         explorer.tab = "Weather"
