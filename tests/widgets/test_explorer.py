@@ -304,7 +304,7 @@ def test_a_card_of_a_past_moment_agrees_with_its_chart(account: ma.Account, day:
     for customer in books.customers["id"]:
         wanted = Wanted(customer, None, None, day, account.now)
         shown = views.card(books, wanted)
-        (table, _) = shown.parts
+        (table,) = (part for part in shown.parts if isinstance(part, ma.widgets.Table))
         ends = books.burn(wanted).group_by("balance_id", "credit_type_id").agg(pl.col("remaining").last())
         left = ends.group_by("credit_type_id").agg(pl.col("remaining").sum().alias("left"))
         both = table._frame.join(left, on="credit_type_id", how="left")
@@ -388,7 +388,8 @@ def test_what_was_loaded_is_not_shown_for_another_choice(account: ma.Account) ->
     explorer.customer.value = account.customers()["id"][0]
     shown(explorer)
     on = threading.Event()
-    explorer._lock, show, another = Contended(on), explorer._show, []
+    explorer._lock, show = Contended(on), explorer._show
+    another: list[threading.Thread] = []
 
     def choose() -> None:
         explorer.tab = "Portfolio"
