@@ -24,8 +24,9 @@ class CustomerCard(dy.Schema):
     """One row per customer and credit type that it was granted. Key: `customer_id`, `credit_type_id`.
 
     `contract` names the contracts that run, `contract_ending_before` is when the last of them ends, null where one has
-    no end. `net_balance` is as the API says; `granted`, `used` and `remaining` are as in `Utilisation`,
-    `ending_before`, the run-out date, its range, amounts at the end and `verdict` as in `CustomerForecast`.
+    no end. `net_balance` is as the API says, null where it was not asked for; `granted`, `used` and `remaining` are as
+    in `Utilisation`, `ending_before`, the run-out date, its range, amounts at the end and `verdict` as in
+    `CustomerForecast`.
     """
 
     customer_id = c.key()
@@ -58,27 +59,45 @@ _AHEAD = (
 
 
 def customer_card(
-    customers: Given, contracts: Given, balances: Given, net_balances: Given, *, as_of: Instant
+    customers: Given,
+    contracts: Given,
+    balances: Given,
+    net_balances: Given | None,
+    *,
+    as_of: Instant,
+    loaded_at: Instant | None = None,
+    invoices: Given | None = None,
+    breakdowns: Given | None = None,
 ) -> pl.DataFrame:
     """The cards of the customers in these frames, as the account's loaders give them: the columns of `CustomerCard`.
 
-    Amounts are in the unit of their credit type. Raises ArgumentError for other frames, or without `as_of`.
+    Amounts are in the unit of their credit type. A past `as_of` needs what `burn_down()` says, and no `net_balances`:
+    the API has only today's. Raises ArgumentError for other frames, without `as_of`, or for a past one that the frames
+    cannot answer for.
     """
     at = required_instant("as_of", as_of)
     held = checked(balances, "balances").collect()
-    used = utilisation(held, as_of=at, by="customer")
-    ahead = forecast(burn_down(held, as_of=at), as_of=at, by="customer", balances=held)
-    net = checked(net_balances, "net_balances", *_KEY, "balance").select(*_KEY, net_balance="balance").collect()
+    used = utilisation(held, as_of=at, by="customer", loaded_at=loaded_at, invoices=invoices, breakdowns=breakdowns)
+    burn = burn_down(held, as_of=at, loaded_at=loaded_at, invoices=invoices, breakdowns=breakdowns)
+    ahead = forecast(burn, as_of=at, by="customer", balances=held)
     names = checked(customers, "customers", "id", "name").select(customer_id="id", customer_name="name").collect()
     card = (
         used.select(*_KEY, "credit_type_name", *_USED)
         .join(ahead.select(*_KEY, *_AHEAD), on=_KEY, how="left", maintain_order="left")
-        .join(net, on=_KEY, how="left", maintain_order="left")
+        .join(_net(net_balances), on=_KEY, how="left", maintain_order="left")
         .join(names.unique("customer_id", keep="first"), on="customer_id", how="left", maintain_order="left")
         .join(_running(contracts, at), on="customer_id", how="left", maintain_order="left")
     )
     schema = CustomerCard.create_empty().schema
     return card.select(list(schema)).cast(schema)
+
+
+def _net(net_balances: Given | None) -> pl.DataFrame:
+    """What the API says is left."""
+    if net_balances is None:
+        schema = CustomerCard.create_empty().schema
+        return pl.DataFrame(schema={name: schema[name] for name in (*_KEY, "net_balance")})
+    return checked(net_balances, "net_balances", *_KEY, "balance").select(*_KEY, net_balance="balance").collect()
 
 
 def _running(contracts: Given, at: datetime) -> pl.DataFrame:

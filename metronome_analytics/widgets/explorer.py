@@ -18,7 +18,7 @@ from metronome_analytics.widgets.customer_picker import CustomerPicker
 from metronome_analytics.widgets.period_picker import PeriodPicker
 from metronome_analytics.widgets.read import Account, Books, Wanted
 from metronome_analytics.widgets.stack import Stack
-from metronome_analytics.widgets.views import OF_ALL, VIEWS, View
+from metronome_analytics.widgets.views import OF_ALL, OF_PERIOD, VIEWS, View
 from metronome_analytics.widgets.work import Worker
 from metronome_analytics.wording import count
 
@@ -72,7 +72,7 @@ class Explorer(Stack):
 
     A tab loads when it is opened, in the background, and tells how far it is; what is no longer wanted is cancelled,
     and an error shows in place. Nothing is read twice within an hour. The portfolio takes a request for each customer,
-    and a past `as_of` two: where that is more than `max_requests`, it says how many, and waits for a click.
+    and a past `as_of` three: where that is more than `max_requests`, it says how many, and waits for a click.
 
     What a tab shows is what cells would: `output` is an ordinary Output, and `below` has what a row opened. `customers`
     is the frame to choose from, else `account.customers()` is loaded; `as_of` is the moment taken for now. `customer`,
@@ -93,7 +93,7 @@ class Explorer(Stack):
         **options: Any,
     ) -> None:
         options = known("Explorer", options)
-        missing = [name for name in ("customers", "balances", "invoices", "now") if not hasattr(account, name)]
+        missing = [name for name in vars(Account) if not name.startswith("_") and not hasattr(account, name)]
         if missing:
             raise ArgumentError(
                 f"account cannot be {type(account).__name__}.", advice="Pass ma.connect() or ma.demo()."
@@ -109,6 +109,8 @@ class Explorer(Stack):
         self._panels = {id(place): Stack() for place in (self.output, self.below)} if in_marimo() else {}
         self._stop, self._shut = threading.Event(), threading.Event()
         self._worker = Worker()
+        self._lock = threading.RLock()
+        """Held by what changes what is wanted, and by what shows something as long as it is."""
         self._seen: dict[tuple[str, Wanted], tuple[View, Shown]] = {}
         super().__init__(**options)
         panels = {"tab": self.output, "below": self.below}
@@ -117,8 +119,8 @@ class Explorer(Stack):
             **{name: self._panels.get(id(place), place) for name, place in panels.items()},
         )
         self.customer.observe(self._customer_chosen, names="value")
-        for part, name in ((self.period, "value"), (self._tabs, "tab")):
-            part.observe(self._look, names=name)
+        self.period.observe(self._period_chosen, names="value")
+        self._tabs.observe(self._look, names="tab")
         self._look()
 
     @property
@@ -145,34 +147,55 @@ class Explorer(Stack):
         else:
             self._look()
 
+    def _period_chosen(self, _: object) -> None:
+        """A tab that is of no period stays as it is, and goes on loading."""
+        if self.tab in OF_PERIOD:
+            self._look()
+
     def _row_chosen(self, table: Table, view: View) -> None:
         """A row leads to its customer, or to what belongs below."""
         row = table.selected
         if row.is_empty():
             return
-        if view.below is not None:
-            below, shut = view.below, self._fresh_below()
-            self._work(shut, lambda: self._place(self.below, self._as_shown(below(row)), unless=shut))
-        if view.customer_of is not None:
-            table.value = ()
-            chosen = (view.customer_of(row),)
-            if self.customer.value == chosen:
-                self.tab = "Customer"
-            self.customer.value = chosen
+        with self._lock:
+            if view.below is not None:
+                self._open_below(view.below, row)
+            if view.customer_of is not None:
+                table.value = ()
+                chosen = (view.customer_of(row),)
+                if self.customer.value == chosen:
+                    self.tab = "Customer"
+                self.customer.value = chosen
+
+    def _open_below(self, below: Callable[[pl.DataFrame], Iterable[object]], row: pl.DataFrame) -> None:
+        shut = self._fresh_below()
+
+        def opened() -> None:
+            shown = self._as_shown(below(row))
+            with self._lock:
+                if not shut.is_set():
+                    self._place(self.below, shown)
+
+        self._work(shut, opened)
 
     def _wanted(self) -> Wanted:
         now = self._account.now.replace(minute=0, second=0, microsecond=0)
         at = self._as_of or now
         customer = "" if self.tab in OF_ALL else self.customer.value[0]
-        return Wanted(customer, self.period.starting_on, self.period.ending_before, at, max(at, now))
+        ends = (self.period.starting_on, self.period.ending_before) if self.tab in OF_PERIOD else (None, None)
+        return Wanted(customer, *ends, at, max(at, now))
 
     def _look(self, _: object = None) -> None:
         """Show what is wanted now, and give up what was wanted before."""
-        self._give_up()
-        if not self.customer.value and self.tab not in OF_ALL:
-            self._tabs.tell("Choose a customer.")
-            return
-        wanted = self._wanted()
+        with self._lock:
+            self._give_up()
+            if not self.customer.value and self.tab not in OF_ALL:
+                self._tabs.tell("Choose a customer.")
+            else:
+                self._show_or_begin(self._wanted())
+
+    def _show_or_begin(self, wanted: Wanted) -> None:
+        """Show what was seen of it, else load it, else ask whether to."""
         seen = self._seen.get((self.tab, wanted))
         if seen is not None:
             self._show(*seen)
@@ -187,9 +210,10 @@ class Explorer(Stack):
 
     def _load_all(self) -> None:
         """Load the portfolio, which somebody asked for, whatever it takes."""
-        if self.tab in OF_ALL:
-            self._give_up()
-            self._begin(self._wanted())
+        with self._lock:
+            if self.tab in OF_ALL:
+                self._give_up()
+                self._begin(self._wanted())
 
     def _give_up(self) -> None:
         self._stop.set()
@@ -221,25 +245,30 @@ class Explorer(Stack):
             except StoppedError:
                 return
             except Exception as error:  # noqa: BLE001  # whatever goes wrong
-                if not stop.is_set():
-                    self._tabs.tell("", error=said(error))
+                with self._lock:
+                    if not stop.is_set():
+                        self._tabs.tell("", error=said(error))
 
         self._worker.do(stopped_or_told)
 
     def _load(self, tab: str, wanted: Wanted, stop: threading.Event) -> None:
         def tell(far: Progress) -> None:
-            if not stop.is_set():
-                requests = f"{far.requests:,} of {far.foreseen:,} requests"
-                self._tabs.tell(f"Loading {tab.lower()} … {requests}, {far.rows:,} rows", busy=True)
+            requests = f"{far.requests:,} of {far.foreseen:,} requests"
+            with self._lock:
+                if not stop.is_set():
+                    self._tabs.tell(f"Loading {tab.lower()} … {requests}, {far.rows:,} rows", busy=True)
 
         with watched(tell):
             view = VIEWS[tab](self._books, wanted)
         shown = self._as_shown(view.parts)
         for table in view.tables:
             table.observe(lambda change: self._row_chosen(change["owner"], view), names="value")
-        self._seen[tab, wanted] = view, shown
-        if not stop.is_set():
-            self._show(view, shown)
+        with self._lock:
+            # What was seen in an earlier hour is wanted no more.
+            self._seen = {key: seen for key, seen in self._seen.items() if key[1].loaded_at >= wanted.loaded_at}
+            self._seen[tab, wanted] = view, shown
+            if not stop.is_set():
+                self._show(view, shown)
 
     def _show(self, view: View, shown: Shown) -> None:
         self._tabs.tell(view.note)
@@ -250,10 +279,8 @@ class Explorer(Stack):
     def _as_shown(self, parts: Iterable[object]) -> Shown:
         return tuple(parts) if self._panels else _outputs(parts)
 
-    def _place(self, place: Any, shown: Shown, *, unless: threading.Event | None = None) -> None:
+    def _place(self, place: Any, shown: Shown) -> None:
         """Show these there: as Jupyter keeps outputs, in marimo as it draws them."""
-        if unless is not None and unless.is_set():
-            return
         panel = self._panels.get(id(place))
         if panel is None:
             place.outputs = shown

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict
 
 import polars as pl
 
@@ -12,7 +13,7 @@ from metronome_analytics.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
 
 class Estimate(Protocol):
@@ -84,6 +85,14 @@ class Wanted(NamedTuple):
         return {name: at for name, at in ends.items() if at is not None}
 
 
+class Evidence(TypedDict):
+    """What burn-downs need to tell the books of a past moment; of today's, when they were read."""
+
+    loaded_at: datetime
+    invoices: pl.DataFrame | None
+    breakdowns: pl.DataFrame | None
+
+
 class Books:
     """The lists of an account, each of which is read once an hour at most."""
 
@@ -91,17 +100,25 @@ class Books:
         self.account = account
         self.customers = customers
         self._read: dict[tuple[object, ...], pl.DataFrame] = {}
+        self._read_at: datetime | None = None
 
     def read(self, name: str, wanted: Wanted, **options: object) -> pl.DataFrame:
         """What the loader `name` gives of the customer wanted, or of every one: of all that was read, his part."""
-        kind = (name, wanted.loaded_at, *sorted(options.items()))
-        of_all = self._read.get(("", *kind))
+        kind = (name, *sorted(options.items()))
+        return self._once(kind, wanted, lambda: getattr(self.account, name)(self._whose(wanted), **options))
+
+    def _once(self, kind: tuple[object, ...], wanted: Wanted, load: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """What was loaded of this kind, else what `load` gives. What was read in an earlier hour is let go."""
+        if self._read_at is None or self._read_at < wanted.loaded_at:
+            self._read_at, self._read = wanted.loaded_at, {}
+        read = self._read
+        of_all = read.get(("", wanted.loaded_at, *kind))
         if of_all is not None:
             return of_all.filter(pl.col("customer_id") == wanted.customer) if wanted.customer else of_all
-        key = (wanted.customer, *kind)
-        if key not in self._read:
-            self._read[key] = getattr(self.account, name)(self._whose(wanted), **options)
-        return self._read[key]
+        key = (wanted.customer, wanted.loaded_at, *kind)
+        if key not in read:
+            read[key] = load()
+        return read[key]
 
     def balances(self, wanted: Wanted) -> pl.DataFrame:
         """Commits and credits, archived ones too."""
@@ -109,16 +126,20 @@ class Books:
 
     def burn(self, wanted: Wanted) -> pl.DataFrame:
         """The burn-down of balances, of a past moment by what the books said then."""
+        return burn_down(self.balances(wanted), as_of=wanted.as_of, **self.evidence(wanted))
+
+    def evidence(self, wanted: Wanted) -> Evidence:
+        """When the books were read, and of a past moment the invoices, and the days of those open then."""
         bills = days = None
         if wanted.past:
             bills = self.read("invoices", wanted)
             cut = across(bills, wanted.as_of)
             if cut is not None:
                 window = {"starting_on": cut.starting, "ending_before": cut.ending}
-                days = self.account.invoice_breakdowns(cut.customer_ids, **window)
-        return burn_down(
-            self.balances(wanted), as_of=wanted.as_of, loaded_at=wanted.loaded_at, invoices=bills, breakdowns=days
-        )
+                # Of their own kind: not everybody's days are in them, nor is their window anybody's period.
+                kind = ("days", wanted.as_of)
+                days = self._once(kind, wanted, lambda: self.account.invoice_breakdowns(cut.customer_ids, **window))
+        return {"loaded_at": wanted.loaded_at, "invoices": bills, "breakdowns": days}
 
     def named(self, wanted: Wanted) -> pl.DataFrame:
         """The row of the customer wanted."""
@@ -126,11 +147,18 @@ class Books:
 
     def cost_of_all(self, wanted: Wanted) -> tuple[int, str]:
         """The requests that everybody's burn-down takes at least, and that in words; nothing where it was read."""
-        kind = ("", "balances", wanted.loaded_at, ("include_archived", True))
+        kind = ("", wanted.loaded_at, "balances", ("include_archived", True))
         if kind in self._read:
             return 0, ""
-        names = ("balances", "invoices") if wanted.past else ("balances",)
-        parts = [self.account.estimate(name, self._whose(wanted)) for name in names]
+        whose = self._whose(wanted)
+        parts = [self.account.estimate("balances", whose)]
+        if wanted.past:
+            # Whose days are needed is only known from the invoices: a request for each is counted.
+            window = {"starting_on": wanted.as_of, "ending_before": wanted.as_of + timedelta(days=1)}
+            parts += [
+                self.account.estimate("invoices", whose),
+                self.account.estimate("invoice_breakdowns", whose, **window),
+            ]
         requests = sum(part.requests for part in parts)
         seconds = sum(part.duration.total_seconds() for part in parts if part.duration is not None)
         took = f", {_long(seconds)}" if seconds else ""

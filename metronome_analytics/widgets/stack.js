@@ -9,6 +9,7 @@ function render({ model, el, host }) {
     else if (kind !== "mime") {
       // A widget of Jupyter's own, or the page of an older anywidget: the manager draws it.
       const view = await model.widget_manager.create_view(await model.widget_manager.get_model(what.replace("anywidget:", "")));
+      if (signal.aborted) { view.remove(); return; }
       box.append(view.el);
       signal.addEventListener("abort", () => view.remove());
     }

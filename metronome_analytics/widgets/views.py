@@ -87,8 +87,8 @@ def _days(outlook: pl.DataFrame) -> pl.DataFrame:
 def card(books: Books, wanted: Wanted) -> View:
     """A customer's card, and how the balances that hold something burn down from here."""
     burn, named = books.burn(wanted), books.named(wanted)
-    contracts, net = books.read("contracts", wanted), books.read("net_balances", wanted)
-    shown = customer_card(named, contracts, books.balances(wanted), net, as_of=wanted.as_of)
+    contracts, net = books.read("contracts", wanted), None if wanted.past else books.read("net_balances", wanted)
+    shown = customer_card(named, contracts, books.balances(wanted), net, as_of=wanted.as_of, **books.evidence(wanted))
     shown = shown.with_columns(currency=currency(pl.col("credit_type_name")))
     names = ["contract", "currency", "net_balance", "granted", "used", "utilisation", "ending_before", "runs_out_at"]
     title = named["name"].drop_nulls().first()
@@ -99,7 +99,8 @@ def card(books: Books, wanted: Wanted) -> View:
         [
             _table(_days(shown), [*names, "overage_at_end"], title=None if title is None else str(title)),
             charts.burn_down(drawn, as_of=wanted.as_of, forecast=outlook, customers=named, title="What is left"),
-        ]
+        ],
+        "The net balance is only known of today." if wanted.past else "",
     )
 
 
@@ -162,7 +163,8 @@ def costs(books: Books, wanted: Wanted) -> View:
                 lines,
                 title="Its lines, by day",
             ),
-        ]
+        ],
+        "" if wanted.window else f"The last {_COST_DAYS} days: choose a period for others.",
     )
 
 
@@ -176,6 +178,8 @@ VIEWS = {
 }
 OF_ALL = frozenset({"Portfolio"})
 """The views that need no customer."""
+OF_PERIOD = frozenset({"Invoices", "Ledger", "Costs"})
+"""The views that a period bounds."""
 
 
 def _table(frame: pl.DataFrame, names: list[str], **options: Any) -> Table:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,7 @@ def test_nothing_is_loaded_before_a_customer_is_chosen(account: ma.Account) -> N
 
 
 def test_what_the_portfolio_takes_is_said_with_how_long() -> None:
-    """At the account's pace; of a past moment the invoices of everybody too. Nothing is sent."""
+    """At the account's pace; of a past moment the invoices and their days too. Nothing is sent."""
     sent: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -65,7 +65,7 @@ def test_what_the_portfolio_takes_is_said_with_how_long() -> None:
             "Choose a customer. The portfolio of 50,000 customers takes at least 50,000 requests, about 1.9 hours."
         )
         then: Any = ma.widgets.Explorer(paced, customers=customers.head(100), as_of="2026-01-01")
-        assert "takes at least 200 requests, about 26 seconds." in shown(then)
+        assert "takes at least 300 requests, about 39 seconds." in shown(then)
         few: Any = ma.widgets.Explorer(paced, customers=customers.head(600))
         assert "takes at least 600 requests, about 1 minute." in shown(few)
     assert sent == []
@@ -158,6 +158,7 @@ def test_an_invoice_opens_to_its_lines_and_its_explanation(account: ma.Account) 
         ("Balances", "Burn-down"),
         ("Invoices", "issued_at"),
         ("Ledger", "timestamp"),
+        ("Costs", "The last 90 days: choose a period for others."),
         ("Costs", "Usage before commits"),
     ],
 )
@@ -197,6 +198,22 @@ def test_the_period_bounds_the_invoices(account: ma.Account) -> None:
     assert "showing 0 of 0" not in shown(explorer)
     explorer.period.value = "2020-Q1"
     assert "showing 0 of 0" in shown(explorer)
+
+
+def test_a_period_leaves_what_it_does_not_bound(account: ma.Account) -> None:
+    """The portfolio, a card and balances stay on view, or go on loading; costs of a period need no note."""
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF)
+    loading = explorer._stop
+    explorer.period.value = "2026-Q3"
+    assert not loading.is_set()
+    shown(explorer)
+    explorer.customer.value = account.customers()["id"][0]
+    shown(explorer)
+    before, on = explorer.output.outputs, explorer._worker.last
+    explorer.period.value = "2026-10"
+    assert (explorer.output.outputs, explorer._worker.last) == (before, on)
+    explorer.tab = "Costs"
+    assert "The last 90 days" not in shown(explorer)
 
 
 def test_an_error_shows_in_place() -> None:
@@ -280,6 +297,46 @@ def test_a_past_moment_shows_what_the_books_said_then(monkeypatch: pytest.Monkey
     assert both.filter(pl.col("balance") != pl.col("remaining")).is_empty()
 
 
+@pytest.mark.parametrize("day", [datetime(2026, 10, 9, tzinfo=UTC), datetime(2026, 11, 17, tzinfo=UTC)])
+def test_a_card_of_a_past_moment_agrees_with_its_chart(account: ma.Account, day: datetime) -> None:
+    """What remains is what the burn-down ends with; today's net balance is not shown for that day's."""
+    books = Books(account, account.customers())
+    for customer in books.customers["id"]:
+        wanted = Wanted(customer, None, None, day, account.now)
+        shown = views.card(books, wanted)
+        (table,) = (part for part in shown.parts if isinstance(part, ma.widgets.Table))
+        ends = books.burn(wanted).group_by("balance_id", "credit_type_id").agg(pl.col("remaining").last())
+        left = ends.group_by("credit_type_id").agg(pl.col("remaining").sum().alias("left"))
+        both = table._frame.join(left, on="credit_type_id", how="left")
+        assert both.height > 0
+        assert both["remaining"].to_list() == both["left"].to_list()
+        assert both["net_balance"].null_count() == both.height
+        assert "net balance" in shown.note
+
+
+def test_nothing_is_read_twice_within_an_hour(account: ma.Account) -> None:
+    """The days of a past moment neither, nor a customer's after everybody's; the next hour reads anew."""
+    day = datetime(2026, 11, 10, tzinfo=UTC)
+    books = Books(account, account.customers())
+    wanted = Wanted("", None, None, day, account.now)
+    before = account.receipts.height
+    burn = books.burn(wanted)
+    read = account.receipts["endpoint"].to_list()[before:]
+    assert sorted(read) == ["balances", "invoice_breakdowns", "invoices"]
+    loaded = account.receipts.height
+    one = books.customers["id"][0]
+    assert books.burn(wanted).equals(burn)
+    alone = books.burn(wanted._replace(customer=one))
+    assert account.receipts.height == loaded > before
+    whole = burn.filter(pl.col("customer_id") == one).group_by("balance_id").agg(pl.col("remaining").last())
+    parts = alone.group_by("balance_id").agg(pl.col("remaining").last())
+    assert parts.sort("balance_id").equals(whole.sort("balance_id"))
+    kept = len(books._read)
+    books.burn(wanted._replace(loaded_at=account.now + timedelta(hours=1)))
+    assert account.receipts.height > loaded
+    assert len(books._read) == kept
+
+
 def test_what_is_no_longer_wanted_is_cancelled() -> None:
     """Another choice lets go of the request on its way."""
     asked = threading.Event()
@@ -310,12 +367,58 @@ def test_what_is_no_longer_wanted_is_cancelled() -> None:
         shown(explorer)
 
 
+class Contended:
+    """A lock that says when somebody has to wait for it."""
+
+    def __init__(self, waits: threading.Event) -> None:
+        self.lock, self.waits = threading.RLock(), waits
+
+    def __enter__(self) -> None:
+        if not self.lock.acquire(blocking=False):
+            self.waits.set()
+            self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+def test_what_was_loaded_is_not_shown_for_another_choice(account: ma.Account) -> None:
+    """One made just when it is about to be shown: what is shown last is what was chosen last."""
+    explorer: Any = ma.widgets.Explorer(account, as_of=AS_OF, max_requests=0)
+    explorer.customer.value = account.customers()["id"][0]
+    shown(explorer)
+    on = threading.Event()
+    explorer._lock, show = Contended(on), explorer._show
+    another: list[threading.Thread] = []
+
+    def choose() -> None:
+        explorer.tab = "Portfolio"
+        on.set()
+
+    def late(view: Any, parts: Any) -> None:
+        if not another:
+            another.append(threading.Thread(target=choose))
+            another[0].start()
+            assert on.wait(30)
+        show(view, parts)
+
+    explorer._show = late
+    explorer.tab = "Ledger"
+    explorer.wait(60)
+    another[0].join(30)
+    assert explorer.output.outputs == ()
+    assert "Choose a customer. The portfolio" in explorer._tabs._state["note"]
+
+
 def test_what_cannot_be_used_raises(account: ma.Account) -> None:
     """Unknown arguments and tabs, and what is no account."""
     with pytest.raises(ma.ArgumentError, match="colour"):
         ma.widgets.Explorer(account, colour="red")
     with pytest.raises(ma.ArgumentError, match="account cannot be"):
         ma.widgets.Explorer(a_few())  # type: ignore[arg-type]  # what is tested
+    four: Any = SimpleNamespace(customers=account.customers, balances=None, invoices=None, now=account.now)
+    with pytest.raises(ma.ArgumentError, match="account cannot be"):
+        ma.widgets.Explorer(four)
     explorer = ma.widgets.Explorer(account, as_of=AS_OF)
     with pytest.raises(ma.ArgumentError, match="tab must be"):
         explorer.tab = "Weather"

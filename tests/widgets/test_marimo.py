@@ -67,19 +67,20 @@ def inside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("inside")
 def test_a_choice_is_told_to_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which tells it back, and so runs the cells that use the picker: a change that comes from Python runs none."""
-    balances = pl.DataFrame(schema=tables.Balances.create_empty().schema)
+    balance = {"id": "b-1", "customer_id": "c-3", "type": "CREDIT", "name": "Start"}
+    balances = pl.DataFrame([balance], schema=tables.Balances.create_empty().schema)
     pickers: list[tuple[Any, object]] = [
         (ma.widgets.CustomerPicker(a_few()), "c-3"),
         (ma.widgets.PeriodPicker(), "2026-10"),
         (ma.widgets.Table(a_few().select("id", "name")), [1]),
-        (ma.widgets.BalancePicker(balances), None),
+        (ma.widgets.BalancePicker(balances), "b-1"),
     ]
     for picker, value in pickers:
         told: list[dict[str, Any]] = []
         monkeypatch.setattr(picker, "send", lambda content, buffers=None, told=told: told.append(content))
         picker.value = value
         changed = [content for content in told if content["type"] == "changed"]
-        assert changed == ([{"type": "changed", "at": 1}] if value else [])
+        assert changed == [{"type": "changed", "at": 1}]
 
 
 def test_in_jupyter_no_page_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
