@@ -49,5 +49,6 @@ def analysed(name: str, frame: pl.DataFrame, at: datetime) -> pl.DataFrame | Non
     try:
         return ANALYSES[name](frame, as_of=at)
     except ArgumentError as refused:
-        assert "lies before these books were read" in str(refused)
+        if "lies before these books were read" not in str(refused):
+            raise
         return None
