@@ -45,6 +45,9 @@ def balance_lint(
 ) -> Frame:
     """What somebody should look at in commits and credits, one row per finding; the columns of `Lint`.
 
+    They are `rule`, `customer_id`, `balance_id`, `balance_name`, `segment_id`, `entry_index`, `credit_type_id`,
+    `credit_type_name`, `amount`, `timestamp` and `detail`, and stand in `metronome_analytics.analysis.schemas`.
+
     `balances` is the frame of `account.balances()`; the result is of the same kind, sorted by rule. Rules:
     stacked grants (segments of one balance that overlap), negative segment (its ledger sums below zero, which the API
     shows as zero), expired but positive (access is over and something is left or the API still shows a balance),

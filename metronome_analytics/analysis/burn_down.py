@@ -38,6 +38,9 @@ def burn_down(
 ) -> Frame:
     """One row per balance and step: what changed it, and what was left; the columns of `BurnDown`.
 
+    They are `step`, `timestamp`, `event`, `change`, `remaining`, `pending`, `scheduled`, `source` and what names the
+    balance, segment, invoice and entry: `help("metronome_analytics.analysis.schemas.BurnDown")` says what each means.
+
     `balances` is the frame of `account.balances()`, `commits()` or `credits()`; the result is of the same kind, in
     the order given, amounts in each balance's own unit. A balance without a ledger (archived, or loaded with
     `include_ledgers=False`) has no rows.

@@ -43,6 +43,9 @@ def drain_order(
 ) -> Frame:
     """The segments usage may draw on at `as_of`, in the order they pay; the columns of `DrainOrder`.
 
+    What each means says `help("metronome_analytics.analysis.schemas.DrainOrder")`: `place`, `remaining`, what is
+    drained before and after, `restricted`, and the balance and segment it is about.
+
     `balances` is the frame of `account.balances()`; the result is of the same kind. Order per customer and credit
     type (Metronome: prioritisation of commits and credits): rolled-over postpaid, other rolled-over, prepaid commits
     with credits, postpaid; then lower priority (missing: last), nothing paid before paid, fewer applicable products,

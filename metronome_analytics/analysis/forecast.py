@@ -56,6 +56,10 @@ def forecast(
     one row per customer and credit type, the columns of `CustomerForecast`, and needs `balances`, the frame `burn` was
     made of: what the customer burns on all balances together drains those open now, and those to come from their start
     on, in the order of `drain_order()`; what finds none open falls to on-demand rates or overage.
+    What each column means says `help("metronome_analytics.analysis.schemas.Forecast")`, or `CustomerForecast` there.
+
+    Recurring credits that are not granted yet are not counted, and by customer what covers only some usage is drained
+    by all of it: there a customer's shortage, `overage_at_end`, is an upper estimate.
 
     `window` ("7d", "30d", "90d", "4w" or a timedelta) is the time before `as_of` whose deductions set the pace, per day
     with access in it; only deductions burn, so top-ups, entries by hand and expirations do not. A deduction is spread

@@ -51,6 +51,8 @@ def utilisation(
 ) -> Frame:
     """What was granted, used, expired, adjusted and is left, per group and credit type; the columns of `Utilisation`.
 
+    What each means, and how they tie out, says `help("metronome_analytics.analysis.schemas.Utilisation")`.
+
     `balances` is the frame of `account.balances()`; the result is of the same kind, in the order given. `by` is
     "balance", "segment", "customer", or a customer's "product" or "contract" (null: customer level). Credit types are
     never summed together. Used is minus the sum of deductions, drafts included, never granted less balance:

@@ -16,6 +16,8 @@ from metronome_analytics.leeway import MAX_ENTRY, MAX_TOTAL
 
 changes = App(name="changes", help="Guarded writes: what may be changed, plan it, apply a plan, see what became of it.")
 Flag = Parameter(negative=())
+# The catalogue's columns, and how wide a screen has to be to show each beside the longest name.
+_CATALOGUE = {"operation": 0, "status": 100, "once_by": 120, "proof": 120, "weight": 120, "undo": 0}
 changes.command(
     status,
     help="What the journal says last of every change.\n\nExample: metronome-analytics changes status --settle",
@@ -26,13 +28,18 @@ changes.command(
 def show_catalogue() -> None:
     """Every operation: its name, what keeps it from happening twice, what proves it and what undoes it.
 
+    A screen under 120 columns shows its name, its status and what undoes it, one under 100 no status.
+
     Example: metronome-analytics changes catalogue
     """
-    shown = ("operation", "status", "once_by", "proof", "weight", "undo")
+    console = screen()
+    shown = [name for name, least in _CATALOGUE.items() if console.width >= least]
     table = grid(*shown)
+    # Rows are looked up by their name, which is copied from here: what gives way is the sentence at the end.
+    table.columns[0].no_wrap, table.columns[-1].no_wrap = True, False
     for row in catalogue().select(shown).iter_rows():
         table.add_row(*row)
-    show_table(screen(), table)
+    show_table(console, table)
 
 
 @changes.command(name="plan")

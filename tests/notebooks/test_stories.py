@@ -47,8 +47,38 @@ def test_ten_questions_are_answered_in_one_cell_each() -> None:
     assert re.match(r"# .+\?\n", words[0])
     assert [text.startswith("## ") and "?" in text.split("\n", maxsplit=1)[0] for text in words[1:-1]] == [True] * 10
     assert max(len(text.splitlines()) for text in code[1:]) <= 5
-    assert min(story[name].height for name in ("soon", "billed", "grown", "over")) > 0
+    assert min(story[name].height for name in ("soon", "billed", "grown", "over", "unused")) > 0
     assert story["used"].filter(pl.col("at_risk") > 0).height > 0
+    assert_one_unit_is_ranked(story)
+    assert_shown_rows_add_up(story["billed"], story["parts"])
+    assert_forecasts_agree(story)
+
+
+def assert_one_unit_is_ranked(story: dict[str, Any]) -> None:
+    """The largest first within each unit, and no unit between the rows of another."""
+    for name, column in (("grown", "change"), ("over", "overage_at_end")):
+        units, sizes = story[name]["credit_type_name"], story[name][column].abs()
+        assert story[name].height > units.n_unique() > 1
+        rows = list(zip(units, -sizes, strict=True))
+        assert rows == sorted(rows)
+
+
+def assert_shown_rows_add_up(billed: pl.DataFrame, parts: list[str]) -> None:
+    """The columns shown before the net are the net; each row says its product."""
+    summed = parts[: parts.index("net")]
+    assert (billed.select(pl.sum_horizontal(summed)).to_series() == billed["net"]).all()
+    assert billed["product_name"].null_count() == 0
+
+
+def assert_forecasts_agree(story: dict[str, Any]) -> None:
+    """The balance named is the first emptied; what expires unused does so by customer too, or is restricted."""
+    for row in story["soon"].iter_rows(named=True):
+        (first,) = [item for item in row["drain"] if item["runs_out_at"] == row["first_runs_out_at"]]
+        assert first["balance_name"] == row["balance_name"]
+    drained = story["outlook"].explode("drain").select("customer_id", pl.col("drain").struct.unnest())
+    both = story["unused"].join(drained, on=["customer_id", "balance_id"], suffix="_drained")
+    assert both.height == story["unused"].height
+    assert (both["restricted"] | (both["unused_at_end_drained"] > 0)).all()
 
 
 def test_burn_down_ends_where_the_api_does() -> None:
