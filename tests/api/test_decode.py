@@ -448,6 +448,14 @@ def test_any_json_is_kept_as_its_text(value: Any) -> None:
     assert json.loads(held) == value
 
 
+@pytest.mark.parametrize("number", ["1.10", "1e400", "123456789012345678.12", "-0.0"])
+def test_numbers_in_a_json_text_are_as_they_were_written(number: str) -> None:
+    """One of them may be an amount, and more than a float holds."""
+    text = f'{{"of": [{number}, 7]}}'
+    page = f'{{"data": [{{"starting_at": "2026-10-01T00:00:00Z", "value": {text}}}]}}'.encode()
+    assert decode(page, ENDPOINTS["rate_card_named_schedule"]).rows["value"].to_list() == [text]
+
+
 def test_a_cursor_inside_an_object_is_found() -> None:
     """Seat balances give their cursor in `pagination`, and its other fields are no drift."""
     endpoint = ENDPOINTS["seat_balances"]

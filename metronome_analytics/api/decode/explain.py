@@ -185,7 +185,7 @@ def _turned(dtype: pl.DataType) -> Check:
 def _turned_scalar(dtype: pl.DataType) -> Check:
     match dtype:
         case JsonText():
-            return lambda value, _: json.dumps(value, ensure_ascii=False)
+            return lambda value, _: _json_text(value)
         case pl.Decimal():
             return _amount
         case pl.Datetime():
@@ -230,7 +230,21 @@ def _text(value: str, path: str) -> object:
 
 def _free_text(value: object) -> object:
     """A value of a free-form object: nested ones become their JSON text, scalars are left to the fast path."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return _json_text(value) if isinstance(value, dict | list) else value
+
+
+def _json_text(value: object) -> str:
+    """`value` as JSON, each number as it was written: it may be an amount, and more than a float holds."""
+    match value:
+        case dict():
+            fields = (f"{json.dumps(name, ensure_ascii=False)}: {_json_text(item)}" for name, item in value.items())
+            return f"{{{', '.join(fields)}}}"
+        case list():
+            return f"[{', '.join(map(_json_text, value))}]"
+        case JsonNumber():
+            return value.text
+        case _:
+            return json.dumps(value, ensure_ascii=False)
 
 
 def _is_instant(text: str) -> bool:
