@@ -17,6 +17,7 @@ from metronome_analytics import analysis, tables
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.charts.fitting import NARROW, USUAL, within
 from metronome_analytics.cli.app import app
+from metronome_analytics.reports.style import NARROW_PAGE
 from metronome_analytics.tables.columns import key_of
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ _PICTURE = """```{{image}} {file}
 ```
 """
 # The theme of the site shows what is of its colours; of that, one is hidden.
-_PLACES = """```{raw} html
+_PLACES = f"""```{{raw}} html
 <style>
-@media (min-width: 721px) { html body img.narrow-page.narrow-page { display: none !important; } }
-@media (max-width: 720px) { html body img.wide-page.wide-page { display: none !important; } }
+@media (min-width: {NARROW_PAGE + 1}px) {{ html body img.narrow-page.narrow-page {{ display: none !important; }} }}
+@media (max-width: {NARROW_PAGE}px) {{ html body img.wide-page.wide-page {{ display: none !important; }} }}
 </style>
 ```
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from great_tables import GT
 
+SHARES = ("utilisation", "elapsed")
+"""Columns of shares of one, which read as percentages."""
 _WIDEST = 120
 """Characters of one cell; what is longer ends in an ellipsis."""
 _PAGE = """

@@ -42,14 +42,16 @@ def only_customer(frame: pl.DataFrame) -> str | None:
     return str(names["customer"][0]) if names.height == 1 and names["customer"][0] is not None else None
 
 
+def unbroken(name: pl.Expr, at: str) -> pl.Expr:
+    """A name as a part of labels that a narrow page breaks `at` this: it holds none."""
+    return name.str.replace_all(at, " ", literal=True)
+
+
 def balance_labels(frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` with `balance`: its name, with the customer where there are several and the id where names meet."""
     several = frame["customer_id"].n_unique() > 1
-    # What a narrow page breaks a label at is in no name.
-    name, customer = (
-        text.str.replace_all(SEPARATOR, " ", literal=True)
-        for text in (pl.coalesce(pl.col("balance_name"), pl.col("balance_id").str.head(8)), pl.col("customer"))
-    )
+    name = unbroken(pl.coalesce(pl.col("balance_name"), pl.col("balance_id").str.head(8)), SEPARATOR)
+    customer = unbroken(pl.col("customer"), SEPARATOR)
     both = pl.concat_str(shortened(name, 26), shortened(customer, 20), separator=SEPARATOR)
     label = both if several else shortened(name)
     keys = frame.select("customer_id", "balance_id", label.alias("balance")).unique(maintain_order=True)

@@ -9,7 +9,7 @@ import polars as pl
 
 from metronome_analytics.analysis.statements.flux import FLUX_PARTS
 from metronome_analytics.charts import base, fitting
-from metronome_analytics.charts.labels import LONGEST, shortened
+from metronome_analytics.charts.labels import LONGEST, shortened, unbroken
 from metronome_analytics.tables.money import amount_text, as_float, major, major_of
 from metronome_analytics.tables.vocabulary import BalanceType
 from metronome_analytics.wording import count
@@ -87,9 +87,7 @@ def _explained(frame: pl.DataFrame, unit: str) -> base.Chart:
         notes.append(f"{count(steps.height, 'step')}, added up by kind.")
         nameless = pl.lit(None, pl.String).alias("name")
         steps = steps.group_by("step", maintain_order=True).agg(pl.col("amount").sum(), nameless)
-    # What a narrow page breaks a label at is in no name.
-    name = pl.col("name").str.replace_all(_BREAK, " ", literal=True)
-    label = pl.concat_str("step", name, separator=_BREAK, ignore_nulls=True)
+    label = pl.concat_str("step", unbroken(pl.col("name"), _BREAK), separator=_BREAK, ignore_nulls=True)
     told = steps.select(shortened(label, LONGEST), "amount").rows()
     bars = [_Bar(words, amount, total=False) for words, amount in told]
     total: Decimal = frame.select(pl.col("amount").sum()).item()

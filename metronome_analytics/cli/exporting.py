@@ -12,8 +12,6 @@ from metronome_analytics.extras import need
 from metronome_analytics.folder import writable
 from metronome_analytics.wording import one_line
 
-_NARROW_PAGE = 720
-"""Pixels of a window below which the lines of a wide chart are too small to read."""
 # What a page would ask other machines for, by the exporter's own names.
 _SCRIPTS = ("require_js_url", "mathjax_url", "mermaid_js_url", "jquery_url")
 
@@ -74,13 +72,14 @@ def _with_narrow_pictures(html: str, cells: Any) -> str:
     """The page with a second picture of each chart of ours, for a narrow window."""
     from metronome_analytics.charts.fitting import NARROW, follows  # noqa: PLC0415  # slow to import
     from metronome_analytics.charts.showing import LIVE, PICTURE, picture  # noqa: PLC0415  # as above
+    from metronome_analytics.reports.style import NARROW_PAGE  # noqa: PLC0415  # as above
 
     done = 0
     for output in (each for cell in cells.cells for each in cell.get("outputs", ())):
         data = output.get("data", {})
         if PICTURE in data and follows(data.get(LIVE, {})):
             narrow = base64.b64encode(picture(data[LIVE], NARROW)).decode("ascii")
-            source = f'<source media="(max-width: {_NARROW_PAGE}px)" srcset="data:{PICTURE};base64,{narrow}">'
+            source = f'<source media="(max-width: {NARROW_PAGE}px)" srcset="data:{PICTURE};base64,{narrow}">'
             at = html.find(f"data:{PICTURE};base64,{data[PICTURE].strip()}", done)
             if at < 0:  # an exporter may leave a picture out
                 continue

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import polars.selectors as cs
 
+from metronome_analytics.display import SHARES
 from metronome_analytics.tables.money import as_float, digits, major
 from metronome_analytics.wording import drawable_column
 
@@ -52,7 +53,6 @@ _HEADERS = {
     "check": "Check id",
     "billing_provider_invoice_external_status": "Provider status",
 }
-_SHARES = ("utilisation", "elapsed")
 _PRICES = ("unit_price",)
 
 
@@ -122,7 +122,7 @@ def as_sheet(
         amounts=tuple(title for kind, title, _ in places if kind == "amount"),
         prices=tuple(headers[column] for column in _PRICES if column in headers),
         raw=tuple(title for kind, title, _ in places if kind == "raw"),
-        shares=tuple(headers[column] for column in _SHARES if column in headers),
+        shares=tuple(headers[column] for column in SHARES if column in headers),
         lead=len(lead),
         live={headers[column]: formula for column, formula in (live or {}).items()},
         long=long,

@@ -1,5 +1,8 @@
 """How a page looks: on a light and on a dark screen, wide and narrow, and on paper."""
 
+NARROW_PAGE = 720
+"""Pixels of a window below which the lines of a wide chart are too small to read."""
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2328; --quiet: #59636e; --line: #d1d9e0; --page: #fff; --band: #f6f8fa;
   --red: #b42318; --pass: #eefaf6; --fail: #fdf1ea; --unsure: #fdf7e8; }
@@ -31,7 +34,7 @@ figure svg [stroke="#1F2328"] { stroke: var(--ink); }
 dl { display: grid; grid-template-columns: minmax(7rem, 14rem) 1fr; gap: .2rem 1rem; font-size: .9rem; }
 dt { font-weight: 600; overflow-wrap: anywhere; } dd { margin: 0; overflow-wrap: anywhere; }
 figure svg[data-page="narrow"] { display: none; }
-@media print, (max-width: 720px) {
+@media print, (max-width: NARROW_PAGE) {
   figure svg[data-page="wide"] { display: none; } figure svg[data-page="narrow"] { display: inline; }
 }
 @media (max-width: 600px) { body { margin: 1rem auto; padding: 0 .8rem; } h1 { font-size: 1.35rem; } }
@@ -50,4 +53,4 @@ figure svg[data-page="narrow"] { display: none; }
   .scroll .gt_table td.gt_right { white-space: normal; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
-"""
+""".replace("NARROW_PAGE", f"{NARROW_PAGE}px")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -38,15 +39,22 @@ class Table:
 
     def shape(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Wire rows as this table."""
-        there, asked = rows.columns, {path.split(".")[0] for paths in sources(self.schema).values() for path in paths}
+        there = rows.columns
         rows = rows.with_columns(
-            pl.lit(None, dtype=pl.String).alias(name) for name in LABELS if name in asked and name not in there
+            pl.lit(None, dtype=pl.String).alias(name) for name in _labels(self.schema) if name not in there
         )
         for path in self.unnest:
             parent, _, name = path.rpartition(".")
             column = pl.col(parent).struct.field(name) if parent else pl.col(name)
             rows = rows.with_columns(column.alias(name)).explode(name, empty_as_null=False, keep_nulls=False)
         return select(rows, self.schema)
+
+
+@cache
+def _labels(schema: type[dy.Schema]) -> tuple[str, ...]:
+    """Those of LABELS that a column of the table comes from."""
+    asked = {path.split(".")[0] for paths in sources(schema).values() for path in paths}
+    return tuple(name for name in LABELS if name in asked)
 
 
 TABLES = {

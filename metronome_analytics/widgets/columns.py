@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 WHO = ("customer", "customer_name", "customer_id")
 """Whose row it is: the first of these that there is."""
-SHARES = frozenset({"utilisation", "elapsed"})
-"""Columns of shares of one, which read as percentages."""
 _KNOWN: Mapping[frozenset[str], tuple[str, ...]] = {
     frozenset({"line_item_index", "total"}): (
         *("invoice_id", "name", "type", "quantity", "unit_price", "total", "starting_at", "ending_before"),

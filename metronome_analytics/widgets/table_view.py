@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from metronome_analytics.display import cell_text, named_columns, unit_column
+from metronome_analytics.display import SHARES, cell_text, named_columns, unit_column
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.search import folded, folded_text
 from metronome_analytics.tables.money import MONEY, major, major_units, rounded_text
-from metronome_analytics.widgets.columns import SHARES, is_id, usual_columns
+from metronome_analytics.widgets.columns import is_id, usual_columns
 from metronome_analytics.wording import harmless
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Route
 
@@ -50,28 +50,43 @@ def server(folder: Path, application: tuple[str, ...] = LAB) -> Iterator[str]:
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("METRONOME_", "JUPYTER"))}
     root = f"--ServerApp.root_dir={folder / 'notebooks'}"
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *application, *_OPTIONS, root], env=clean | own, stdout=log, stderr=log
-        )
+    runtime = Path(own["JUPYTER_RUNTIME_DIR"])
+
+    def address(pid: int) -> str:
+        return str(json.loads((runtime / f"jpserver-{pid}.json").read_text())["url"])
+
+    with started([*application, *_OPTIONS, root], clean | own, folder / "server.log", address, "api/status") as url:
+        yield url
+
+
+@contextmanager
+def started(
+    module: Sequence[str], environment: Mapping[str, str], log: Path, address: Callable[[int], str], asked: str
+) -> Iterator[str]:
+    """The address of a server, a Python module with its options, once it answers what is `asked` of it.
+
+    `address` is told the id of its process, and raises OSError or ValueError as long as it cannot say.
+    """
+    with log.open("w") as said:
+        process = subprocess.Popen([sys.executable, "-m", *module], env=environment, stdout=said, stderr=said)
         try:
-            yield _ready(process, Path(own["JUPYTER_RUNTIME_DIR"]), folder / "server.log")
+            yield _ready(process, log, address, asked)
         finally:
             process.terminate()
             process.wait(30)
 
 
-def _ready(process: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
+def _ready(process: subprocess.Popen[bytes], log: Path, address: Callable[[int], str], asked: str) -> str:
     """The address, once the server answers there."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            address = str(json.loads((runtime / f"jpserver-{process.pid}.json").read_text())["url"])
-            with urllib.request.urlopen(f"{address}api/status"):  # noqa: S310  # our own server
-                return address
+            found = address(process.pid)
+            with urllib.request.urlopen(f"{found}{asked}"):  # noqa: S310  # our own server
+                return found
         except (OSError, ValueError):
             os.sched_yield()
-    raise RuntimeError(f"Jupyter did not start: {log.read_text()[-2000:]}")
+    raise RuntimeError(f"The server did not start: {log.read_text()[-2000:]}")
 
 
 # The least contrast, by WCAG's formula, of any text in a node with the ground it stands on.

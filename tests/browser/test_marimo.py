@@ -3,20 +3,15 @@ from __future__ import annotations
 import os
 import re
 import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.lab import LOCAL, PATIENCE
+from tests.browser.lab import LOCAL, PATIENCE, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
@@ -102,30 +97,10 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = ("--headless", "--no-token", "--host=127.0.0.1", f"--port={port}")
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "marimo", "run", str(folder / "app.py"), *options],
-            env=clean | own | {"MARIMO_SKIP_UPDATE_CHECK": "1"},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            yield _ready(process, f"{LOCAL}{port}/", folder / "server.log")
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _ready(process: subprocess.Popen[bytes], address: str, log: Path) -> str:
-    """The address, once the server answers there."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}health"):  # noqa: S310  # our own server
-                return address
-        except OSError:
-            os.sched_yield()
-    raise RuntimeError(f"marimo did not start: {log.read_text()[-2000:]}")
+    environment = clean | own | {"MARIMO_SKIP_UPDATE_CHECK": "1"}
+    module = ["marimo", "run", str(folder / "app.py"), *options]
+    with started(module, environment, folder / "server.log", lambda _: f"{LOCAL}{port}/", "health") as url:
+        yield url
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,14 @@ def cells(path: Path) -> list[tuple[str, str]]:
 def test_there_are_seven() -> None:
     """Numbered from 0 on, without a gap."""
     assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number:02}" for number in range(7)]
+
+
+def test_they_hold_no_outputs() -> None:
+    """Each is as the hook of a commit leaves it, so what is read is what was written."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nbstripout", "--verify", *map(str, NOTEBOOKS)], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout.decode()
 
 
 @each_notebook
