@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -63,9 +64,16 @@ def expired(at: str, amount: str, segment: str | None = "s1") -> Entry:
 
 def frame(table: Any, columns: dict[str, list[Any]]) -> pl.DataFrame:
     """A frame of a declared table: the columns given, null elsewhere."""
-    empty: pl.DataFrame = table.create_empty()
-    given = pl.DataFrame(columns, schema={name: empty.schema[name] for name in columns})
+    empty, schema = _empty(table)
+    given = pl.DataFrame(columns, schema={name: schema[name] for name in columns})
     return pl.concat([empty, given], how="diagonal")
+
+
+@cache
+def _empty(table: Any) -> tuple[pl.DataFrame, pl.Schema]:
+    """A declared table without rows, and its schema."""
+    empty: pl.DataFrame = table.create_empty()
+    return empty, empty.schema
 
 
 def balance(
@@ -153,7 +161,7 @@ def applied(total: str, commit: str = "b1", segment: str | None = "s1", kind: st
 def invoice(lines: list[dict[str, Any]], total: str, *, table: Any = Invoices, **columns: Any) -> pl.DataFrame:
     """One invoice as `account.invoices()` returns it; `unit` is its currency."""
     unit = columns.pop("unit", USD)
-    item: Any = table.create_empty().schema["line_items"]
+    item: Any = _empty(table)[1]["line_items"]
     names = [field.name for field in item.inner.fields]
     values: dict[str, Any] = {
         "id": "i1",

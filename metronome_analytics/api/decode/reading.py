@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metronome_analytics.api.decode.dtypes import convert, fields_of, held, only, physical, walk
-from metronome_analytics.api.decode.surprises import free_form, is_unclear, keys_in, surprise
+from metronome_analytics.api.decode.surprises import is_unclear, key_outside_free_forms, keys_in, surprise
 
 if TYPE_CHECKING:
     from metronome_analytics.api.endpoints import Endpoint
@@ -56,7 +56,7 @@ class Schema:
         self.known_keys = frozenset({"data", *self.cursor, *(name for name, _ in self.fields)})
         self._met = Reading(self, frozenset())
         self._exact = Reading(self, frozenset(), amount=pl.String())
-        self._free_form = free_form(self.wire)
+        self._key = key_outside_free_forms(self.wire)
 
     def reading_of(self, body: bytes) -> Reading:
         """The reading that knows every key in `body`; Unusual where polars would convert a value without a word."""
@@ -66,7 +66,7 @@ class Schema:
         if is_unclear(body, ("data", *self.cursor)):
             raise Unusual
         if reading.is_surprised_by(answer):
-            met = keys_in(answer) & self.known_keys
+            met = keys_in(body) & self.known_keys
             if met <= reading.keys:
                 raise Unusual
             self._met = reading = Reading(self, reading.keys | met)
@@ -76,7 +76,7 @@ class Schema:
 
     def exact_of(self, body: bytes) -> Reading:
         """The reading that knows every key in `body`, in which amounts are texts."""
-        met = keys_in(pl.Series([body]).cast(pl.String)) & self.known_keys
+        met = keys_in(body) & self.known_keys
         # Pages are decoded side by side: what another one stores meanwhile must not be what this one gets.
         reading = self._exact
         if not met <= reading.keys:
@@ -85,7 +85,7 @@ class Schema:
 
     def undeclared_keys(self, body: bytes) -> set[str]:
         """The keys in `body` that no field has, without those of free-form objects that nest nothing."""
-        return keys_in(pl.Series([body]).cast(pl.String), self._free_form) - self.known_keys
+        return keys_in(body, self._key) - self.known_keys
 
 
 class Reading:

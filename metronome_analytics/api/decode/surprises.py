@@ -21,7 +21,9 @@ Fields = Sequence[tuple[str, pl.DataType]]
 # What may come between a key and its value.
 _SPACE = r"[ \t\r\n]*"
 _COLON = rf"{_SPACE}:{_SPACE}"
-_KEY = rf'"(\w+)"{_SPACE}:'
+# A letter beyond ASCII is some bytes of UTF-8.
+KEY = re.compile(rf'"([\w\x80-\xff]+)"{_SPACE}:'.encode())
+"""Matches a key of a body, and what of it is between its quotes."""
 _TEXT = r'"(?:[^"\\]|\\.)*"'
 # A letter, a digit or an underscore written as an escape: nobody does that to a key, but one could.
 _ESCAPED_WORD = r"\\u00(?:3[0-9]|[4-7])"
@@ -77,14 +79,14 @@ def _is_twice(start: bytes, body: bytes) -> bool:
     return body.find(start) != body.rfind(start) and body.count(start + b'"') > 1
 
 
-def keys_in(text: pl.Series, but_in: str | None = None) -> set[str]:
-    """The keys in `text`, without those of the objects that `but_in` matches, key and all."""
-    found = text.str.extract_all(_KEY if but_in is None else f"{but_in}|{_KEY}").explode().unique()
-    return set(found.str.extract(f"^{_KEY}$").drop_nulls())
+def keys_in(body: bytes, key: re.Pattern[bytes] = KEY) -> set[str]:
+    """The keys in `body`, as `key` finds them."""
+    # Python's own expressions: of a body of any size they are done before polars has begun.
+    return {found.decode() for found in set(key.findall(body)) if found}
 
 
-def free_form(row: pl.Struct) -> str:
-    """Matches a flat free-form object, with its key; nothing outside of one.
+def key_outside_free_forms(row: pl.Struct) -> re.Pattern[bytes]:
+    """Matches a key, or a flat free-form object with its key and without a word between quotes of its own.
 
     Up to the first brace in it a free-form object is free, even where that brace stands in a text.
     """
@@ -92,7 +94,7 @@ def free_form(row: pl.Struct) -> str:
     for name, dtype in walk(row):
         kinds.setdefault(name, []).append(isinstance(dtype, pl.Map) and isinstance(dtype.value, pl.String))
     names = "|".join(re.escape(name) for name, free in kinds.items() if all(free)) or r"[^\s\S]"
-    return f'"(?:{names})"{_COLON}\\{{[^{{}}]*\\}}'
+    return re.compile(f'"(?:{names})"{_COLON}\\{{[^{{}}]*\\}}|'.encode() + KEY.pattern)
 
 
 # The rest continue after the opening quote of a key; see `surprise`.
