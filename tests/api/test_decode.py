@@ -155,6 +155,44 @@ def test_a_quantity_named_like_a_time_is_no_reason_to_read_again(monkeypatch: py
     assert line_items(select(decode(body(invoice(line_items=lines)), INVOICES).rows, Invoices)).height == len(lines)
 
 
+@pytest.mark.parametrize("beside", [1.5, 10_000_000_000_000_000.5])
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("2026-01-01T00:00:00Z", "2026-01-01 00:00:00.000000"),
+        ("2026-01-01t00:00:00z", "2026-01-01 00:00:00.000000"),
+        ("2026-01-01 00:00:00Z", "2026-01-01 00:00:00.000000"),
+        ("2026-01-01T01:00:00+0100", "2026-01-01 00:00:00.000000"),
+        ("2026-01-01T00:00:00.1234567Z", "2026-01-01 00:00:00.123456"),
+        ("2026-01-01T00:00:00 +00:00", "2026-01-01 00:00:00.000000"),
+        ("2024-02-29T00:00:00Z", "2024-02-29 00:00:00.000000"),
+        ("2026-02-29T00:00:00Z", None),
+        ("2026-1-1T0:0:0Z", None),
+        ("2026-01-01T0:00:00Z", None),
+        ("2026-01-01T00:00:0Z", None),
+        ("2026-01-01T23:59:60Z", None),
+        ("2026-01-01T24:00:00Z", None),
+        ("2026-13-01T00:00:00Z", None),
+        ("2026-01-01T00:00:00\u221201:00", None),
+        ("2026-01-01T00:00:00+25:00", None),
+        ("2026-01-01T00:00:00.Z", None),
+        ("2026-01-01T00:00:00Zz", None),
+        ("2026-01-01T00:00:00", None),
+        ("2026-01-01", None),
+        (" 2026-01-01T00:00:00Z", None),
+        ("2026-01-01T00:00:00Z ", None),
+    ],
+)
+def test_a_time_means_the_same_whatever_stands_beside_it(text: str, means: str | None, beside: float) -> None:
+    """An amount that only the second reading reads changes nothing about a time."""
+    page = body(invoice(start_timestamp=text, total=beside))
+    if means is None:
+        with pytest.raises(MalformedResponse):
+            decode(page, INVOICES)
+    else:
+        assert decode(page, INVOICES).rows["start_timestamp"].dt.to_string("iso").to_list() == [f"{means}+00:00"]
+
+
 @pytest.mark.parametrize("text", ["1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_a_far_year_is_kept(text: str) -> None:
     """The end of time is a way to say "never"."""

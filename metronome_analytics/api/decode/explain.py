@@ -250,7 +250,7 @@ def _json_text(value: object) -> str:
 def _is_instant(text: str) -> bool:
     """Whether `text` is a time with a zone that somebody may mean: the year 20 is 2020 with something lost."""
     try:
-        at = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text.upper())  # RFC 3339 lets a T or Z be small
     except ValueError:
         return False
     return at.tzinfo is not None and at.year >= _FIRST_YEAR

@@ -24,6 +24,7 @@ _COLON = rf"{_SPACE}:{_SPACE}"
 # A letter beyond ASCII is some bytes of UTF-8.
 KEY = re.compile(rf'"([\w\x80-\xff]+)"{_SPACE}:'.encode())
 """Matches a key of a body, and what of it is between its quotes."""
+_MORE = r'[^"]'  # of a text
 _TEXT = r'"(?:[^"\\]|\\.)*"'
 # A letter, a digit or an underscore written as an escape: nobody does that to a key, but one could.
 _ESCAPED_WORD = r"\\u00(?:3[0-9]|[4-7])"
@@ -54,7 +55,7 @@ def surprise(fields: Fields, cursor: pl.Struct, keys: frozenset[str]) -> str:
         *_mistyped_entries(met),
         *_json_values(met),
         *_long_amounts(met),
-        *_odd_years(met),
+        *_odd_instants(met),
     ]
     if unmet:
         rest.append(rf'(?:{_any_of(unmet)})"{_SPACE}:')
@@ -140,15 +141,25 @@ def _long_amounts(fields: Fields) -> list[str]:
     return [rf'(?:{_any_of(names)})"{_COLON}-?(?:{long})'] if names else []
 
 
-def _odd_years(fields: Fields) -> list[str]:
-    """Match a date that does not begin with a year of four digits from 1900 on: polars reads the year 232 too.
+def _odd_instants(fields: Fields) -> list[str]:
+    """Match a time of a year before 1900 or of more than four digits, or not written as RFC 3339 has it.
 
-    What has no dash, nor an escape that may be one, is no date, and polars refuses it: a tier's `starting_at` is a
-    quantity.
+    polars reads some of these, `explain` others, and what a time means must not depend on its neighbours. What has no
+    dash, nor an escape that may be one, is no date, and polars refuses it: a tier's `starting_at` is a quantity.
     """
     names = {name for name, dtype in fields if isinstance(dtype, pl.Datetime)}
-    odd = "[^1-9]|1[^9]|[2-9][^0-9]|(?:19|[2-9][0-9])(?:[0-9]?[^0-9]|[0-9]{2}[^-])"
-    return [rf'(?:{_any_of(names)})"{_COLON}"(?:{odd})[^"]*[-\\]'] if names else []
+    year = "[^1-9]|1[^9]|[2-9][^0-9]|(?:19|[2-9][0-9])(?:[0-9]?[^0-9]|[0-9]{2}[^-])"
+    zone = f"[^.0-9Zz+-]|[Zz]{_MORE}|[+-]{_unlike('0-2 0-9 : 0-5 0-9', then=_MORE)}"
+    rest = _unlike("01 0-9 - 0-3 0-9 Tt 0-2 0-9 : 0-5 0-9 : 0-5 0-9", then=rf"(?:\.[^0-9]|(?:\.[0-9]+)?(?:{zone}))")
+    return [rf'(?:{_any_of(names)})"{_COLON}"(?:(?:{year})[^"]*[-\\]|[0-9]{{4}}-{rest})'] if names else []
+
+
+def _unlike(characters: str, *, then: str) -> str:
+    """Match what leaves a row of `characters` anywhere, or comes to its end and goes on with `then`."""
+    pattern = then
+    for allowed in reversed(characters.split()):
+        pattern = f"(?:[^{allowed}]|[{allowed}]{pattern})"
+    return pattern
 
 
 def _json_values(fields: Fields) -> list[str]:
