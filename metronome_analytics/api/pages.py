@@ -54,7 +54,7 @@ class _List:
         empty, enough = not page.met.height, self._request.enough
         if page.next_page is None or (self._request.endpoint.endless and empty):
             return True
-        return enough is not None and enough(page.met)
+        return enough is not None and enough(page)
 
     async def _read(self, body: bytes) -> Page:
         endpoint = self._request.endpoint

@@ -10,8 +10,7 @@ from metronome_analytics.errors import ArgumentError, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import polars as pl
-
+    from metronome_analytics.api.decode import Page
     from metronome_analytics.api.endpoints import Endpoint
 
 # What one request may take at most: whatever a server drips, it ends.
@@ -43,7 +42,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     # Of a list: how many rows a page is enough, and whether a page's rows show that nothing wanted comes after them.
     page_size: int | None = None
-    enough: Callable[[pl.DataFrame], bool] | None = None
+    enough: Callable[[Page], bool] | None = None
     # Whether "not found" is an answer: that there is none.
     may_be_absent: bool = False
 

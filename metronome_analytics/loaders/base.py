@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from metronome_analytics.api.decode import Page
     from metronome_analytics.arguments import Customers, OnError
     from metronome_analytics.loaders.load import Load
     from metronome_analytics.receipts import Receipt
@@ -261,7 +262,7 @@ def request_for(
     query: Mapping[str, object] | None = None,
     body: Mapping[str, object] | None = None,
     page_size: int | None = None,
-    enough: Callable[[pl.DataFrame], bool] | None = None,
+    enough: Callable[[Page], bool] | None = None,
     may_be_absent: bool = False,
 ) -> Request:
     """A call of the endpoint `name` about `labels`, which fill its path and, for a POST, its body.

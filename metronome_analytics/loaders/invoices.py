@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from metronome_analytics.api.decode import Page
     from metronome_analytics.arguments import Customers, Instant, OnError, Period
 
 # What one response of invoices/breakdowns may cover; the API would answer the rest behind a cursor.
@@ -272,17 +273,17 @@ def _page_size(start: datetime, now: datetime) -> int:
     return 10 * months
 
 
-def _before(page: pl.DataFrame, start: datetime) -> bool:
+def _before(page: Page, start: datetime) -> bool:
     """Whether nothing after a page, newest first, belongs to a window from `start` on.
 
     An invoice is issued after its period starts, so one that was issued before `start` starts before it too. That the
     order is the one asked for is not believed but seen: a page out of order, or with an invoice that tells no date,
     ends nothing.
     """
-    if "issued_at" not in page.columns or not page.height:
+    issued = page.completion.column(page.met, "issued_at")
+    if issued is None or not issued.len() or issued.null_count():
         return False
-    issued = page["issued_at"]
-    return not issued.null_count() and issued.is_sorted(descending=True) and bool(issued[-1] < start)
+    return issued.is_sorted(descending=True) and bool(issued[-1] < start)
 
 
 def _oldest_first(frame: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 import polars as pl
 
-from metronome_analytics.api.decode import Page, Reading, decode, undeclared_fields
+from metronome_analytics.api.decode import Completion, Page, decode, undeclared_fields
 from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.api.pages import pages
 from metronome_analytics.api.request import Request, Tally
@@ -33,9 +33,9 @@ _MERGE_ROWS = 10_000
 
 
 class Chunk(NamedTuple):
-    """Rows as far as their fields were met, the reading that knows the others, and whether a page follows."""
+    """Rows as far as their fields were met, what makes whole rows of them, and whether a page follows."""
 
-    reading: Reading
+    completion: Completion
     rows: pl.DataFrame
     has_next: bool = False
 
@@ -79,11 +79,11 @@ class _Rows:
 
 
 def whole(chunks: Sequence[Chunk]) -> pl.DataFrame:
-    """`chunks` as one frame in the wire dtypes; what one reading left out is filled in for all its rows at once."""
+    """`chunks` as one frame in the wire dtypes; what pages share is done for all their rows at once."""
     few_rows = sum(chunk.rows.height for chunk in chunks) < _MERGE_ROWS
     runs: list[pl.DataFrame] = [
-        reading.whole(pl.concat([chunk.rows for chunk in run], rechunk=few_rows))
-        for reading, run in groupby(chunks, key=lambda chunk: chunk.reading)
+        completion.whole(pl.concat([chunk.rows for chunk in run], rechunk=few_rows))
+        for completion, run in groupby(chunks, key=lambda chunk: chunk.completion)
     ]
     return pl.concat(runs, rechunk=few_rows)
 
@@ -158,7 +158,7 @@ class Load:
             try:
                 async for page in self._pages(part):
                     arrived = True
-                    yield Chunk(page.reading, _labelled(page.met, part), page.next_page is not None or bool(parts))
+                    yield Chunk(page.completion, _labelled(page.met, part), page.next_page is not None or bool(parts))
             except MetronomeError as error:
                 # After its first page the rows of the whole are not known from those of its parts.
                 if arrived or not ran_out_of_time(error) or not divisible(part):

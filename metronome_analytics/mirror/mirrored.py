@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from metronome_analytics.api.request import Request
+    from metronome_analytics.loaders.load import Chunk
 
 # Usage older than this cannot be ingested (Metronome: usage ingestion), so what ended before can no longer move.
 BACKDATING = timedelta(days=34)
@@ -158,9 +159,10 @@ def _of_account(name: str, **body: object) -> Callable[[str, ReadingSpan], list[
     return lambda _, __: [request_for(name, body=body)]
 
 
-def first(page: pl.DataFrame, column: str) -> datetime | None:
+def first(page: Chunk, column: str) -> datetime | None:
     """The earliest moment in `column`, where the page has it."""
-    at = page[column].min() if column in page.columns else None
+    moments = page.completion.column(page.rows, column)
+    at = None if moments is None else moments.min()
     return at if isinstance(at, datetime) else None
 
 

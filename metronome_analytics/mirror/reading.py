@@ -238,7 +238,7 @@ class _Visit:
                 async for page in pages:
                     begins = reading.table.begins
                     if begins is not None:
-                        self._start = min(self._start, first(page.rows, begins) or self._start)
+                        self._start = min(self._start, first(page, begins) or self._start)
                     if reading.table.name == "balances" and page.rows.height:
                         balances.append(balance_parts(whole([page])))
         if balances:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metronome_analytics.api.decode import Undecodable, decode, reading, undeclared_fields
@@ -15,6 +17,7 @@ from metronome_analytics.errors import MalformedResponse
 from metronome_analytics.tables import CostLines, Costs, Invoices, LineItems, cost_lines, line_items, select
 
 INVOICES = ENDPOINTS["invoices"]
+CONTRACTS = ENDPOINTS["contracts"]
 
 
 def body(*rows: object) -> bytes:
@@ -164,8 +167,15 @@ def test_a_quantity_named_like_a_time_is_no_reason_to_read_again(monkeypatch: py
         ("2026-01-01 00:00:00Z", "2026-01-01 00:00:00.000000"),
         ("2026-01-01T01:00:00+0100", "2026-01-01 00:00:00.000000"),
         ("2026-01-01T00:00:00.1234567Z", "2026-01-01 00:00:00.123456"),
-        ("2026-01-01T00:00:00 +00:00", "2026-01-01 00:00:00.000000"),
+        ("2026-01-01T00:00:00 +00:00", None),
+        ("20260101T000000Z", None),
+        ("2026-04-31T00:00:00Z", None),
+        ("2026-02-30T00:00:00Z", None),
+        ("2100-02-29T00:00:00Z", None),
+        ("2026-00-01T00:00:00Z", None),
+        ("2026-01-00T00:00:00Z", None),
         ("2024-02-29T00:00:00Z", "2024-02-29 00:00:00.000000"),
+        ("2000-02-29T00:00:00Z", "2000-02-29 00:00:00.000000"),
         ("2026-02-29T00:00:00Z", None),
         ("2026-1-1T0:0:0Z", None),
         ("2026-01-01T0:00:00Z", None),
@@ -191,6 +201,45 @@ def test_a_time_means_the_same_whatever_stands_beside_it(text: str, means: str |
             decode(page, INVOICES)
     else:
         assert decode(page, INVOICES).rows["start_timestamp"].dt.to_string("iso").to_list() == [f"{means}+00:00"]
+
+
+DIGITS = "0123456789"
+ALMOST_TIMES = st.builds(
+    lambda text, at, put: text[:at] + put + text[at + 1 :],
+    st.from_regex(
+        r"\A(19|20|21|99)[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{0,10})?"
+        r"([Zz]|[+-][0-2][0-9]:[0-6][0-9])\Z"
+    ),
+    st.integers(0, 30),
+    st.sampled_from([*DIGITS, *'-:.TZz+ \\"e\u0660\u2212', "", "00"]),
+)
+
+
+@settings(max_examples=400)
+@given(st.lists(ALMOST_TIMES, min_size=1, max_size=3))
+def test_a_page_that_is_taken_can_be_completed(texts: list[str]) -> None:
+    """What is wrong with a time is found while it is known which page it is of, and what is left is that time."""
+    page = json.dumps({"data": [{"id": "c", "credits": [{"id": "i", "created_at": text}]} for text in texts]}).encode()
+    try:
+        taken = decode(page, CONTRACTS)
+    except MalformedResponse:
+        return
+    held = taken.rows["credits"].explode().struct.field("created_at").to_list()
+    assert held == [datetime.fromisoformat(text.upper()).astimezone(UTC) for text in texts]
+
+
+@pytest.mark.parametrize("year", [1900, 2000, 2023, 2024, 2100, 2104])
+def test_the_days_there_are(year: int) -> None:
+    """Of all days that can be written, those that are none are refused; the second reading is right about leap days."""
+    for month, day in product(range(14), range(34)):
+        page = f'{{"data": [{{"id": "c", "created_at": "{year}-{month:02}-{day:02}T00:00:00Z"}}]}}'.encode()
+        try:
+            there = [datetime(year, month, day, tzinfo=UTC)]
+        except ValueError:
+            with pytest.raises(MalformedResponse, match="expected an RFC 3339 timestamp"):
+                decode(page, CONTRACTS)
+        else:
+            assert decode(page, CONTRACTS).rows["created_at"].to_list() == there
 
 
 @pytest.mark.parametrize("text", ["1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])

@@ -32,7 +32,7 @@ def test_the_slow_reader_judges(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def short(body: bytes, endpoint: object) -> object:
         page = decode(body, whole.endpoint)
-        return type(page)(page.met.head(0), page.reading, page.next_page, body)
+        return type(page)(page.met.head(0), page.completion, page.next_page, body)
 
     def failing(body: bytes, endpoint: object) -> object:
         raise KeyError

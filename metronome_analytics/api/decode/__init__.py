@@ -18,12 +18,12 @@ import polars as pl
 from metronome_analytics.api.decode.drift import undeclared_fields
 from metronome_analytics.api.decode.dtypes import held, kind
 from metronome_analytics.api.decode.explain import Undecodable, explain
-from metronome_analytics.api.decode.reading import Page, Reading, Unusual, read, schema_of
+from metronome_analytics.api.decode.reading import Completion, Page, Unusual, read, schema_of
 
 if TYPE_CHECKING:
     from metronome_analytics.api.endpoints import Endpoint
 
-__all__ = ["Page", "Reading", "Undecodable", "decode", "held", "kind", "undeclared_fields"]
+__all__ = ["Completion", "Page", "Undecodable", "decode", "held", "kind", "undeclared_fields"]
 
 
 def decode(body: bytes, endpoint: Endpoint) -> Page:

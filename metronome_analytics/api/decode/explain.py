@@ -7,10 +7,11 @@ page back.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 
 _FIRST_YEAR = 1900
+# As RFC 3339 has it, or with a zone without its colon.
+_WRITTEN = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})"
+)
 
 Check = Callable[[Any, str], object]
 """A value and its path."""
@@ -217,9 +222,19 @@ def _amount(value: Any, path: str) -> object:
 
 
 def _instant(value: str, path: str) -> object:
-    if not _is_instant(value):
+    at = _moment(value)
+    if at is None:
         raise _Mismatch(path, "an RFC 3339 timestamp", value)
-    return value
+    return at.isoformat()
+
+
+def _moment(text: str) -> datetime | None:
+    """The time that `text` tells, in UTC; None where it tells none, or one nobody means: the year 20 is 2020, cut."""
+    try:
+        at = datetime.fromisoformat(text.upper()) if _WRITTEN.fullmatch(text) else None
+        return at.astimezone(UTC) if at is not None and at.year >= _FIRST_YEAR else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _text(value: str, path: str) -> object:
@@ -245,15 +260,6 @@ def _json_text(value: object) -> str:
             return value.text
         case _:
             return json.dumps(value, ensure_ascii=False)
-
-
-def _is_instant(text: str) -> bool:
-    """Whether `text` is a time with a zone that somebody may mean: the year 20 is 2020 with something lost."""
-    try:
-        at = datetime.fromisoformat(text.upper())  # RFC 3339 lets a T or Z be small
-    except ValueError:
-        return False
-    return at.tzinfo is not None and at.year >= _FIRST_YEAR
 
 
 def _is_whole(text: str) -> bool:

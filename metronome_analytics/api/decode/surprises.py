@@ -24,12 +24,16 @@ _COLON = rf"{_SPACE}:{_SPACE}"
 # A letter beyond ASCII is some bytes of UTF-8.
 KEY = re.compile(rf'"([\w\x80-\xff]+)"{_SPACE}:'.encode())
 """Matches a key of a body, and what of it is between its quotes."""
-_MORE = r'[^"]'  # of a text
 _TEXT = r'"(?:[^"\\]|\\.)*"'
 # A letter, a digit or an underscore written as an escape: nobody does that to a key, but one could.
 _ESCAPED_WORD = r"\\u00(?:3[0-9]|[4-7])"
 _SURROGATE = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+
+# Days that are none, by month; the 29th of February by year.
+_NO_DAY = "00|1[3-9]|[01][0-9]-(?:00|3[2-9])|(?:0[469]|11)-31|02-3[01]"
+_NO_FOURTH = "(?:[02468][1235679]|[13579][01345789])"
+_NO_LEAP_YEAR = f"(?:[0-9]{{2}}{_NO_FOURTH}|{_NO_FOURTH}00)"
 
 # First characters of the JSON values that polars converts without a word, by the kind it was told; any other value
 # of another kind it refuses itself. `n` is null, which stands for "missing" everywhere.
@@ -141,17 +145,34 @@ def _long_amounts(fields: Fields) -> list[str]:
     return [rf'(?:{_any_of(names)})"{_COLON}-?(?:{long})'] if names else []
 
 
-def _odd_instants(fields: Fields) -> list[str]:
-    """Match a time of a year before 1900 or of more than four digits, or not written as RFC 3339 has it.
+def ambiguous_times(fields: Fields) -> set[str]:
+    """The keys that are a time's in one place and some other value's in another: where a tier starts is a quantity."""
+    times, others = (
+        {name for name, dtype in fields if isinstance(dtype, pl.Datetime) is is_time} for is_time in (True, False)
+    )
+    return times & others
 
-    polars reads some of these, `explain` others, and what a time means must not depend on its neighbours. What has no
-    dash, nor an escape that may be one, is no date, and polars refuses it: a tier's `starting_at` is a quantity.
+
+def _odd_instants(fields: Fields) -> list[str]:
+    """Match a time of a year before 1900 or of more than four digits, or that is none as RFC 3339 writes it.
+
+    polars reads some of these, `explain` others, and what a time means must not depend on its neighbours. Under an
+    ambiguous key, what has no dash, nor an escape that may be one, may be a quantity.
     """
-    names = {name for name, dtype in fields if isinstance(dtype, pl.Datetime)}
-    year = "[^1-9]|1[^9]|[2-9][^0-9]|(?:19|[2-9][0-9])(?:[0-9]?[^0-9]|[0-9]{2}[^-])"
-    zone = f"[^.0-9Zz+-]|[Zz]{_MORE}|[+-]{_unlike('0-2 0-9 : 0-5 0-9', then=_MORE)}"
-    rest = _unlike("01 0-9 - 0-3 0-9 Tt 0-2 0-9 : 0-5 0-9 : 0-5 0-9", then=rf"(?:\.[^0-9]|(?:\.[0-9]+)?(?:{zone}))")
-    return [rf'(?:{_any_of(names)})"{_COLON}"(?:(?:{year})[^"]*[-\\]|[0-9]{{4}}-{rest})'] if names else []
+    times = {name for name, dtype in fields if isinstance(dtype, pl.Datetime)}
+    ambiguous = ambiguous_times(fields)
+    year = "(?:[^1-9]|1[^9]|[2-9][^0-9]|(?:19|[2-9][0-9])(?:[0-9]?[^0-9]|[0-9]{2}[^-]))"
+    day = f"{_NO_LEAP_YEAR}-02-29|[0-9]{{4}}-(?:{_NO_DAY}|{_after_year()})"
+    groups = ((times - ambiguous, year), (ambiguous, rf'{year}[^"]*[-\\]'))
+    return [rf'(?:{_any_of(names)})"{_COLON}"(?:{odd}|{day})' for names, odd in groups if names]
+
+
+def _after_year() -> str:
+    """Match what follows the dash after a year, where that is not the rest of a time."""
+    more = '[^"]'
+    zone = f"[Zz]{more}|[+-](?:2[4-9]|{_unlike('0-2 0-9 : 0-5 0-9', then=more)})"
+    rest = rf"(?:[^.Zz+-]|\.[^0-9]|\.[0-9]+[^0-9Zz+-]|(?:\.[0-9]+)?(?:{zone}))"
+    return f"[0-9]{{2}}-[0-9]{{2}}[Tt]2[4-9]|{_unlike('01 0-9 - 0-3 0-9 Tt 0-2 0-9 : 0-5 0-9 : 0-5 0-9', then=rest)}"
 
 
 def _unlike(characters: str, *, then: str) -> str:
