@@ -13,6 +13,7 @@ import polars as pl
 
 from metronome_analytics import periods
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.offers import one_of
 from metronome_analytics.wording import nearest
 
 Instant = datetime | date | str
@@ -229,13 +230,10 @@ def choice(argument: str, value: str | None, *choices: str) -> str | None:
     """`value` as it stands in `choices`, whatever its case; None stays None."""
     if value is None:
         return None
-    words = [str(word) for word in choices]
-    for allowed in words:
-        if isinstance(value, str) and value.lower() == allowed.lower():
-            return allowed
-    raise ArgumentError(
-        f"{argument} must be one of {', '.join(map(repr, words))}, not {value!r}.", advice=nearest(value, words)
-    )
+    words = {str(word).lower(): str(word) for word in choices}
+    found = words.get(value.lower(), value) if isinstance(value, str) else value
+    one_of(argument, found, words.values())
+    return found
 
 
 def growing(argument: str, value: str | None, *known: str) -> str | None:
