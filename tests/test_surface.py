@@ -111,10 +111,7 @@ def test_a_name_that_is_none_says_which_is_near(room: ModuleType, name: str, mea
         ("products", lambda by: ma.revenue(Invoices.create_empty(), months="2026-10", by=by)),
         ("days", lambda by: ma.charts.costs(Costs.create_empty(), by=by)),
         ("drak", lambda theme: ma.charts.costs(Costs.create_empty(), theme=theme)),
-        (
-            "after_priorty",
-            lambda first: ma.drain_order(Balances.create_empty(), as_of="2026-11-01", contract_first=first),
-        ),
+        ("lasd", lambda first: ma.drain_order(Balances.create_empty(), as_of="2026-11-01", contract_first=first)),
     ],
 )
 def test_a_choice_that_is_none_says_which_is_near(wrong: str, call: Callable[[Any], object]) -> None:
