@@ -14,7 +14,16 @@ __version__ = "0.2.0"
 
 # The names and their homes stand in __init__.pyi, once. Each is imported when it is first used, so that the import
 # itself is quick, and type checkers and editors know every signature before.
-__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
+_attached, __dir__, __all__ = attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    """What `name` stands for, imported when it is first used; a name that is none says which one is near."""
+    if name in __all__ or name.startswith("_"):
+        return _attached(name)
+    from metronome_analytics.offers import no_such_name  # noqa: PLC0415  # an import of ours brings polars
+
+    raise no_such_name(__name__, name)
 
 
 def __reduce_ex__(_: object) -> tuple[Any, ...]:  # noqa: N807  # picklers look for it on the object, here the module

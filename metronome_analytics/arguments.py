@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,6 +12,8 @@ import polars as pl
 
 from metronome_analytics import periods
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.offers import one_of
+from metronome_analytics.tracebacks import caller_depth
 from metronome_analytics.wording import nearest
 
 Instant = datetime | date | str
@@ -32,6 +33,12 @@ class ArrowFrame(Protocol):
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Its columns, by the Arrow PyCapsule interface."""
+
+
+class NoHits(pl.DataFrame):
+    """A search of customers that found nobody: unlike any other frame without rows it is not meant."""
+
+    query = ""
 
 
 Customers = str | Iterable[str] | pl.Series | pl.DataFrame | pl.LazyFrame | ArrowFrame | Picker
@@ -63,13 +70,7 @@ def _ids(given: object, argument: str) -> Iterable[Any]:
         case str():
             return [customers]
         case pl.DataFrame() | pl.LazyFrame():
-            names = customers.collect_schema().names()
-            name = next((name for name in ("customer_id", "id") if name in names), None)
-            if name is None:
-                raise ArgumentError(
-                    f"{argument} is a frame without a customer_id or id column.", advice=_CUSTOMERS_HINT
-                )
-            return customers.lazy().select(name).unique(maintain_order=True).collect().to_series().to_list()
+            return _ids_of_frame(customers, argument)
         case pl.Series():
             return customers.unique(maintain_order=True).to_list()
         case bytes() | Mapping():
@@ -86,6 +87,19 @@ def _ids(given: object, argument: str) -> Iterable[Any]:
         case Iterable():
             return customers
     raise ArgumentError(f"{argument} cannot be {type(customers).__name__}.", advice=_CUSTOMERS_HINT)
+
+
+def _ids_of_frame(frame: pl.DataFrame | pl.LazyFrame, argument: str) -> list[Any]:
+    if isinstance(frame, NoHits) and frame.is_empty():
+        raise ArgumentError(
+            f"{argument}: the search for {frame.query!r} found nobody.",
+            advice="Search for less of the name, or leave it out for all.",
+        )
+    names = frame.collect_schema().names()
+    name = next((name for name in ("customer_id", "id") if name in names), None)
+    if name is None:
+        raise ArgumentError(f"{argument} is a frame without a customer_id or id column.", advice=_CUSTOMERS_HINT)
+    return frame.lazy().select(name).unique(maintain_order=True).collect().to_series().to_list()
 
 
 def _polars_frame(given: Any) -> object:
@@ -229,13 +243,10 @@ def choice(argument: str, value: str | None, *choices: str) -> str | None:
     """`value` as it stands in `choices`, whatever its case; None stays None."""
     if value is None:
         return None
-    words = [str(word) for word in choices]
-    for allowed in words:
-        if isinstance(value, str) and value.lower() == allowed.lower():
-            return allowed
-    raise ArgumentError(
-        f"{argument} must be one of {', '.join(map(repr, words))}, not {value!r}.", advice=nearest(value, words)
-    )
+    words = {str(word).lower(): str(word) for word in choices}
+    found = words.get(value.lower(), value) if isinstance(value, str) else value
+    one_of(argument, found, words.values())
+    return found
 
 
 def growing(argument: str, value: str | None, *known: str) -> str | None:
@@ -248,14 +259,6 @@ def growing(argument: str, value: str | None, *known: str) -> str | None:
             raise
         warnings.warn(f"{unknown.message} It is sent as it is.", stacklevel=caller_depth())
         return given
-
-
-def caller_depth() -> int:
-    """The stack level of the first frame outside this package, where a warning belongs."""
-    depth, frame = 1, sys._getframe(1)  # noqa: SLF001  # the documented way to look at the stack
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("metronome_analytics"):
-        depth, frame = depth + 1, frame.f_back
-    return depth
 
 
 def identifier(argument: str, value: object) -> str:

@@ -1,73 +1,24 @@
-"""Still tables to read: any frame of ours with units, right-aligned amounts and UTC dates."""
+"""The cells of any frame as text to read, exact, with units and UTC times."""
 
 from __future__ import annotations
 
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from metronome_analytics.arguments import frame_with, whole_number
 from metronome_analytics.errors import ArgumentError
-from metronome_analytics.extras import need
 from metronome_analytics.tables.money import amount_text, digits
-from metronome_analytics.wording import drawable, drawable_column, time_text
+from metronome_analytics.wording import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from great_tables import GT
 
 SHARES = ("utilisation", "elapsed")
 """Columns of shares of one, which read as percentages."""
 _WIDEST = 120
 """Characters of one cell; what is longer ends in an ellipsis."""
-_PAGE = """
-#TABLE .gt_table, #TABLE .gt_table * { color: inherit; background-color: transparent; border-color: #80808060; }
-"""
-"""The table takes the colours of its page, light or dark; what is styled later goes before it."""
 _MOST_PARTS = 5
 """Parts of a list of texts that are shown."""
-
-
-def still_table(
-    frame: pl.DataFrame | pl.LazyFrame,
-    *,
-    rows: int = 50,
-    columns: Sequence[str] | None = None,
-    title: str | None = None,
-) -> GT:
-    """The first `rows` rows of a frame as a table to read, which says how many of how many it shows.
-
-    Amounts (Decimal columns) are right-aligned and exact; beside a `credit_type_name` column they are in major units
-    with their code (USD, not cents), else as they stand. Times are in UTC and say so; nested columns are counted.
-    `columns` chooses some. The result is a great_tables GT, to style further. Raises ConfigurationError without
-    great_tables, which the extra `report` brings, and ArgumentError for another frame, unknown columns or `rows`.
-    """
-    frame_with(frame, "frame")
-    schema = frame.collect_schema()
-    whole_number("rows", rows, least=1)
-    names = named_columns(schema, list(schema) if columns is None else columns)
-    need("report", "great_tables")
-    from great_tables import GT, loc, style  # noqa: PLC0415  # an extra
-
-    head, count = pl.collect_all([frame.lazy().head(rows), frame.lazy().select(pl.len())])
-    unit = unit_column(schema)
-    texts = head.select(drawable_column(cell_text(name, schema[name], unit)).alias(name) for name in names)
-    right = [name for name in names if schema[name].is_numeric()]
-    shown = f"showing {head.height:,} of {int(count.item()):,}"
-    id_ = f"ma{token_hex(5)}"
-    table = (
-        GT(texts, id=id_)
-        .tab_header(title=drawable(title or shown), subtitle=shown if title else None)
-        .cols_align("left")
-        .sub_missing(missing_text="")
-        .tab_options(table_font_size="13px", data_row_padding="4px", heading_align="left")
-        .opt_css(_PAGE.replace("TABLE", id_))
-    )
-    if whole := [name for name in names if schema[name].is_numeric() or schema[name].is_temporal()]:
-        table = table.tab_style(style.css("white-space: nowrap"), loc.body(columns=whole))
-    return table.cols_align("right", columns=right) if right else table
 
 
 def named_columns(schema: pl.Schema, columns: Sequence[str]) -> list[str]:

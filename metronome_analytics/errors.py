@@ -63,6 +63,11 @@ __all__ = [
     "WritesDisabled",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # What moves a cursor, starts an escape sequence, turns a line around or is half a character (as JSON may write it).
 _NOT_SHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from metronome_analytics.arguments import frame_with, whole_number
+from metronome_analytics.arguments import NoHits, frame_with, whole_number
 from metronome_analytics.errors import ArgumentError
 
 Given = pl.DataFrame | pl.LazyFrame
@@ -33,8 +33,9 @@ def find_customers(customers: Given, query: str, *, limit: int | None = None) ->
     do, then any place; equally good ones keep their order, archived ones last. Where nothing matches, `oe` counts
     as `ö`, and then a word of letters may be a slip of one key away: `ospray` finds Osprey, `groessenwahn`
     Größenwahn. A blank query gives every row as it stands; `limit` keeps the first ones. The index of the last
-    frame searched is kept, so further queries take milliseconds. Raises ArgumentError for a frame without `id` and
-    `name`, or a query that is no text.
+    frame searched is kept, so further queries take milliseconds. Where nobody is found the frame has no rows, and
+    a loader refuses it as `customers=`. Raises ArgumentError for a frame without `id` and `name`, or a query that is
+    no text.
 
     >>> ma.find_customers(account.customers(), "ospray")["name"].to_list()
     ['Osprey Biotech Inc.']
@@ -45,6 +46,10 @@ def find_customers(customers: Given, query: str, *, limit: int | None = None) ->
         whole_number("limit", limit)
     frame = _collected(customers)
     rows = _index_of(frame).rows(query)
+    if rows.is_empty() and query.strip():
+        nobody = NoHits(frame.clear())
+        nobody.query = query
+        return nobody
     return frame[rows if limit is None else rows.head(limit)]
 
 

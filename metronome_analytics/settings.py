@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEFAULT_BASE_URL = "https://api.metronome.com"
+NO_TOKEN = "No Metronome token."  # noqa: S105  # says that there is none
 
 
 class Settings(BaseModel):
@@ -151,7 +152,7 @@ def read_settings(token: str | SecretStr | None, base_url: str | None) -> tuple[
         raise ConfigurationError(f"The connection settings cannot be used: {reasons}.") from None
     if settings.bearer_token is None:
         raise ConfigurationError(
-            "No Metronome token.",
+            NO_TOKEN,
             advice="Set METRONOME_BEARER_TOKEN, or pass connect(token=...). ma.demo() needs none.",
         )
     return _Token(settings.bearer_token.get_secret_value()), settings.base_url

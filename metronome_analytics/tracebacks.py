@@ -1,4 +1,4 @@
-"""What a notebook shows of an error of ours: the line of the user that led to it, and the message."""
+"""The line of the user that led to something: what a notebook shows of an error of ours, where a warning belongs."""
 
 from __future__ import annotations
 
@@ -47,3 +47,11 @@ def own_frames(whole: TracebackType | None) -> TracebackType | None:
     for each in reversed(frames):
         shown = TracebackType(shown, each.tb_frame, each.tb_lasti, each.tb_lineno)
     return shown
+
+
+def caller_depth() -> int:
+    """The stack level of the first frame outside this package, where a warning belongs."""
+    depth, frame = 1, sys._getframe(1)  # noqa: SLF001  # the documented way to look at the stack
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("metronome_analytics"):
+        depth, frame = depth + 1, frame.f_back
+    return depth

@@ -60,6 +60,21 @@ def test_a_picker_without_a_choice_says_so() -> None:
         account.invoices(period=ma.widgets.PeriodPicker())
 
 
+def test_a_search_that_found_nobody_says_so() -> None:
+    """Before anything is sent, with what was sought; what has rows by now, or is no search, is meant."""
+    customers = pl.DataFrame({"id": ["a", "b"], "name": ["Acme", "Osprey"]})
+    with account_of(two_customers) as account:
+        for nobody in (ma.find_customers(customers, "zebra"), ma.find_customers(customers, "zebra").head(1)):
+            with pytest.raises(ma.ArgumentError, match=r"customers: the search for '(zebra)?' found nobody"):
+                account.invoices(nobody)
+        assert account.receipts.height == 0
+        for meant in (customers.clear(), ma.find_customers(customers, "acme", limit=0)):
+            assert account.invoices(meant).is_empty()
+        assert account.receipts["requests"].sum() == 0
+        account.invoices(ma.find_customers(customers, "zebra").vstack(customers.head(1)))
+        assert account.receipts["requests"].sum() == 1
+
+
 @given(st.dates())
 def test_months_and_quarters_tile_the_year(day: Any) -> None:
     """Every day lies in its month and its quarter, which begins with a month that begins it."""

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 import metronome_analytics as ma
 from metronome_analytics import analysis, errors, tables
+from metronome_analytics.analysis.schemas import BurnDown
+from metronome_analytics.tables import Balances, Costs, Invoices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
 
 KEPT = Path(__file__).with_name("surface.txt")
 EXPORTED: list[str] = getattr(ma, "__all__")  # noqa: B009  # the stub does not say it: it is its own list
@@ -52,3 +62,59 @@ def test_what_is_exported_is_offered_by_its_room() -> None:
         home = inspect.getmodule(getattr(ma, name))
         assert home is not None
         assert name in getattr(home, "__all__", [name]) or inspect.ismodule(getattr(ma, name))
+
+
+ROOMS = [name for name in EXPORTED if inspect.ismodule(getattr(ma, name))]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_lists_what_a_user_needs(room: str) -> None:
+    """No module of ours, no import and no dunder: `ma.charts.<Tab>` is `__all__`, and what it names is there."""
+    module = getattr(ma, room)
+    assert dir(module) == sorted(module.__all__)
+    assert [name for name in dir(module) if not hasattr(module, name)] == []
+
+
+def test_the_modules_of_a_room_stay_importable() -> None:
+    """What is not listed is there all the same."""
+    for module in pkgutil.walk_packages(ma.charts.__path__, f"{ma.charts.__name__}."):
+        assert inspect.ismodule(importlib.import_module(module.name))
+    from metronome_analytics.charts import fitting  # noqa: PLC0415  # what is tested: by way of its package
+
+    assert fitting.__name__ == "metronome_analytics.charts.fitting"
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "meant"),
+    [
+        (ma, "burndown", "burn_down"),
+        (ma, "NotFoundErorr", "NotFoundError"),
+        (ma.charts, "burndown", "burn_down"),
+        (ma.changes, "CreateCredits", "CreateCredit"),
+        (ma.widgets, "customerpicker", "CustomerPicker"),
+    ],
+)
+def test_a_name_that_is_none_says_which_is_near(room: ModuleType, name: str, meant: str) -> None:
+    """A misspelt name of the package or of a room of it; one that is near nothing says only that it is not there."""
+    with pytest.raises(AttributeError, match=rf"has no attribute '{name}'. Did you mean '{meant}'\?$"):
+        getattr(room, name)
+    with pytest.raises(AttributeError, match=r"has no attribute 'xyzzy'\.$"):
+        _ = room.xyzzy
+    assert not hasattr(room, "__wrapped__")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "call"),
+    [
+        ("balances", lambda by: ma.utilisation(Balances.create_empty(), by=by)),
+        ("balances", lambda by: ma.forecast(BurnDown.create_empty(), as_of="2026-11-01", by=by)),
+        ("products", lambda by: ma.revenue(Invoices.create_empty(), months="2026-10", by=by)),
+        ("days", lambda by: ma.charts.costs(Costs.create_empty(), by=by)),
+        ("drak", lambda theme: ma.charts.costs(Costs.create_empty(), theme=theme)),
+        ("lasd", lambda first: ma.drain_order(Balances.create_empty(), as_of="2026-11-01", contract_first=first)),
+    ],
+)
+def test_a_choice_that_is_none_says_which_is_near(wrong: str, call: Callable[[Any], object]) -> None:
+    """`by="balances"` is one letter from what was meant."""
+    with pytest.raises(ma.ArgumentError, match=r"Did you mean '(balance|product|day|dark|last)'\?$"):
+        call(wrong)

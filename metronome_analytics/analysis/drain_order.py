@@ -10,7 +10,7 @@ from metronome_analytics.analysis.burn_down import burn_down
 from metronome_analytics.analysis.entries import BALANCE, NEEDED
 from metronome_analytics.analysis.frames import MONEY, ZERO, Given, checked, like, literal, required_instant
 from metronome_analytics.analysis.schemas import DrainOrder
-from metronome_analytics.errors import ArgumentError
+from metronome_analytics.offers import one_of
 from metronome_analytics.tables import Balances
 from metronome_analytics.tables.vocabulary import BalanceType
 
@@ -61,8 +61,7 @@ def drain_order(
     >>> order.select("place", "balance_name", "priority", "remaining").row(0)
     (1, 'Prepaid commitment', 100.0, Decimal('1334621.7400000000'))
     """
-    if contract_first not in ("after_priority", "last"):
-        raise ArgumentError(f"contract_first must be 'after_priority' or 'last', not {contract_first!r}.")
+    one_of("contract_first", contract_first, ("after_priority", "last"))
     at = required_instant("as_of", as_of)
     given = checked(balances, "balances", *NEEDED)
     burn = burn_down(given, as_of=at, breakdowns=breakdowns, invoices=invoices, loaded_at=loaded_at)

@@ -24,6 +24,7 @@ from metronome_analytics.analysis.frames import (
 from metronome_analytics.analysis.pace import DAY, pace, seconds
 from metronome_analytics.analysis.schemas import CustomerForecast, Forecast
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.offers import one_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -76,8 +77,7 @@ def forecast(
     >>> outlook.filter(verdict="runs out")["runs_out_at"].dt.date().min()
     datetime.date(2026, 12, 6)
     """
-    if by not in get_args(By):
-        raise ArgumentError(f"by must be one of {', '.join(map(repr, get_args(By)))}, not {by!r}.")
+    one_of("by", by, get_args(By))
     at = required_instant("as_of", as_of)
     span = _window(window)
     steps = checked(burn, "burn", *_NEEDED, source="burn_down()").filter(~pl.col("scheduled"))

@@ -21,6 +21,7 @@ from metronome_analytics.analysis.verdict import Scope
 from metronome_analytics.arguments import Instant, instant
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.external import DecimalMark, External
+from metronome_analytics.offers import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,8 +66,7 @@ def reconcile(
     """
     if not isinstance(tolerance, Decimal) or tolerance < 0:
         raise ArgumentError(f"tolerance must be a Decimal that is not negative, not {tolerance!r}.")
-    if external_units not in get_args(Units):
-        raise ArgumentError(f"external_units must be 'major' or 'api', not {external_units!r}.")
+    one_of("external_units", external_units, get_args(Units))
     bills = None if invoices is None else _Bills.of(invoices)
     made = _invoice_checks(bills) | _balance_checks(bills, balances, instant("as_of", as_of))
     made["net_balance"] = _net_balance(net_balances, balances)

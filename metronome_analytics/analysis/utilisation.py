@@ -11,7 +11,7 @@ from metronome_analytics.analysis.entries import BALANCE, NEEDED, identities
 from metronome_analytics.analysis.frames import MONEY, ZERO, Given, checked, floored, like, literal, optional, ratio
 from metronome_analytics.analysis.schemas import Utilisation
 from metronome_analytics.arguments import Instant, instant
-from metronome_analytics.errors import ArgumentError
+from metronome_analytics.offers import one_of
 from metronome_analytics.tables.vocabulary import BalanceType, Event
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ def utilisation(
     >>> used.select("granted", "used", "remaining", "utilisation").row(0)
     (Decimal('3200000.0000000000'), Decimal('1865378.2600000000'), Decimal('1334621.7400000000'), 0.5829307062)
     """
-    if by not in get_args(By):
-        raise ArgumentError(f"by must be one of {', '.join(map(repr, get_args(By)))}, not {by!r}.")
+    one_of("by", by, get_args(By))
     at, read = instant("as_of", as_of), instant("loaded_at", loaded_at)
     given = checked(balances, "balances", *NEEDED)
     steps = in_books(given, at, read, breakdowns=breakdowns, invoices=invoices)

@@ -13,6 +13,7 @@ from metronome_analytics.analysis.reconcile import reconcile
 from metronome_analytics.analysis.statements import periods
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.external import External, read_file, wanted
+from metronome_analytics.offers import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,8 +82,7 @@ class Month:
     @staticmethod
     def named(name: str, by: periods.By = "period") -> str:
         """`name` if it is a month as 2026-10 and `by` a way to pick its invoices; else ArgumentError."""
-        if by not in get_args(periods.By):
-            raise ArgumentError(f"by must be 'period' or 'issued', not {by!r}.")
+        one_of("by", by, get_args(periods.By))
         return periods.one_month(name)
 
     @property

@@ -7,6 +7,7 @@ in its own `__all__`.
 """
 
 from types import ModuleType as _Module
+from typing import TYPE_CHECKING as _CHECKED
 
 from metronome_analytics.changes.access import *
 from metronome_analytics.changes.archiving import *
@@ -31,7 +32,11 @@ from metronome_analytics.changes.plan_changes import *
 from metronome_analytics.changes.schedules_and_filters import *
 from metronome_analytics.changes.service_invoices import *
 from metronome_analytics.changes.terms import *
+from metronome_analytics.offers import outward as _outward
 
 __all__ = sorted(
     name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)
 )
+
+if not _CHECKED:  # to a type checker a wrong name is an error of its own
+    __getattr__, __dir__ = _outward(__name__)

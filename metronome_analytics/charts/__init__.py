@@ -1,5 +1,7 @@
 """Altair charts, each of one analysis frame. Imported on first use: it is what brings altair in."""
 
+from typing import TYPE_CHECKING
+
 from metronome_analytics.charts.base import Chart
 from metronome_analytics.charts.burn_down import burn_down
 from metronome_analytics.charts.costs import costs
@@ -11,6 +13,7 @@ from metronome_analytics.charts.showing import offline
 from metronome_analytics.charts.statements import aging, deferred_revenue, roll_forward
 from metronome_analytics.charts.utilisation import breakage, utilisation
 from metronome_analytics.charts.waterfall import explain_invoice, flux
+from metronome_analytics.offers import outward
 
 __all__ = [
     "Chart",
@@ -29,3 +32,6 @@ __all__ = [
     "save",
     "utilisation",
 ]
+
+if not TYPE_CHECKING:  # to a type checker a wrong name is an error of its own
+    __getattr__, __dir__ = outward(__name__)

@@ -16,7 +16,7 @@ from metronome_analytics.analysis.frames import Given, checked
 from metronome_analytics.arguments import instant
 from metronome_analytics.charts import fitting
 from metronome_analytics.charts.showing import offline
-from metronome_analytics.errors import ArgumentError
+from metronome_analytics.offers import one_of
 from metronome_analytics.tables import money
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ TIME_LABEL = (
 
 def themed(chart: Chart, theme: Theme) -> Chart:
     """`chart` in the colours of a theme, showing itself without a network."""
-    if theme not in get_args(Theme):
-        raise ArgumentError(f"theme must be 'page', 'light' or 'dark', not {theme!r}.")
+    one_of("theme", theme, get_args(Theme))
     background, ink, faint, grid = _INK[theme]
     axis = {"labelColor": faint, "titleColor": ink, "gridColor": grid, "domainColor": faint, "tickColor": faint}
     words = {"labelColor": ink, "titleColor": ink}

@@ -10,7 +10,7 @@ import polars as pl
 from metronome_analytics.analysis.frames import INSTANT, Given, checked
 from metronome_analytics.charts import base
 from metronome_analytics.charts.labels import customer_names, only_customer, shortened
-from metronome_analytics.errors import ArgumentError
+from metronome_analytics.offers import one_of
 from metronome_analytics.tables import cost_lines, line_items
 from metronome_analytics.tables.invoices import counts_once
 from metronome_analytics.tables.money import amount_text
@@ -48,8 +48,7 @@ def costs(
     >>> days = account.invoice_breakdowns(starting_on="2026-11-01", ending_before="2026-11-04")
     >>> chart = ma.charts.costs(days)
     """
-    if by not in get_args(By):
-        raise ArgumentError(f"by must be 'day' or 'month', not {by!r}.")
+    one_of("by", by, get_args(By))
     rows = customer_names(_cost_rows(costs).collect(), customers)
     so_far = base.running(as_of) if by == "month" else None
     return base.panels(rows, lambda part, unit: _stacked(part, unit, by, top, so_far), title=title, theme=theme)

@@ -18,8 +18,8 @@ ROOM = "room"
 USUAL = 720
 """Pixels of a picture, and of a chart that cannot tell how wide its page is."""
 WIDEST = 1_080
-NARROW = 396
-"""Pixels that a notebook leaves to a chart in a window of 500."""
+NARROW = 384
+"""Pixels that a notebook leaves to a chart in a window of 500, beside a widget's own margin in an Explorer."""
 _NAMES = 0.36
 """The largest part of a chart that names beside its bars take."""
 _LETTER = 6.1
@@ -32,8 +32,9 @@ _TITLED = 22
 _LEAST = 200
 IS_NARROW = f"{ROOM} < 600"
 """For Vega: whether there is no room for all that a wide chart says beside its marks."""
-_MARGIN = 104
-"""Pixels of a narrow window that JupyterLab keeps beside a chart."""
+_MARGIN = 116
+"""Pixels of a narrow window that JupyterLab keeps beside a chart. It says that there are eight fewer: it sets a chart
+in by so many, as wide as if it did not, and cuts off what then stands out."""
 _PAGE = f"min(containerSize()[0] > {_LEAST} ? containerSize()[0] : {USUAL}, windowSize()[0] - {_MARGIN}, {WIDEST})"
 # A notebook lays itself out some time after its window has changed, and without that when a sidebar opens: so the page
 # is asked once a second. Where another chart's style makes places as wide as charts, this one must not shrink by what

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 from rich.text import Text
 
 from metronome_analytics import __version__
@@ -29,6 +29,8 @@ from metronome_analytics.cli.run import fill, outlook, report, unfinished
 from metronome_analytics.errors import ArgumentError, ConfigurationError, LoadError, MetronomeError
 from metronome_analytics.extras import need
 from metronome_analytics.folder import Folder
+from metronome_analytics.settings import NO_TOKEN
+from metronome_analytics.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,8 +62,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. Our own errors and the system's become one message on stderr."""
     try:
         with readable_log():
-            code = app(arguments, result_action="return_value", exit_on_error=False)
-    except CycloptsError:  # it has said what is wrong with the arguments
+            code = app(arguments, result_action="return_value", exit_on_error=False, print_error=False)
+    except CycloptsError as wrong:
+        complain(_misused(wrong))
         return exits.CANNOT
     except (MetronomeError, OSError) as error:
         complain(_message(error))
@@ -248,8 +251,22 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _misused(wrong: CycloptsError) -> str:
+    """What is wrong with the arguments, and whose help says more; what is no command at all may be near to one."""
+    wrong.verbose = False  # to its author it would also show the function
+    said, chain, first = str(wrong), wrong.command_chain or (), (wrong.root_input_tokens or [""])[0]
+    if not chain and not first.startswith("-"):
+        commands = [name for name in app if not name.startswith("-")]
+        said = " ".join(filter(None, (f"{first!r} is no command.", nearest(first, commands))))
+    elif isinstance(wrong, UnusedCliTokensError) and wrong.unused_tokens:
+        said = f"{' '.join(chain)} does not take {wrong.unused_tokens[0]!r}."
+    return f"{said} See {' '.join((*app.name, *chain))} --help."
+
+
 def _message(error: Exception) -> str:
-    """What happened, where and what to do; a LoadError's own advice is about attributes no command line has."""
+    """What happened, where and what to do; the advice of some errors is about what no command line has."""
+    if isinstance(error, ConfigurationError) and error.message == NO_TOKEN:
+        return f"{NO_TOKEN} Set METRONOME_BEARER_TOKEN; {app.name[0]} demo needs none."
     if isinstance(error, LoadError) and error.__cause__ is not None:
         more = f" ({error.failures.height - 1:,} more customers failed too.)" if error.failures.height > 1 else ""
         return f"{error.__cause__}{more}"

@@ -14,6 +14,7 @@ from metronome_analytics.background import StoppedError
 from metronome_analytics.errors import IncompleteLoadWarning, RequestRejected, load_error
 from metronome_analytics.progress import ProgressBar
 from metronome_analytics.receipts import Partial
+from metronome_analytics.tracebacks import caller_depth
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -227,7 +228,7 @@ class Loaders:
             f"{name}: {len(load.failures)} of {load.planned} requests failed, the frame is incomplete. "
             f"The first: {first}",
             IncompleteLoadWarning,
-            stacklevel=args.caller_depth(),
+            stacklevel=caller_depth(),
         )
 
     def _bytes(self, request: Request, *, filters: Mapping[str, object]) -> bytes:

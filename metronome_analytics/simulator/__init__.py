@@ -6,6 +6,9 @@ invoices, ledgers, balances and breakdowns are views of the same figures, so the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from metronome_analytics.offers import outward
 from metronome_analytics.simulator.server.faults import Fault, Faults
 from metronome_analytics.simulator.server.serving import running, serve
 from metronome_analytics.simulator.server.simulator import AS_OF, Simulator
@@ -13,3 +16,6 @@ from metronome_analytics.simulator.world.clock import Clock
 from metronome_analytics.simulator.world.switches import Switches
 
 __all__ = ["AS_OF", "Clock", "Fault", "Faults", "Simulator", "Switches", "running", "serve"]
+
+if not TYPE_CHECKING:  # to a type checker a wrong name is an error of its own
+    __getattr__, __dir__ = outward(__name__)

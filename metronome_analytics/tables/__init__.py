@@ -6,7 +6,9 @@ vendor's Data Export. Amounts are exact and in the unit of the row's credit type
 """
 
 from types import ModuleType as _Module
+from typing import TYPE_CHECKING as _CHECKED
 
+from metronome_analytics.offers import outward as _outward
 from metronome_analytics.tables.account import *
 from metronome_analytics.tables.alerts import *
 from metronome_analytics.tables.balances import *
@@ -27,3 +29,6 @@ from metronome_analytics.tables.usage import *
 __all__ = sorted(
     name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)
 )
+
+if not _CHECKED:  # to a type checker a wrong name is an error of its own
+    __getattr__, __dir__ = _outward(__name__)

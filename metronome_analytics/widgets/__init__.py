@@ -1,5 +1,8 @@
 """Widgets for Jupyter. They take frames, never a client."""
 
+from typing import TYPE_CHECKING
+
+from metronome_analytics.offers import outward
 from metronome_analytics.widgets.balance_picker import BalanceChoice, BalancePicker
 from metronome_analytics.widgets.customer_picker import CustomerPicker
 from metronome_analytics.widgets.explorer import Explorer
@@ -17,3 +20,6 @@ __all__ = [
     "Table",
     "show",
 ]
+
+if not TYPE_CHECKING:  # to a type checker a wrong name is an error of its own
+    __getattr__, __dir__ = outward(__name__)

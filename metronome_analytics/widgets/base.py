@@ -80,13 +80,13 @@ def said(error: Exception) -> str:
     return one_line(f"{type(error).__name__}: {error}")
 
 
-def kept(bundle: Any, html: str) -> Any:
+def kept(bundle: Any, *, html: str, text: str) -> Any:
     """A widget's mimebundle with what shows where no kernel is, and alone where there will be none."""
     if isinstance(bundle, tuple):
-        return (kept(bundle[0], html), *bundle[1:])
+        return (kept(bundle[0], html=html, text=text), *bundle[1:])
     if bundle is None:
         return None
-    shown = {**bundle, "text/html": html}
+    shown = {**bundle, "text/html": html, "text/plain": text}
     if _being_converted():
         shown.pop(_VIEW, None)
     return shown
@@ -150,7 +150,7 @@ class Widget(anywidget.AnyWidget):
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        return kept(super()._repr_mimebundle_(**options), self._static())
+        return kept(super()._repr_mimebundle_(**options), html=self._static(), text=str(self))
 
 
 class Form(Widget):

@@ -12,6 +12,7 @@ from IPython.core.formatters import DisplayFormatter
 from metronome_analytics.arguments import Instant, instant, whole_number
 from metronome_analytics.background import StoppedError, stoppable
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.offers import one_of
 from metronome_analytics.progress import Progress, watched
 from metronome_analytics.widgets.base import Widget, asset, in_marimo, known, said, static_list
 from metronome_analytics.widgets.customer_picker import CustomerPicker
@@ -130,8 +131,7 @@ class Explorer(Stack):
 
     @tab.setter
     def tab(self, name: str) -> None:
-        if name not in VIEWS:
-            raise ArgumentError(f"tab must be one of {', '.join(VIEWS)}, not {name!r}.")
+        one_of("tab", name, VIEWS)
         self._tabs.tab = name
 
     def wait(self, seconds: float | None = None) -> None:

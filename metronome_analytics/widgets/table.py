@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from metronome_analytics.arguments import flag, frame_with, whole_number
-from metronome_analytics.display import still_table
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.extras import has, need
 from metronome_analytics.widgets.base import OfPython, Widget, asset, known, static_list
 from metronome_analytics.widgets.columns import with_names
+from metronome_analytics.widgets.still import as_text, still_table
 from metronome_analytics.widgets.table_view import Sorting, TableView
 from metronome_analytics.wording import count, one_line
 
@@ -38,8 +38,8 @@ class Table(Widget):
 
     CSV and copy take the rows chosen (with `multiple`), or all that are found, in the order shown, amounts exact in
     major units beside their `currency`; a text that a spreadsheet would run as a formula begins with an apostrophe.
-    `static` is the first `rows` rows as a great_tables GT, which a page without a kernel shows. Raises ArgumentError
-    for another frame, unknown columns or rows.
+    `static` is the first `rows` rows, cells as they read here, as a great_tables GT, which a page without a kernel
+    shows; `print(table)` has them as text. Raises ArgumentError for another frame, unknown columns or rows.
 
     >>> import polars as pl
     >>> table = ma.widgets.Table(pl.DataFrame({"name": ["a", "b"]}), value=[1])
@@ -85,8 +85,8 @@ class Table(Widget):
 
     @property
     def static(self) -> GT:
-        """The first rows as a great_tables GT, to style further; ConfigurationError without great_tables."""
-        return still_table(self._view.frame, rows=self._rows, columns=self._view.columns, title=self._title)
+        """The first rows as shown, a GT of HTML to style further; ConfigurationError without great_tables."""
+        return still_table(self._view, rows=self._rows, title=self._title)
 
     def as_raw_html(self) -> str:
         """`static` as HTML."""
@@ -197,6 +197,9 @@ class Table(Widget):
         if has("great_tables"):
             return self.as_raw_html()
         return static_list(self._title or self.label, [repr(self)])
+
+    def __str__(self) -> str:
+        return as_text(self._view, rows=self._rows)
 
     def __repr__(self) -> str:
         return f"Table({count(self._frame.height, 'row')}, {len(self.value):,} chosen)"

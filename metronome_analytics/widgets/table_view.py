@@ -20,6 +20,9 @@ _SHORT = 8
 """Characters of an id that are shown; the pointer and the copy button have the whole of it."""
 _BREAK = "\x1f"
 
+Cell = tuple[str | None, str | None]
+"""What to read, and the whole of it."""
+
 
 class Sorting(NamedTuple):
     """By which column rows are sorted, and which way."""
@@ -57,20 +60,24 @@ class TableView:
             found = by.sort("key", descending=sorting.descending, nulls_last=True, maintain_order=True)["row"]
         self.order = found
 
+    def figures(self) -> list[str]:
+        """The columns shown that are read from their last digit."""
+        return [name for name in self.columns if self.frame.schema[name].is_numeric()]
+
     def described(self) -> list[dict[str, object]]:
         """The columns shown: name, whether figures, whether ids, and how they are sorted."""
-        schema, by = self.frame.schema, self.sorting
+        schema, by, right = self.frame.schema, self.sorting, self.figures()
         return [
             {
                 "name": name,
-                "right": schema[name].is_numeric(),
+                "right": name in right,
                 "id": is_id(name) and schema[name] == pl.String,
                 "sort": "" if by is None or by.column != name else "descending" if by.descending else "ascending",
             }
             for name in self.columns
         ]
 
-    def window(self, start: int, count: int) -> list[tuple[int, list[tuple[str | None, str | None]]]]:
+    def window(self, start: int, count: int) -> list[tuple[int, list[Cell]]]:
         """Rows by their place in the order: the number of each, and for each cell what to read and the whole of it."""
         rows = self.order.slice(start, count)
         part = self.frame[rows]

@@ -45,11 +45,13 @@ CHARTS = (
 )
 TABLES = ("ma.show(invoices, rows=4)", "account", "account.receipts", "ma.reconcile(invoices, balances)")
 
-# A chart lies in what its cell shows, which does not scroll sideways, and fills it but for half a label.
-_FITS = """svg => {
-    const shown = svg.closest('.jp-OutputArea-output'), [all, own] = [shown, svg].map(n => n.getBoundingClientRect());
+# A chart lies in what its cell shows, which does not scroll sideways, and fills it but for half a label; and in what is
+# around that, which cuts off what stands out.
+FITS = """svg => {
+    const shown = svg.closest('.jp-OutputArea-output'), room = svg.closest('.ma-panel, .jp-Cell-outputArea');
+    const [all, own, seen] = [shown, svg, room].map(n => n.getBoundingClientRect());
     return own.left >= all.left && own.right <= all.right + 1 && own.width > 0.92 * all.width
-        && all.right <= innerWidth && shown.scrollWidth <= shown.clientWidth + 1;
+        && own.right <= seen.right + 1 && seen.right <= innerWidth && shown.scrollWidth <= shown.clientWidth + 1;
 }"""
 
 
@@ -89,7 +91,7 @@ def test_every_chart_draws_live_with_tooltips_in_light_and_dark(opened: Open) ->
         lab.page.set_viewport_size({"width": width, "height": 900})
         for chart in charts[:-1]:
             # Vega draws again when the window has its new size.
-            lab.page.wait_for_function(_FITS, arg=chart.element_handle())
+            lab.page.wait_for_function(FITS, arg=chart.element_handle())
         assert_today_is_inside(charts[0])
 
 

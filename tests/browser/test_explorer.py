@@ -9,9 +9,12 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.lab import DARK, LIGHT
+from tests.browser.test_charts import FITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from playwright.sync_api import Locator
 
     from tests.browser.lab import Lab
 
@@ -80,6 +83,33 @@ def test_the_first_click_on_a_tab_opens_it(opened: Open) -> None:
     lab.page.mouse.up()
     expect(lab.page.get_by_role("tabpanel", name="Invoices")).to_contain_text("showing")
     expect(found).to_be_hidden()
+
+
+def test_its_charts_are_no_wider_than_it_is(opened: Open) -> None:
+    """In windows of 500 and 1,200 pixels, of one panel and of several, and below what a row opened."""
+    lab = opened(
+        "narrow.ipynb",
+        "import metronome_analytics as ma\naccount = ma.demo(customers=6)\nid_ = account.customers()['id'][0]",
+        "explorer = ma.widgets.Explorer(account)\nexplorer",
+    )
+    fits(lab, lab.page.get_by_role("tabpanel", name="Portfolio"))
+    assert lab.value("setattr(explorer.customer, 'value', [id_])") == "None"
+    for tab in ("Customer", "Balances", "Costs"):
+        lab.page.get_by_role("tab", name=tab).click()
+        fits(lab, lab.page.get_by_role("tabpanel", name=tab))
+    lab.page.get_by_role("tab", name="Invoices").click()
+    bills = lab.page.get_by_role("tabpanel", name="Invoices")
+    bills.locator("tbody tr[data-row]").nth(1).locator("td").nth(1).click()
+    fits(lab, lab.page.locator(".ma-panel-below"))
+
+
+def fits(lab: Lab, panel: Locator) -> None:
+    """The chart of a panel lies within it, and fills it, however wide the window is."""
+    for width in (1_200, 500):
+        lab.page.set_viewport_size({"width": width, "height": 900})
+        chart = panel.locator("svg.marks").first
+        expect(chart).to_be_visible()
+        lab.page.wait_for_function(FITS, arg=chart.element_handle())
 
 
 def test_it_goes_from_the_portfolio_to_an_invoice(opened: Open) -> None:

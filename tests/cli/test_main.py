@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 
 from metronome_analytics.__main__ import main
+from metronome_analytics.cli import exits
 from metronome_analytics.cli.app import app
 
 
@@ -69,6 +70,42 @@ def test_without_arguments_a_tour_is_shown(capsys: pytest.CaptureFixture[str]) -
     shown = re.findall(r"^  metronome-analytics (\w+)", capsys.readouterr().out, re.MULTILINE)
     assert shown == ["demo", "pull", "reconcile"]
     assert set(shown) <= set(app)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ballances"], "'ballances' is no command. See metronome-analytics --help."),
+        (["pul", "--out", "x"], "'pul' is no command. Did you mean 'pull'? See metronome-analytics --help."),
+        (["--foo"], "Unknown option: --foo. See metronome-analytics --help."),
+        (["pull"], 'Command "pull" parameter --out requires an argument. See metronome-analytics pull --help.'),
+        (["pull", "--out", "x", "y"], "pull does not take 'y'. See metronome-analytics pull --help."),
+        (
+            ["entries", "plann"],
+            'Unknown command "plann". Did you mean "plan"? Available commands: plan, apply, status.',
+        ),
+    ],
+)
+def test_arguments_that_are_wrong_end_in_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong, what was perhaps meant, and whose help says more."""
+    assert main(arguments) == exits.CANNOT
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert printed.err.startswith(f"metronome-analytics: {said}")
+    assert printed.err.endswith("--help.\n")
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["pull", "--out", "nowhere"], ["sync", "nowhere"]])
+def test_without_a_token_one_line_says_what_to_set(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In words of a command line, which has no connect(token=...) and no ma.demo()."""
+    monkeypatch.delenv("METRONOME_BEARER_TOKEN", raising=False)
+    assert main(arguments) == exits.CANNOT
+    said = "No Metronome token. Set METRONOME_BEARER_TOKEN; metronome-analytics demo needs none."
+    assert capsys.readouterr().err == f"metronome-analytics: {said}\n"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

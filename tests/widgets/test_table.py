@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import polars as pl
@@ -210,6 +212,45 @@ def test_without_a_kernel_the_still_table_stays(monkeypatch: pytest.MonkeyPatch)
     assert "<img" not in bundle["text/html"]
     assert "showing 4 of 4" in bundle["text/html"]
     assert repr(ma.show(FRAME)) == "Table(4 rows, 0 chosen)"
+
+
+def test_what_stays_without_a_kernel_reads_as_the_widget_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The widget's own cells, in its order and with its columns, the whole of what is short in a title; one rule."""
+    frame = FRAME.with_columns(type=pl.Series(["a", "b", 'x" onload="', "<i>&amp;</i>"]))
+    table, sent = table_of(monkeypatch, frame, customers=CUSTOMERS, rows=3)
+    say(table, "sort", column="total")
+    say(table, "window", start=0)
+    page = table.as_raw_html()
+    cells = re.findall(r'<td [^>]*class="gt_row[^>]*>(?:<span title="([^"]*)">)?(.*?)(?:</span>)?</td>', page)
+    wanted = [(cell[0] or "", cell[1] or "") for row in last(sent, "rows")["rows"][:3] for cell in row["cells"]]
+    assert [(unescape(brief), unescape(whole) or unescape(brief)) for whole, brief in cells] == wanted
+    for text in ('<span title="USD 1,234.565">USD 1,234.56</span>', f'<span title="{IDS[0]}">00000000…</span>', "Acme"):
+        assert text in page
+    assert "<i>" not in page
+    assert "showing 3 of 4" in page
+
+
+def test_a_printed_table_has_its_first_rows() -> None:
+    """In a script and a terminal: the cells as the widget has them, amounts to the right, and how many of how many."""
+    odd = FRAME.with_columns(type=pl.Series(["USAGE", "one\ntwo", "\x1b[31mred", None]))
+    lines = str(ma.show(odd, customers=CUSTOMERS, columns=["customer", "type", "total", "id"], rows=3)).splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "customer type total id",
+        "Acme USAGE USD 1,234.56 00000000…",
+        "Osprey one two USD -2.00 00000001…",
+        "Acme [31mred EUR 900.00 00000002…",
+        "showing 3 of 4",
+    ]
+    ends = {
+        line.index(amount) + len(amount)
+        for line, amount in zip(lines[1:4], ("1,234.56", "-2.00", "900.00"), strict=True)
+    }
+    assert len(ends) == 1
+    assert str(ma.show(odd.clear())).endswith("showing 0 of 0")
+    many = ma.show(pl.select(number=pl.int_range(1_000)))
+    assert len(str(many).splitlines()) == 22
+    assert str(many).endswith("showing 20 of 1,000")
+    assert many._repr_mimebundle_()[0]["text/plain"] == str(many)
 
 
 def test_one_row_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.wording import nearest
 
 if TYPE_CHECKING:
     import dataframely as dy
@@ -18,7 +19,8 @@ def key_names(by: object, known: Collection[str]) -> list[str]:
     checked: list[str] = []
     for name in names:
         if not isinstance(name, str) or name not in known:
-            raise ArgumentError(f"by must be of {', '.join(map(repr, known))}, not {name!r}.")
+            listed = ", ".join(map(repr, known))
+            raise ArgumentError(f"by must be of {listed}, not {name!r}.", advice=nearest(name, known))
         checked.append(name)
     return checked
 

@@ -13,7 +13,7 @@ from metronome_analytics.analysis.entries import BALANCE, NEEDED
 from metronome_analytics.analysis.frames import MONEY, ZERO, Given, checked, floored, literal
 from metronome_analytics.analysis.statements.keys import key_names
 from metronome_analytics.analysis.statements.periods import month_of
-from metronome_analytics.errors import ArgumentError
+from metronome_analytics.offers import one_of
 from metronome_analytics.tables.vocabulary import CLOSING, Event
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def moved(
     The months of a segment sum to what the API counts of it: never below zero at the end of a month, because what is
     drawn beyond a segment is given back as an overdraft, in `adjusted`.
     """
-    if basis not in get_args(Basis):
-        raise ArgumentError(f"basis must be one of {', '.join(map(repr, get_args(Basis)))}, not {basis!r}.")
+    one_of("basis", basis, get_args(Basis))
     given = checked(balances, "balances", *NEEDED)
     steps = in_books(given, at, loaded_at, breakdowns=breakdowns, invoices=invoices)
     walk = walked(steps.filter(~pl.col("scheduled") | pl.col("coming")), given, at)
