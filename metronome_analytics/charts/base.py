@@ -36,6 +36,7 @@ read easily on a wide one."""
 _TITLE, _HEADING = 38, 46
 _LINES = 4
 """Lines of one text: a name of ten thousand characters must not make a picture of its height."""
+_WIDEST_BAR = 120
 INK = "ink"
 """The style of marks in the colour of text."""
 
@@ -201,6 +202,11 @@ def month_axis(field: str, labels: list[str], title: str | None = None, *, so_fa
     if so_far is not None:
         axis.labelExpr = f"datum.value == '{so_far}' ? datum.value + ' so far' : datum.value"
     return alt.X(f"{field}:O", title=title, scale=alt.Scale(domain=labels), axis=axis)
+
+
+def month_bars(labels: Sequence[str]) -> dict[str, Any]:
+    """How a bar of each month is drawn: one alone must not be as wide as the panel."""
+    return {"width": alt.ExprRef(f"min(0.9 * width / {max(1, len(labels))}, {_WIDEST_BAR})")}
 
 
 def still_running(so_far: str | None, months: Iterable[str]) -> list[str]:

@@ -110,7 +110,7 @@ def _billed(
     present = {status: color for status, color in known.items() if status in seen}
     # Whatever else there is names a status that nobody knows.
     present |= {status: base.QUIET for status in seen if status not in known}
-    bars = alt.Chart(drawn).mark_bar()
+    bars = alt.Chart(drawn).mark_bar(**base.month_bars(labels))
     stacks = bars.encode(
         x=base.month_axis("month", labels, "Issued in (UTC)", so_far=so_far),
         y=alt.Y("value:Q", stack="zero", axis=base.amount_axis(f"Invoiced ({unit})", ticks=max(3, height // 45))),

@@ -74,7 +74,7 @@ def _bars(sums: pl.DataFrame, labels: list[str], unit: str, so_far: str | None) 
     drawn = dict(words_and_color for words_and_color in _PARTS.values() if (parts["part"] == words_and_color[0]).any())
     stacked = (
         alt.Chart(parts)
-        .mark_bar()
+        .mark_bar(**base.month_bars(labels))
         .encode(
             x=base.month_axis("month", labels, so_far=so_far),
             y=alt.Y("value:Q", axis=base.amount_axis(unit)),
@@ -107,7 +107,7 @@ def _bought(sums: pl.DataFrame, labels: list[str], unit: str, so_far: str | None
         y=alt.Y("value:Q", axis=base.amount_axis(unit, ticks=3)),
         tooltip=base.tips({"month": "month", "text": "purchases"}),
     )
-    return [rows.mark_bar(color=base.QUIET), _figures(rows, labels)]
+    return [rows.mark_bar(color=base.QUIET, **base.month_bars(labels)), _figures(rows, labels)]
 
 
 def _figures(rows: alt.Chart, labels: list[str]) -> alt.Chart:

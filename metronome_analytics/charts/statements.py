@@ -96,7 +96,8 @@ def _moved(frame: pl.DataFrame, unit: str, colors: Mapping[str, str], months: in
     )
     left = drawn.select("month", base.as_float("closing", "value"), amount_text(pl.col("closing"), name).alias("text"))
     present = [each for each in colors if each.replace("_", " ") in moves["movement"].to_list()]
-    x = base.month_axis("month", drawn["month"].to_list(), "Month (UTC)")
+    labels = drawn["month"].to_list()
+    x = base.month_axis("month", labels, "Month (UTC)")
     y = alt.Y("value:Q", stack="zero", axis=base.amount_axis(f"Moved, and left ({unit})"))
     line = (
         alt.Chart(left)
@@ -108,7 +109,7 @@ def _moved(frame: pl.DataFrame, unit: str, colors: Mapping[str, str], months: in
         return base.layered([line], base.heading(f"In {unit}", notes))
     bars = (
         alt.Chart(moves)
-        .mark_bar()
+        .mark_bar(**base.month_bars(labels))
         .encode(
             x=x,
             y=y,

@@ -203,11 +203,12 @@ def _breakage(frame: pl.DataFrame, unit: str, months: int) -> base.Chart:
         amount_text(pl.col("at_risk"), name).alias("text"),
         "segments",
     )
+    labels = base.months(kept, "month")
     bars = (
         alt.Chart(shown)
-        .mark_bar(color=base.BAD)
+        .mark_bar(color=base.BAD, **base.month_bars(labels))
         .encode(
-            x=base.month_axis("month", base.months(kept, "month"), "Access ends in (UTC)"),
+            x=base.month_axis("month", labels, "Access ends in (UTC)"),
             y=alt.Y("amount:Q", axis=base.amount_axis(f"Expires unused ({unit})")),
             tooltip=base.tips({"month": "month", "text": "at risk", "segments": "balances or segments"}),
         )

@@ -118,16 +118,16 @@ def invoices(books: Books, wanted: Wanted) -> View:
     names = ["issued_at", "status", "type", "total", "start_timestamp", "end_timestamp", "id"]
     table = _choice(frame.sort("issued_at", descending=True, nulls_last=False), names)
     note = "Click an invoice for its lines and what its total comes from."
-    return View([table], note if frame.height else "", below=bill)
+    return View([table], note if frame.height else "", below=lambda row: bill(row, books.named(wanted)))
 
 
-def bill(invoice: pl.DataFrame) -> list[object]:
-    """How an invoice comes to its total, and its lines."""
+def bill(invoice: pl.DataFrame, named: pl.DataFrame) -> list[object]:
+    """How an invoice comes to its total, and its lines; `named` is the row of its customer."""
     id_ = str(invoice["id"].item())
     steps = explain_invoice(invoice, id_)
     lines = ["name", "type", "quantity", "unit_price", "total", "starting_at", "ending_before"]
     return [
-        charts.explain_invoice(steps),
+        charts.explain_invoice(steps, title=" of ".join(["Invoice", *named["name"].drop_nulls()])),
         _table(steps, ["step", "name", "quantity", "amount", "running", "memo"], title=f"Invoice {id_} explained"),
         _table(line_items(invoice), lines, title="Its lines"),
     ]

@@ -14,6 +14,7 @@ from metronome_analytics import charts
 from metronome_analytics.analysis import burn_down, forecast, utilisation
 from metronome_analytics.charts.fitting import NARROW, WIDEST, fitted, within
 from metronome_analytics.charts.showing import LIVE, bundle, picture
+from metronome_analytics.tables.money import MONEY
 from tests.analysis.support import EUR, Segment, balance, drawn, start
 from tests.charts.conftest import texts
 
@@ -125,3 +126,15 @@ def test_bars_are_drawn_forwards_however_long_a_credit_type_is() -> None:
     assert shown.startswith(b"\x89PNG")
     scale = next(each["encoding"]["x"]["scale"] for each in drawn_.to_dict()["layer"] if "bar" in str(each["mark"]))
     assert scale["rangeMax"]["expr"].startswith("max(0.3 * width, ")
+
+
+def test_a_month_alone_is_no_wall(tmp_path: Path) -> None:
+    """Its bar has the width of a bar, in one panel and in two; where there are many, they share the room."""
+    one = utilisation(of("900"), as_of="2026-06-05", by="segment").with_columns(at_risk=pl.lit(500, MONEY))
+    two = pl.concat([one, one.with_columns(credit_type_name=pl.lit("EUR"))])
+    year = pl.concat([one, one.with_columns(pl.col("ending_before").dt.offset_by("12mo"))])
+    for used, narrowest, widest in ((one, 120, 120), (two, 120, 120), (year, 60, 90)):
+        svg = charts.save(within(charts.breakage(used), WIDEST), tmp_path / "c.svg").read_text(encoding="utf-8")
+        bars = [float(width) for width in re.findall(r'description="bar" d="M[\d.-]+,[\d.-]+h([\d.]+)v', svg)]
+        assert len(bars) == used.height
+        assert narrowest <= min(bars) <= max(bars) <= widest

@@ -140,7 +140,8 @@ def test_an_invoice_opens_to_its_lines_and_its_explanation(account: ma.Account) 
     explorer.wait(60)
     assert table.selected["id"][0] == table._frame["id"][2]
     words = str([output["data"] for output in explorer.below.outputs])
-    for part in (table._frame["id"][2], "explained", "Its lines", "unit_price", LIVE):
+    whose = f"Invoice of {explorer.customer.selected['name'][0]}"
+    for part in (table._frame["id"][2], whose, "explained", "Its lines", "unit_price", LIVE):
         assert part in words
     assert account.receipts.height == before
     explorer.tab = "Ledger"
