@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _FIRST_YEAR = 1900
 # As RFC 3339 has it, or with a zone without its colon.
 _WRITTEN = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:?[0-5][0-9])"
 )
 
 Check = Callable[[Any, str], object]
