@@ -5,7 +5,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 import polars as pl
@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import metronome_analytics as ma
+from metronome_analytics.api.decode.reading import schema_of
 from metronome_analytics.tables import Receipts
 from tests.fakes import Handler, account_of, answer, asked
 
@@ -144,6 +145,25 @@ def test_collect_goes_on_warns_and_says_incomplete() -> None:
             frame = account.invoices(on_error="collect")
         assert frame["customer_id"].to_list() == [id_ for id_ in ids if id_ not in {"c3", "c7"}]
         assert account.receipts["complete"].to_list() == [False]
+
+
+@pytest.mark.parametrize("customers", [2, 200])
+@pytest.mark.parametrize("on_error", ["raise", "collect"])
+def test_what_cannot_be_converted_after_all_is_an_error_of_ours(
+    customers: int, on_error: Literal["raise", "collect"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should polars refuse later what was taken, the load ends as any other that has a wrong answer."""
+    items = [{"starting_at": "yesterday"}]
+    balance = {"id": "b", "type": "CREDIT", "access_schedule": {"schedule_items": items}}
+    monkeypatch.setattr("metronome_analytics.api.decode.surprises._odd_instants", lambda _: [])
+    schema_of.cache_clear()
+    try:
+        with account_of(lambda _: answer([balance])) as account:
+            with pytest.raises(ma.MalformedResponse, match="cannot be held in the declared columns"):
+                account.balances([f"c{n}" for n in range(customers)], on_error=on_error)
+            assert account.receipts["complete"].to_list() == [False]
+    finally:
+        schema_of.cache_clear()
 
 
 def test_a_customer_list_that_fails_fails_the_load() -> None:

@@ -16,7 +16,7 @@ from metronome_analytics.api.endpoints import ENDPOINTS
 from metronome_analytics.api.pages import pages
 from metronome_analytics.api.request import Request, Tally
 from metronome_analytics.api.windows import divisible, halves, length, ran_out_of_time
-from metronome_analytics.errors import MetronomeError, NotFoundError
+from metronome_analytics.errors import MalformedResponse, MetronomeError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -129,7 +129,13 @@ class Load:
                         if not self.collect:
                             group.cancel_scope.cancel()
                             return
-                self._rows.finish(index)
+                try:
+                    self._rows.finish(index)
+                except MalformedResponse:
+                    # Whose it is cannot be said, so the load ends. From here it would come out as a group of errors:
+                    # `frame` meets it again.
+                    group.cancel_scope.cancel()
+                    return
                 self.finished += 1
 
         async with anyio.create_task_group() as group:

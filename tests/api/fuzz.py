@@ -201,6 +201,7 @@ _NUMBERS = (
 )
 _STRINGS = (
     *("0020-10-01T00:00:00Z", "+10000-01-01T00:00:00Z", "2026-10-01T00:00:00", "2026-10-01T00:00:60Z", "yesterday"),
+    *("9999-12-31T23:59:59-01:00", "2026-10-01t00:00:00.5z", "2026-10-01 00:00:00Z", "2026-10-01T00:00:00+0200"),
     *("\ud800", "\udc00x", "\x00", "x" * 5000, "5", "true", "null", "2026-10-01T00:00:00.123456789+02:00", "next_page"),
 )
 
@@ -482,10 +483,7 @@ class _Instant(NamedTuple):
     def check(self, got: Any, path: str) -> None:
         assert isinstance(got, datetime), f"{path}: {got!r} for {self.text!r}"
         assert got.year >= 1900, f"{path}: {got!r} for {self.text!r}"
-        try:
-            at = datetime.fromisoformat(self.text)
-        except ValueError:
-            return  # polars reads more ways to write one than Python
+        at = datetime.fromisoformat(self.text.upper())
         assert at.tzinfo is not None, f"{path}: {self.text!r} has no zone"
         assert got == at, f"{path}: {got!r} for {self.text!r}"
 

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 
 _FIRST_YEAR = 1900
-# As RFC 3339 has it, or with a zone without its colon.
+# As RFC 3339 has it, or with a zone without its colon. Python may read the hour 24, and a zone's minute 60.
 _WRITTEN = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:?[0-5][0-9])"
 )
 
 Check = Callable[[Any, str], object]

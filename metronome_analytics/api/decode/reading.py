@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _BEFORE = b"\xef\xbb\xbf \t\r\n"
 _NUMBER = pl.Float64()
 
-
 # A body up to so many bytes is converted with its neighbours: what polars spends on an expression of a contract's
 # forty lists does not depend on the rows, and is ten times what it spends on those of one customer.
 _SHARED = 64 * 1024
@@ -63,7 +62,10 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer, decoded: its rows as far as their fields were met, and the cursor to the next page."""
+    """One answer, decoded: `met`, its rows as far as their fields were met, and the cursor to the next page.
+
+    A field of `met` may still be what polars read: for values take `rows`, or a column by `completion`.
+    """
 
     met: pl.DataFrame
     completion: Completion

@@ -34,6 +34,8 @@ _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _NO_DAY = "00|1[3-9]|[01][0-9]-(?:00|3[2-9])|(?:0[469]|11)-31|02-3[01]"
 _NO_FOURTH = "(?:[02468][1235679]|[13579][01345789])"
 _NO_LEAP_YEAR = f"(?:[0-9]{{2}}{_NO_FOURTH}|{_NO_FOURTH}00)"
+# West of Greenwich the last day there is may go on in the year 10000.
+_LAST_DAY = '9999-12-31[^"]*-'
 
 # First characters of the JSON values that polars converts without a word, by the kind it was told; any other value
 # of another kind it refuses itself. `n` is null, which stands for "missing" everywhere.
@@ -154,7 +156,7 @@ def ambiguous_times(fields: Fields) -> set[str]:
 
 
 def _odd_instants(fields: Fields) -> list[str]:
-    """Match a time of a year before 1900 or of more than four digits, or that is none as RFC 3339 writes it.
+    """Match a time of a year before 1900 or maybe after 9999, or that is none as RFC 3339 writes it.
 
     polars reads some of these, `explain` others, and what a time means must not depend on its neighbours. Under an
     ambiguous key, what has no dash, nor an escape that may be one, may be a quantity.
@@ -162,7 +164,7 @@ def _odd_instants(fields: Fields) -> list[str]:
     times = {name for name, dtype in fields if isinstance(dtype, pl.Datetime)}
     ambiguous = ambiguous_times(fields)
     year = "(?:[^1-9]|1[^9]|[2-9][^0-9]|(?:19|[2-9][0-9])(?:[0-9]?[^0-9]|[0-9]{2}[^-]))"
-    day = f"{_NO_LEAP_YEAR}-02-29|[0-9]{{4}}-(?:{_NO_DAY}|{_after_year()})"
+    day = f"{_LAST_DAY}|{_NO_LEAP_YEAR}-02-29|[0-9]{{4}}-(?:{_NO_DAY}|{_after_year()})"
     groups = ((times - ambiguous, year), (ambiguous, rf'{year}[^"]*[-\\]'))
     return [rf'(?:{_any_of(names)})"{_COLON}"(?:{odd}|{day})' for names, odd in groups if names]
 
