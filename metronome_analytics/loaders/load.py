@@ -67,9 +67,10 @@ class _Rows:
             self._merge()
 
     def _merge(self) -> None:
-        if self._small:
-            self._merged.append(whole(self._small))
-            self._small = []
+        # What waited behind a slow request is no more at once than what comes in its turn.
+        starts = range(0, len(self._small), _MERGE_FRAMES)
+        self._merged += [whole(self._small[start : start + _MERGE_FRAMES]) for start in starts]
+        self._small = []
 
     def all(self) -> list[pl.DataFrame]:
         """Every frame so far, in order, those of unfinished requests last."""
