@@ -117,6 +117,12 @@ def test_an_account_says_what_to_do_next() -> None:
             assert "ma.widgets.Explorer(account)" in text
 
 
+def test_a_column_that_is_none_says_which_is_near() -> None:
+    """As every other name does."""
+    with pytest.raises(ma.ArgumentError, match=r"columns names 'totl', which .* Did you mean 'total'\?$"):
+        ma.show(pl.DataFrame({"id": ["a"], "total": [1]}), columns=["id", "totl"])
+
+
 def test_the_catalogue_fits_a_screen() -> None:
     """Each loader once, in words, within 100 columns and 26 lines, in a notebook in columns that wrap."""
     page = ma.Account.catalogue()
