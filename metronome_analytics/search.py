@@ -22,7 +22,8 @@ _SEARCHED = ("id", "name", *_KEYS, "custom_fields", "archived_at")
 _LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "\u0131": "i", "\u03c2": "\u03c3"}
 _SPELT = {"ae": "a", "oe": "o", "ue": "u"}
 """How umlauts are spelt out where there is no key for them, and what is left of them folded."""
-_LEAST_TO_SLIP = 5
+_LEAST_TO_SLIP, _MOST_TO_SLIP = 5, 64
+"""Letters of a word that may be a slip: many fewer are near everything, many more make a pattern that is refused."""
 # What separates identifiers in one text, and the values of custom fields; nobody types them.
 _BREAK, _FIELD = "\x1f", "\x1e"
 
@@ -141,7 +142,7 @@ def _spelt(word: str) -> str:
 
 def _may_slip(word: str) -> bool:
     """Whether a word is forgiven a slip: an id is right or wrong, and a short word is near everything."""
-    return len(word) >= _LEAST_TO_SLIP and word.isalpha()
+    return _LEAST_TO_SLIP <= len(word) <= _MOST_TO_SLIP and word.isalpha()
 
 
 def _slips(word: str) -> str:
