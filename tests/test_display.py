@@ -134,6 +134,9 @@ def test_the_catalogue_fits_a_screen() -> None:
         assert shown in str(page)
         assert escape(shown) in html
     assert page.filter(pl.col("loader").is_null())["gives"].drop_nulls().is_empty()
+    for made_of_several in ("daily_costs", "customer_card"):
+        assert f"{made_of_several}(" in lines[-2]
+        assert f"{made_of_several}(" in html
     assert "overflow" not in html
     assert "shape: (96, 1)" in str(page.select("endpoint"))
     assert "<table" in page.drop("loader")._repr_html_()
