@@ -12,6 +12,7 @@ from metronome_analytics.changing import Changing
 from metronome_analytics.errors import ConfigurationError
 from metronome_analytics.mirroring import Mirroring
 from metronome_analytics.observed import Observed
+from metronome_analytics.offers import no_such_member
 from metronome_analytics.session import open_session
 
 if TYPE_CHECKING:
@@ -158,6 +159,14 @@ class Account(Observed, ClosingLoaders, Changing, Mirroring):
             "An account cannot be pickled or copied: it holds a token, connections and a thread.",
             advice="Open one where it is needed, with connect().",
         )
+
+    if not TYPE_CHECKING:  # to a type checker a wrong name is an error of its own
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say which name is near; what is there and failed, a property, raises its own error again."""
+            if hasattr(type(self), name):
+                object.__getattribute__(self, name)
+            raise no_such_member(self, name)
 
     def __repr__(self) -> str:
         return f"Account({', '.join(self._facts())})"

@@ -12,6 +12,7 @@ import polars as pl
 
 from metronome_analytics import periods
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.hits import NoHits
 from metronome_analytics.offers import one_of
 from metronome_analytics.tracebacks import caller_depth
 from metronome_analytics.wording import nearest
@@ -33,12 +34,6 @@ class ArrowFrame(Protocol):
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Its columns, by the Arrow PyCapsule interface."""
-
-
-class NoHits(pl.DataFrame):
-    """A search of customers that found nobody: unlike any other frame without rows it is not meant."""
-
-    query = ""
 
 
 Customers = str | Iterable[str] | pl.Series | pl.DataFrame | pl.LazyFrame | ArrowFrame | Picker

@@ -69,8 +69,8 @@ GIVES: Mapping[str, str] = {
 """What each loader gives, in a few words; one that is named in the singular gives one row of the other."""
 
 _NEXT = (
-    "account.invoices() and so on, with (s) also one by its id: help(account.invoices) says more,",
-    "ma.show(account.catalogue()) has endpoints and keys, ma.changes.catalogue() what can be changed.",
+    "account.invoices() and so on, (s) also one by its id; of several: daily_costs(), customer_card(id).",
+    "help(account.invoices) says more, ma.show(account.catalogue()) all, ma.changes.catalogue() changes.",
 )
 _WIDTH = 49
 """Characters of one of two columns of text."""

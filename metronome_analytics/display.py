@@ -8,7 +8,7 @@ import polars as pl
 
 from metronome_analytics.errors import ArgumentError
 from metronome_analytics.tables.money import amount_text, digits
-from metronome_analytics.wording import time_text
+from metronome_analytics.wording import nearest, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,10 @@ def named_columns(schema: pl.Schema, columns: Sequence[str]) -> list[str]:
     """`columns`, each of which the frame has; ArgumentError otherwise, or for none."""
     names = list(columns)
     if unknown := [name for name in names if name not in schema]:
-        raise ArgumentError(f"columns names {', '.join(map(repr, unknown))}, which the frame does not have.")
+        raise ArgumentError(
+            f"columns names {', '.join(map(repr, unknown))}, which the frame does not have.",
+            advice=nearest(unknown[0], schema),
+        )
     if not names:
         raise ArgumentError("There is no column to show.")
     return names

@@ -21,8 +21,21 @@ def one_of(argument: str, value: object, allowed: Collection[str]) -> None:
 
 def no_such_name(module: str, name: str) -> AttributeError:
     """The error of a name that `module` does not have, with the nearest of those that it offers."""
-    meant = "" if name.startswith("_") else nearest(name, vars(sys.modules[module])["__all__"])
-    return AttributeError(" ".join(filter(None, (f"module {module!r} has no attribute {name!r}.", meant))))
+    return _missing(f"module {module!r}", name, vars(sys.modules[module])["__all__"])
+
+
+def no_such_member(of: object, name: str) -> AttributeError:
+    """The error of an attribute that `of` does not have, with the nearest of its public ones."""
+    public = [member for member in dir(of) if not member.startswith("_")]
+    return _missing(f"{type(of).__name__!r} object", name, public)
+
+
+def _missing(whose: str, name: str, offered: Collection[str]) -> AttributeError:
+    meant = "" if name.startswith("_") else nearest(name, offered)
+    error = AttributeError(" ".join(filter(None, (f"{whose} has no attribute {name!r}.", meant))))
+    # Python's own traceback offers a name again to an error that it may fill in; a notebook's never does.
+    error.name = ""
+    return error
 
 
 def outward(module: str) -> tuple[Callable[[str], NoReturn], Callable[[], list[str]]]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from metronome_analytics.wording import count
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -114,7 +116,8 @@ class ReceiptLog:
         receipts = self.all()
         requests = sum(receipt.tally.requests for receipt in receipts)
         rows = sum(receipt.tally.rows for receipt in receipts)
-        return f"{len(receipts)} loads, {requests:,} requests, {rows:,} rows so far" if receipts else ""
+        told = ", ".join((count(len(receipts), "load"), count(requests, "request"), count(rows, "row")))
+        return f"{told} so far" if receipts else ""
 
     def frame(self) -> pl.DataFrame:
         """The columns of `tables.Receipts`."""

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from metronome_analytics.arguments import NoHits, frame_with, whole_number
+from metronome_analytics.arguments import frame_with, whole_number
 from metronome_analytics.errors import ArgumentError
+from metronome_analytics.hits import NoHits
+from metronome_analytics.wording import one_line
 
 Given = pl.DataFrame | pl.LazyFrame
 
@@ -20,7 +22,8 @@ _SEARCHED = ("id", "name", *_KEYS, "custom_fields", "archived_at")
 _LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "\u0131": "i", "\u03c2": "\u03c3"}
 _SPELT = {"ae": "a", "oe": "o", "ue": "u"}
 """How umlauts are spelt out where there is no key for them, and what is left of them folded."""
-_LEAST_TO_SLIP = 5
+_LEAST_TO_SLIP, _MOST_TO_SLIP = 5, 64
+"""Letters of a word that may be a slip: many fewer are near everything, many more make a pattern that is refused."""
 # What separates identifiers in one text, and the values of custom fields; nobody types them.
 _BREAK, _FIELD = "\x1f", "\x1e"
 
@@ -28,14 +31,14 @@ _BREAK, _FIELD = "\x1f", "\x1e"
 def find_customers(customers: Given, query: str, *, limit: int | None = None) -> pl.DataFrame:
     """The rows of `customers` that match every word of `query`, the best match first.
 
-    Searched are name, id, ingest aliases, external id, Salesforce id and the values of custom fields; accents and
-    case do not matter. Best is a whole id, alias or name, then a name that begins with the query, then words that
-    do, then any place; equally good ones keep their order, archived ones last. Where nothing matches, `oe` counts
-    as `ö`, and then a word of letters may be a slip of one key away: `ospray` finds Osprey, `groessenwahn`
-    Größenwahn. A blank query gives every row as it stands; `limit` keeps the first ones. The index of the last
-    frame searched is kept, so further queries take milliseconds. Where nobody is found the frame has no rows, and
-    a loader refuses it as `customers=`. Raises ArgumentError for a frame without `id` and `name`, or a query that is
-    no text.
+    Searched are name, id, ingest aliases, external id, Salesforce id and the values of custom fields; accents and case
+    do not matter. Best is a whole id, alias or name, then a name that begins with the query, then words that do, then
+    any place; equally good ones keep their order, archived ones last. Where nothing matches, `oe` counts as `ö`, and
+    then a word of letters may be a slip of one key away: `ospray` finds Osprey, `groessenwahn` Größenwahn. A blank
+    query gives every row as it stands; `limit` keeps the first ones. The index of the last frame searched is kept, so
+    further queries take milliseconds. Where nobody is found the frame has no rows, says what was searched, and is
+    refused by a loader as `customers=`. Raises ArgumentError for a frame without `id` and `name`, or a query that is no
+    text.
 
     >>> ma.find_customers(account.customers(), "ospray")["name"].to_list()
     ['Osprey Biotech Inc.']
@@ -45,10 +48,11 @@ def find_customers(customers: Given, query: str, *, limit: int | None = None) ->
     if limit is not None:
         whole_number("limit", limit)
     frame = _collected(customers)
-    rows = _index_of(frame).rows(query)
+    index = _index_of(frame)
+    rows = index.rows(query)
     if rows.is_empty() and query.strip():
         nobody = NoHits(frame.clear())
-        nobody.query = query
+        nobody.query, nobody.said = query, f"No customer: {index.nothing_like(query)}."
         return nobody
     return frame[rows if limit is None else rows.head(limit)]
 
@@ -85,6 +89,10 @@ class CustomerIndex:
         fields = ["the values of custom fields"] if "custom_fields" in self.frame.columns else []
         *first, last = [*names, *fields]
         return f"{', '.join(first)} and {last}"
+
+    def nothing_like(self, query: str) -> str:
+        """What is said of a query that found nobody."""
+        return f"nothing like “{one_line(query)}” in {self.searched}"
 
     def rows(self, query: str) -> pl.Series:
         """The row numbers of what matches, the best first; where nothing does, of what is near."""
@@ -134,7 +142,7 @@ def _spelt(word: str) -> str:
 
 def _may_slip(word: str) -> bool:
     """Whether a word is forgiven a slip: an id is right or wrong, and a short word is near everything."""
-    return len(word) >= _LEAST_TO_SLIP and word.isalpha()
+    return _LEAST_TO_SLIP <= len(word) <= _MOST_TO_SLIP and word.isalpha()
 
 
 def _slips(word: str) -> str:

@@ -435,7 +435,7 @@ def test_the_repr_says_what_the_account_is() -> None:
     assert "'sandbox'" in text
     assert "reads only" in text
     assert "500 requests/s" in text
-    assert "1 loads, 1 requests, 1 rows" in text
+    assert "1 load, 1 request, 1 row so far" in text
     assert "closed" in repr(account)
 
 

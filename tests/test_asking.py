@@ -60,6 +60,16 @@ def test_a_picker_without_a_choice_says_so() -> None:
         account.invoices(period=ma.widgets.PeriodPicker())
 
 
+def test_a_search_that_found_nobody_is_seen_to_have_searched() -> None:
+    """An empty frame says nothing; this says what was sought and where, at a prompt and, escaped, on a page."""
+    customers = pl.DataFrame({"id": ["a"], "name": ["Acme"], "external_id": ["e"]})
+    nobody: Any = ma.find_customers(customers, "<b>zebra")
+    assert repr(nobody) == str(nobody) == "No customer: nothing like “<b>zebra” in id, name and external id."
+    assert "“&lt;b&gt;zebra”" in nobody._repr_html_()
+    for made in (nobody.select("id"), nobody.vstack(customers)):
+        assert "shape: " in str(made)
+
+
 def test_a_search_that_found_nobody_says_so() -> None:
     """Before anything is sent, with what was sought; what has rows by now, or is no search, is meant."""
     customers = pl.DataFrame({"id": ["a", "b"], "name": ["Acme", "Osprey"]})

@@ -117,6 +117,12 @@ def test_an_account_says_what_to_do_next() -> None:
             assert "ma.widgets.Explorer(account)" in text
 
 
+def test_a_column_that_is_none_says_which_is_near() -> None:
+    """As every other name does."""
+    with pytest.raises(ma.ArgumentError, match=r"columns names 'totl', which .* Did you mean 'total'\?$"):
+        ma.show(pl.DataFrame({"id": ["a"], "total": [1]}), columns=["id", "totl"])
+
+
 def test_the_catalogue_fits_a_screen() -> None:
     """Each loader once, in words, within 100 columns and 26 lines, in a notebook in columns that wrap."""
     page = ma.Account.catalogue()
@@ -128,6 +134,9 @@ def test_the_catalogue_fits_a_screen() -> None:
         assert shown in str(page)
         assert escape(shown) in html
     assert page.filter(pl.col("loader").is_null())["gives"].drop_nulls().is_empty()
+    for made_of_several in ("daily_costs", "customer_card"):
+        assert f"{made_of_several}(" in lines[-2]
+        assert f"{made_of_several}(" in html
     assert "overflow" not in html
     assert "shape: (96, 1)" in str(page.select("endpoint"))
     assert "<table" in page.drop("loader")._repr_html_()

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,23 @@ def test_a_name_that_is_none_says_which_is_near(room: ModuleType, name: str, mea
     with pytest.raises(AttributeError, match=r"has no attribute 'xyzzy'\.$"):
         _ = room.xyzzy
     assert not hasattr(room, "__wrapped__")
+
+
+def test_a_loader_that_is_none_says_which_is_near() -> None:
+    """As the package and its rooms do: a notebook's traceback has no hint of its own."""
+    with ma.demo(customers=1) as account:
+        with pytest.raises(AttributeError, match=r"^'Account' object has no .* 'invoces'. Did you mean 'invoices'\?$"):
+            getattr(account, "invoces")  # noqa: B009  # a type checker would refuse the name
+        assert not hasattr(account, "_repr_mimebundle_")
+
+
+@pytest.mark.parametrize("wrong", ["ma.burndown", "ma.charts.burndown", "account.invoces"])
+def test_a_near_name_is_offered_once(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python's own traceback, which offers names too, does not say it again."""
+    with pytest.raises(AttributeError) as caught:
+        eval(wrong, {"ma": ma, "account": ma.Account.__new__(ma.Account)})  # noqa: S307  # an expression of ours
+    sys.__excepthook__(caught.type, caught.value, None)
+    assert capsys.readouterr().err.count("Did you mean") == 1
 
 
 @pytest.mark.parametrize(

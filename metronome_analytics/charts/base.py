@@ -247,9 +247,12 @@ def total_text(frame: pl.DataFrame, column: str) -> str:
     return text
 
 
-def time_axis(title: str | None = None) -> alt.Axis:
-    """An axis whose labels are UTC dates."""
-    return alt.Axis(title=title, labelAngle=0, labelOverlap=True, labelExpr=TIME_LABEL, grid=False)
+def time_axis(title: str | None = None, *, by: str | None = None) -> alt.Axis:
+    """An axis whose labels are UTC dates, which stand apart; `by` "month" has ticks at months alone."""
+    axis = alt.Axis(title=title, labelAngle=0, labelOverlap=True, labelSeparation=8, labelExpr=TIME_LABEL, grid=False)
+    if by == "month":
+        axis["tickCount"] = by
+    return axis
 
 
 def amount_axis(title: str, *, extent: int = 44, ticks: int = 6) -> alt.Axis:

@@ -86,7 +86,7 @@ def _stacked(frame: pl.DataFrame, unit: str, by: By, top: int, so_far: str | Non
     colors |= {OTHER: base.QUIET} if OTHER in names else {}
     bars = alt.Chart(drawn.drop("size")).mark_rect(stroke=None)
     areas = bars.encode(
-        x=alt.X("from:T", scale=alt.Scale(type="utc"), axis=base.time_axis()),
+        x=alt.X("from:T", scale=alt.Scale(type="utc"), axis=base.time_axis(by=by)),
         x2="to:T",
         y=alt.Y("bottom:Q", axis=base.amount_axis(f"Cost ({unit})")),
         y2="top:Q",

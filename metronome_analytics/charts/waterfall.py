@@ -12,7 +12,7 @@ from metronome_analytics.charts import base, fitting
 from metronome_analytics.charts.labels import LONGEST, shortened, unbroken
 from metronome_analytics.tables.money import amount_text, as_float, major, major_of
 from metronome_analytics.tables.vocabulary import BalanceType
-from metronome_analytics.wording import count
+from metronome_analytics.wording import count, drawable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,14 +55,14 @@ def flux(flux: Given, *, title: str = "Flux", theme: base.Theme = "page") -> bas
 def explain_invoice(steps: Given, *, title: str = "Invoice explained", theme: base.Theme = "page") -> base.Chart:
     """Why is this invoice this total? A waterfall from usage at list to it, in major units, a panel per credit type.
 
-    `steps` is the frame of `ma.explain_invoice()`. Steps of zero are left out; with more than 24, those of a kind are
-    one bar. What a postpaid commit covered is payable: it has no bar, and the panel says how much it is. Raises
-    ArgumentError for another frame.
+    `steps` is the frame of `ma.explain_invoice()`; each panel says of which invoice. Steps of zero are left out; with
+    more than 24, those of a kind are one bar. What a postpaid commit covered is payable: it has no bar, and the panel
+    says how much it is. Raises ArgumentError for another frame.
 
     >>> invoices = account.invoices()
     >>> chart = ma.charts.explain_invoice(ma.explain_invoice(invoices, ma.invoiced(invoices)["id"][0]))
     """
-    needed = ("credit_type_name", "step_index", "step", "name", "amount", "memo", "balance_type")
+    needed = ("invoice_id", "credit_type_name", "step_index", "step", "name", "amount", "memo", "balance_type")
     frame = base.collected(steps, "steps", *needed, source="ma.explain_invoice()").sort("step_index")
     return base.panels(frame, _explained, title=title, theme=theme)
 
@@ -88,10 +88,11 @@ def _explained(frame: pl.DataFrame, unit: str) -> base.Chart:
         nameless = pl.lit(None, pl.String).alias("name")
         steps = steps.group_by("step", maintain_order=True).agg(pl.col("amount").sum(), nameless)
     label = pl.concat_str("step", unbroken(pl.col("name"), _BREAK), separator=_BREAK, ignore_nulls=True)
-    told = steps.select(shortened(label, LONGEST), "amount").rows()
-    bars = [_Bar(words, amount, total=False) for words, amount in told]
+    drawn = steps.select(shortened(label, LONGEST), "amount").rows()
+    bars = [_Bar(words, amount, total=False) for words, amount in drawn]
     total: Decimal = frame.select(pl.col("amount").sum()).item()
-    return _drawn([*bars, _Bar("total", total, total=True)], frame, base.heading(f"In {unit}", notes), unit)
+    told = base.heading(base.told(unit, f"Invoice {drawable(frame['invoice_id'][0])[:8]}"), notes)
+    return _drawn([*bars, _Bar("total", total, total=True)], frame, told, unit)
 
 
 def _drawn(bars: Sequence[_Bar], frame: pl.DataFrame, title: alt.TitleParams, unit: str) -> base.Chart:

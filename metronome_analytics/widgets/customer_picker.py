@@ -112,7 +112,7 @@ class CustomerPicker(Widget):
             for row in self._index.shown[rows.head(MOST_HITS)].iter_rows(named=True)
         ]
         answer = {"type": "hits", "view": content["view"], "number": content["number"], "query": text}
-        searched = "" if hits or not words else f": nothing like “{one_line(text)}” in {self._index.searched}"
+        searched = "" if hits or not words else f": {self._index.nothing_like(text)}"
         self.send({**answer, "hits": hits, "found": rows.len(), "total": self._index.height, "searched": searched})
 
     def _on_pick(self, content: Mapping[str, Any]) -> None:

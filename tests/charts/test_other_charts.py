@@ -114,6 +114,17 @@ def test_costs_of_contracts_are_gross_usage() -> None:
         assert [(row["when"], row["text"]) for row in data(chart)] == [("2026-01", "USD 8.00")]
 
 
+def test_costs_by_month_have_ticks_at_months() -> None:
+    """Between bars of months there are no weeks; dates that would touch are thinned out, by day as well."""
+    lines = pl.DataFrame([cost(day, "a", "5") for day in ("2026-08-01", "2026-09-01", "2026-10-01")])
+    lines = lines.cast({"cost": pl.Decimal(38, 10)})
+    by_month, by_day = (str(charts.costs(lines, by=by).to_dict()) for by in ("month", "day"))
+    assert "'tickCount': 'month'" in by_month
+    assert "'tickCount': 'month'" not in by_day
+    assert "'labelSeparation': 8" in by_month
+    assert "'labelSeparation': 8" in by_day
+
+
 def test_daily_costs_are_drawn_as_what_they_are_made_of() -> None:
     """The chart of `daily_costs()` is that of its breakdowns: gross usage by product, whatever paid for it."""
     lines = [line("800", product_id="p1"), applied("-800"), line("500", name="other", product_id="p2")]

@@ -58,6 +58,7 @@ def test_a_waterfall_ends_at_the_total() -> None:
         ("total", 10195.0),
     ]
     assert "USD 7.00 of it is under a postpaid commit: payable, so not taken off." in texts(chart)
+    assert "Invoice i2, in USD" in texts(chart)
 
 
 def test_a_long_invoice_is_drawn_by_kind() -> None:

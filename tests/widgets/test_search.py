@@ -66,6 +66,14 @@ def test_a_slip_is_forgiven_where_nothing_else_is_found(query: str) -> None:
     assert len(found(query)) == 1
 
 
+@pytest.mark.parametrize("letters", [64, 65, 500, 5_000])
+def test_a_text_pasted_whole_is_a_search_like_any_other(letters: int) -> None:
+    """However long its words are, it finds what is so and else nobody: as a slip they would be too large a pattern."""
+    assert found("a" * letters) == []
+    known = pl.DataFrame({"id": ["1"], "name": ["a" * letters]})
+    assert ma.find_customers(known, "a" * letters)["id"].to_list() == ["1"]
+
+
 @pytest.mark.parametrize("query", ["ospray", "groessenwahn", "Grossenwahn", "größenwhn"])
 def test_the_names_people_mistype_are_found(query: str) -> None:
     """The two that were missed."""
