@@ -55,6 +55,7 @@ class ProgressBar:
         self._watcher = _WATCHER.get()
         self._began = time.monotonic()
         self._bar: Any = None
+        self._place: Any = None
 
     def show(self, *, requests: int, foreseen: int, rows: int) -> None:
         """Draw the state of the load, or tell it whoever watches."""
@@ -65,17 +66,26 @@ class ProgressBar:
             return
         total = max(foreseen, requests)
         if self._bar is None:
-            from tqdm.auto import tqdm  # noqa: PLC0415  # it loads ipywidgets in a notebook
-
-            # In a notebook a bar made without its total is drawn full, whatever is done of it.
-            self._bar = tqdm(desc=self._title, unit="request", total=total, leave=False, dynamic_ncols=True)
-            # The pace and the time left count from the start of the load, not of the bar.
-            self._bar.start_t -= time.monotonic() - self._began
+            self._draw(total)
         self._bar.total = total
         if hasattr(self._bar, "container"):  # the notebook's bar has a widget that keeps a total of its own
             self._bar.container.children[1].max = total
         self._bar.n = requests
         self._bar.set_postfix_str(f"{rows:,} rows")
+
+    def _draw(self, total: int) -> None:
+        from tqdm.auto import tqdm  # noqa: PLC0415  # it loads ipywidgets in a notebook
+
+        in_notebook = "tqdm.notebook" in sys.modules and issubclass(tqdm, sys.modules["tqdm.notebook"].tqdm_notebook)
+        where: dict[str, Any] = {"display": False} if in_notebook else {}
+        # In a notebook a bar made without its total is drawn full, whatever is done of it.
+        self._bar = tqdm(desc=self._title, unit="request", total=total, leave=False, dynamic_ncols=True, **where)
+        # The pace and the time left count from the start of the load, not of the bar.
+        self._bar.start_t -= time.monotonic() - self._began
+        if in_notebook:
+            from IPython.display import display  # noqa: PLC0415  # it is there in a notebook only
+
+            self._place = display(self._bar.container, display_id=True)  # type: ignore[no-untyped-call]  # it has no types
 
     def close(self) -> None:
         """Take the bar away."""
@@ -83,3 +93,6 @@ class ProgressBar:
             # A bar that is closed short of its total stays in a notebook, red, above a result that is whole.
             self._bar.total = self._bar.n
             self._bar.close()
+        if self._place is not None:
+            # What a notebook keeps of a bar is how it looked when it was new; who reads it later sees no widgets.
+            self._place.update({"text/plain": ""}, raw=True)

@@ -33,22 +33,25 @@ def test_a_bar_tells_requests_rows_and_what_is_foreseen(
 def test_a_notebooks_bar_grows_with_its_total_and_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is as full as the load is, also when more is foreseen later, and leaves nothing red behind."""
     monkeypatch.setattr(progress, "_PATIENCE", 0.0)
-    made: list[Any] = []
+    shown: list[Any] = []
+    left: list[object] = []
 
-    def quiet(**how: Any) -> object:
-        made.append(tqdm_notebook(display=False, **how))
-        return made[-1]
+    def display(container: object, *, display_id: bool) -> object:
+        assert display_id
+        shown.append(container)
+        return SimpleNamespace(update=lambda what, *, raw: left.append((what, raw)))
 
-    monkeypatch.setattr("tqdm.auto.tqdm", quiet)
+    monkeypatch.setattr("tqdm.auto.tqdm", tqdm_notebook)
+    monkeypatch.setattr("IPython.display.display", display)
     bar = ProgressBar("invoices", mode=True)
     bar.show(requests=3, foreseen=40, rows=1200)
-    drawn = made[0].container.children[1]
+    drawn = shown[0].children[1]
     assert (drawn.value, drawn.max) == (3, 40)
     bar.show(requests=50, foreseen=100, rows=9000)
     assert (drawn.value, drawn.max) == (50, 100)
     bar.close()
     assert drawn.bar_style != "danger"
-    assert made[0].container.layout.visibility == "hidden"
+    assert (len(shown), left) == (1, [({"text/plain": ""}, True)])
 
 
 def test_nobody_looking_means_no_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
