@@ -21,17 +21,18 @@ def one_of(argument: str, value: object, allowed: Collection[str]) -> None:
 
 def no_such_name(module: str, name: str) -> AttributeError:
     """The error of a name that `module` does not have, with the nearest of those that it offers."""
-    return _missing(f"module {module!r}", name, vars(sys.modules[module])["__all__"])
+    return _missing(f"module {module!r}", name, lambda: vars(sys.modules[module])["__all__"])
 
 
 def no_such_member(of: object, name: str) -> AttributeError:
     """The error of an attribute that `of` does not have, with the nearest of its public ones."""
-    public = [member for member in dir(of) if not member.startswith("_")]
-    return _missing(f"{type(of).__name__!r} object", name, public)
+    whose = f"{type(of).__name__!r} object"
+    return _missing(whose, name, lambda: [member for member in dir(of) if not member.startswith("_")])
 
 
-def _missing(whose: str, name: str, offered: Collection[str]) -> AttributeError:
-    meant = "" if name.startswith("_") else nearest(name, offered)
+def _missing(whose: str, name: str, offered: Callable[[], Collection[str]]) -> AttributeError:
+    # A notebook asks for many names of its own before it shows an object: nothing is gone through for those.
+    meant = "" if name.startswith("_") else nearest(name, offered())
     error = AttributeError(" ".join(filter(None, (f"{whose} has no attribute {name!r}.", meant))))
     # Python's own traceback offers a name again to an error that it may fill in; a notebook's never does.
     error.name = ""

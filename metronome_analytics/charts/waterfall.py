@@ -25,9 +25,9 @@ _COLORS = {_TOTAL: base.PALETTE[0], _UP: base.PALETTE[1], _DOWN: base.PALETTE[2]
 _ROW = 26
 """Pixels of height for each bar."""
 _MOST = 24
+"""Steps of an invoice that are drawn one by one; with more, those of a kind are one."""
 _BREAK = ": "
 """Between the parts of a label, of which each has a line on a narrow page."""
-"""Steps of an invoice that are drawn one by one; with more, those of a kind are one."""
 
 
 class _Bar(NamedTuple):

@@ -53,10 +53,8 @@ def as_text(view: TableView, *, rows: int) -> str:
     """The first rows of `view` as lines of text, `rows` at most, and how many of how many they are."""
     briefs = [[one_line(brief or "") for brief, _ in cells] for _, cells in view.window(0, min(rows, _PRINTED))]
     texts = pl.DataFrame(briefs, schema=dict.fromkeys(view.columns, pl.String), orient="row")
-    width = pl.all().str.len_chars().max()
-    padded = texts.with_columns(
-        pl.col(name).str.pad_start(texts.select(width).get_column(name).item() or 0) for name in view.figures()
-    )
+    figures = pl.col(view.figures())
+    padded = texts.with_columns(figures.str.pad_start(figures.str.len_chars().max()))
     names = {name: one_line(name) for name in view.columns}
     with pl.Config(
         tbl_formatting="NOTHING",
